@@ -1,0 +1,254 @@
+"""What is worth telling of a user: claims that the user's own documents carry, each with the words it rests on.
+
+Nothing here is written by a model. Candidates for interests are phrases of the user (`phrases`), candidates for
+values and lifestyle are sentences that hold a cue of an editable list (`traits`). The embedder ranks them, and a
+claim stays only if documents carry it.
+
+How strongly a document carries a claim is measured against chance: the cosine of claim and document, in standard
+deviations above the cosines of that claim with a sample of all users' documents. So one threshold serves every
+embedder, whatever range its cosines have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from profilegen.phrases import Candidate, candidates, keys
+from profilegen.records import Claim, Document, Evidence, Kind
+from profilegen.text import sentences
+from profilegen.traits import Trait, find_cued
+
+Vectors = npt.NDArray[np.float32]
+
+MAX_INTERESTS = 5
+MAX_TRAITS = 3
+_MAX_CANDIDATES = 32
+_MAX_CUED = 24
+_MAX_QUOTES = 3
+_MAX_QUOTE_CHARS = 240
+_MIN_SUPPORT = 0.3
+# A document that says the phrase carries it wholly; one that is like it carries it from the first of these
+# deviations above chance on, wholly at the second.
+_CARRIES_FROM, _CARRIES_WHOLLY = 1.5, 4.5
+# One document alone is half a reason: a claim of a single purchase never has more support than this.
+_ONE_DOCUMENT = 0.5
+_DIVERSITY = 0.35
+
+
+@dataclass(frozen=True)
+class Background:
+    """A sample of the documents of all users, against which likeness is measured. (n_sample, n_dims) unit rows."""
+
+    vectors: Vectors
+
+    def deviations(self, claims: Vectors, documents: Vectors) -> Vectors:
+        """Return (n_claims, n_documents): cosines in standard deviations above those with the sample."""
+        chance = claims @ self.vectors.T
+        spread = np.maximum(chance.std(axis=1, keepdims=True), 1e-6)
+        return np.asarray((claims @ documents.T - chance.mean(axis=1, keepdims=True)) / spread, np.float32)
+
+
+@dataclass(frozen=True)
+class _Cued:
+    """A sentence in which a cue of a trait stands."""
+
+    trait: Trait
+    document: int
+    quote: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A user's candidates before they are weighed; `texts` are what has to be embedded for it."""
+
+    documents: tuple[Document, ...]
+    language: str
+    phrases: tuple[Candidate, ...]
+    cued: tuple[_Cued, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The phrases, then the sentences."""
+        return (*(phrase.text for phrase in self.phrases), *(cued.quote for cued in self.cued))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The claims of a user, and the vector of each."""
+
+    interests: tuple[Claim, ...]
+    values: tuple[Claim, ...]
+    lifestyle: tuple[Claim, ...]
+    vectors: Mapping[tuple[Kind, int], Vectors]
+
+
+def draft(documents: Sequence[Document], language: str, traits: Sequence[Trait]) -> Draft:
+    """Collect what may be claimed of a user, by words alone."""
+    phrases = candidates(documents, language)[:_MAX_CANDIDATES]
+    cued = [
+        _Cued(trait, position, document.text[start:end])
+        for position, document in enumerate(documents)
+        for trait, start, end in find_cued(document.text, language, traits)
+    ]
+    return Draft(tuple(documents), language, tuple(phrases), tuple(cued[:_MAX_CUED]))
+
+
+def weigh(
+    draft: Draft,
+    vector_of: Callable[[str], Vectors],
+    document_vectors: Vectors,
+    background: Background,
+    trait_scale: TraitScale,
+) -> Found:
+    """Rank a draft's candidates and keep those that the documents carry.
+
+    :param vector_of: the unit vector of each of `draft.texts`.
+    :param document_vectors: (n_documents, n_dims) unit rows, in the order of the draft's documents.
+    """
+    interests, vectors = _interests(draft, vector_of, document_vectors, background)
+    traits = _traits(draft, vector_of, trait_scale)
+    values = tuple(claim for trait, claim in traits if trait.kind == "value")[:MAX_TRAITS]
+    lifestyle = tuple(claim for trait, claim in traits if trait.kind == "lifestyle")[:MAX_TRAITS]
+    by_kind: dict[tuple[Kind, int], Vectors] = {("interest", at): row for at, row in enumerate(vectors)}
+    names = {trait.name(draft.language): trait for trait, _ in traits}
+    for kind, claims in (("value", values), ("lifestyle", lifestyle)):
+        for at, claim in enumerate(claims):
+            by_kind[kind, at] = trait_scale.vector(names[claim.text], draft.language)  # type: ignore[index]
+    return Found(tuple(interests), values, lifestyle, by_kind)
+
+
+def _interests(
+    draft: Draft, vector_of: Callable[[str], Vectors], documents: Vectors, background: Background
+) -> tuple[list[Claim], list[Vectors]]:
+    if not draft.phrases:
+        return [], []
+    vectors = np.stack([vector_of(phrase.text) for phrase in draft.phrases])
+    deviations = background.deviations(vectors, documents)
+    carried = _carried(draft.phrases, deviations)
+    support = _support(carried)
+    scores = _interest_scores(draft.phrases, deviations, support)
+    chosen = _diverse(scores, vectors, support >= _MIN_SUPPORT, MAX_INTERESTS)
+    claims = []
+    for row in chosen:
+        places = [int(at) for at in np.argsort(-carried[row], kind="stable") if carried[row][at] > 0]
+        quotes = _quotes(draft, draft.phrases[row].text, places)
+        claims.append(
+            Claim(text=draft.phrases[row].text, support=round(float(support[row]), 2), evidence=quotes)
+        )
+    return claims, [vectors[row] for row in chosen]
+
+
+def _carried(phrases: Sequence[Candidate], deviations: Vectors) -> Vectors:
+    """Return (n_phrases, n_documents) in 0 to 1: how strongly each document carries each phrase."""
+    carried = np.clip((deviations - _CARRIES_FROM) / (_CARRIES_WHOLLY - _CARRIES_FROM), 0, 1)
+    for row, phrase in enumerate(phrases):
+        said = list(phrase.documents)
+        # A document may say a phrase by the way ("by the time"): then it is not about it.
+        carried[row, said] = np.where(deviations[row, said] > 0, 1.0, carried[row, said])
+    return np.asarray(carried, np.float32)
+
+
+def _support(carried: Vectors) -> Vectors:
+    """Return the support of each row: one minus the chance that every document that carries it is an accident."""
+    return np.asarray(1 - np.prod(1 - _ONE_DOCUMENT * carried, axis=-1), np.float32)
+
+
+def _interest_scores(phrases: Sequence[Candidate], deviations: Vectors, support: Vectors) -> Vectors:
+    weights = np.array([phrase.weight for phrase in phrases], np.float32)
+    words = np.array([len(phrase.key) for phrase in phrases], np.float32)
+    return np.asarray(
+        deviations.mean(axis=1) + 2.0 * support + 0.5 * weights + 0.3 * (words >= 2), np.float32
+    )
+
+
+def _diverse(
+    scores: Vectors, vectors: Vectors, allowed: npt.NDArray[np.bool_], count: int
+) -> list[int]:
+    """Choose rows by maximal marginal relevance (Carbonell and Goldstein 1998), scores scaled to 0 to 1."""
+    rows = [int(row) for row in np.flatnonzero(allowed)]
+    if not rows:
+        return []
+    low, high = scores[rows].min(), scores[rows].max()
+    scaled = (scores - low) / max(float(high - low), 1e-6)
+    alike = vectors @ vectors.T
+    chosen: list[int] = []
+    while rows and len(chosen) < count:
+        def gain(row: int) -> float:
+            near = max((float(alike[row, other]) for other in chosen), default=0.0)
+            return (1 - _DIVERSITY) * float(scaled[row]) - _DIVERSITY * near
+
+        best = max(rows, key=gain)
+        chosen.append(best)
+        rows.remove(best)
+    return chosen
+
+
+def _quotes(draft: Draft, claim: str, places: Iterable[int]) -> tuple[Evidence, ...]:
+    wanted = keys(claim, draft.language)
+    found = []
+    for place in places:
+        document = draft.documents[place]
+        found.append(Evidence(document=document.id, quote=quote(document.text, wanted, draft.language)))
+        if len(found) == _MAX_QUOTES:
+            break
+    return tuple(found)
+
+
+def quote(text: str, wanted: frozenset[str], language: str) -> str:
+    """Return the sentence of a text that shares most words with those wanted; of equals, the one that says most."""
+    best, best_score = "", (-1, -1)
+    for start, end in sentences(text):
+        sentence = text[start:end]
+        words = keys(sentence, language)
+        score = (len(words & wanted), min(len(words), 12))
+        if score > best_score and len(sentence) <= _MAX_QUOTE_CHARS:
+            best, best_score = sentence, score
+    return best or text[:_MAX_QUOTE_CHARS].strip()
+
+
+class TraitScale:
+    """How near a sentence is to the examples of each trait, against chance."""
+
+    def __init__(self, vectors: Mapping[tuple[str, str], Vectors], background: Background) -> None:
+        """Take the unit vectors of the examples by (trait id, language), (n_examples, n_dims) each."""
+        self._vectors = dict(vectors)
+        self._chance = {}
+        for key, rows in self._vectors.items():
+            nearest = (background.vectors @ rows.T).max(axis=1)
+            self._chance[key] = float(nearest.mean()), max(float(nearest.std()), 1e-6)
+
+    def deviation(self, trait: Trait, language: str, sentence: Vectors) -> float:
+        """Return the cosine with the nearest example, in standard deviations above that of documents."""
+        key = trait.id, language
+        mean, spread = self._chance[key]
+        return (float((self._vectors[key] @ sentence).max()) - mean) / spread
+
+    def vector(self, trait: Trait, language: str) -> Vectors:
+        """Return the unit vector that stands for a trait."""
+        mean = self._vectors[trait.id, language].mean(axis=0)
+        return np.asarray(mean / np.linalg.norm(mean), np.float32)
+
+
+def _traits(
+    draft: Draft, vector_of: Callable[[str], Vectors], scale: TraitScale
+) -> list[tuple[Trait, Claim]]:
+    best: dict[Trait, dict[int, tuple[float, str]]] = {}
+    for cued in draft.cued:
+        deviation = scale.deviation(cued.trait, draft.language, vector_of(cued.quote))
+        carried = float(np.clip((deviation - 0.5) / 2.0, 0, 1))
+        places = best.setdefault(cued.trait, {})
+        if carried > places.get(cued.document, (0.0, ""))[0]:
+            places[cued.document] = carried, cued.quote
+    claims = []
+    for trait, places in best.items():
+        support = float(_support(np.array([carried for carried, _ in places.values()], np.float32)))
+        if support < _MIN_SUPPORT:
+            continue
+        ranked = sorted(places.items(), key=lambda item: (-item[1][0], item[0]))[:_MAX_QUOTES]
+        evidence = tuple(Evidence(document=draft.documents[at].id, quote=words) for at, (_, words) in ranked)
+        claims.append((trait, Claim(text=trait.name(draft.language), support=round(support, 2), evidence=evidence)))
+    return sorted(claims, key=lambda item: (-item[1].support, item[0].id))

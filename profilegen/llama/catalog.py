@@ -1,0 +1,319 @@
+"""The models there are: those of the catalogue and one's own, and which file a name or a path stands for."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tomllib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from profilegen.errors import ModelError, UsageError
+from profilegen.llama.digest import file_sha256
+from profilegen.llama.header import Job, Pooling, read_header
+from profilegen.records import Record
+from profilegen.resources import models_dir, resource
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, the bytes done, and the bytes in all or 0 where that is unknown."""
+
+
+class WheelFile(Record):
+    """A file inside a wheel."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class PackageSource(Record):
+    """Weights inside a package of the package index. `platform` is the wheel's, if it has one."""
+
+    package: str
+    version: str
+    platform: str | None = None
+    format: Literal["gguf", "minilm-safetensors", "e5s1"]
+    download_mb: int
+    files: tuple[WheelFile, ...]
+
+
+class HubSource(Record):
+    """A GGUF file of a Hugging Face hub. Without `sha256` it is checked against what the hub says of it."""
+
+    repo: str
+    file: str
+    revision: str | None = None
+    sha256: str | None = None
+
+
+class Model(Record):
+    """A model that has a name. `languages` are codes or `*` for all; `size_mb` is that of the GGUF file."""
+
+    name: str
+    job: Job
+    languages: tuple[str, ...]
+    pooling: Pooling = "none"
+    prefix: str = ""
+    query_prefix: str | None = None
+    context: int
+    licence: str
+    size_mb: int
+    default: bool = False
+    sources: tuple[PackageSource | HubSource, ...] = ()
+
+
+class PulledRecord(Record):
+    """What lies beside a GGUF file as `NAME.json`: where it came from, and the hashes.
+
+    `fetched` maps what was fetched to its SHA-256; `sha256` is that of the GGUF file. `own` describes a model
+    that is not of the catalogue.
+    """
+
+    source: str
+    fetched: dict[str, str]
+    sha256: str
+    bytes: int
+    when: str
+    own: Model | None = None
+
+
+class ResolvedModel(Record):
+    """A model that is there: the file, its hash, and how it is to be used.
+
+    `prefix` stands before every text that is embedded, `query_prefix` before a search query.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    job: Job
+    languages: tuple[str, ...]
+    pooling: Pooling
+    prefix: str
+    context: int
+    query_prefix: str = ""
+
+
+def resolve(
+    name_or_path: str, job: Job, *, pull: bool = False, progress: Progress | None = None
+) -> ResolvedModel:
+    """Find the file for the name of a model or the path of a GGUF file, and check that it can do the job.
+
+    :param pull: fetch a model of the catalogue that is not there yet.
+    :raises ModelError: no such model, not there yet, damaged, or made for another job.
+    """
+    model = known_models().get(name_or_path)
+    if model is None:
+        return _resolve_path(name_or_path, job)
+    if model.job != job:
+        raise ModelError(_wrong_job(model.name, model.job, job))
+    if not is_pulled(model.name):
+        if not pull:
+            raise ModelError(
+                f"{model.name} is not here yet; fetch it with: profilegen models pull {model.name}"
+            )
+        from profilegen.llama.fetch import pull as fetch
+
+        fetch(model, progress)
+    path = gguf_path(model.name)
+    record = read_record(model.name)
+    if record is None or file_sha256(path) != record.sha256:
+        again = (
+            "add it again"
+            if model.name not in load_catalog()
+            else f"run: profilegen models pull {model.name}"
+        )
+        raise ModelError(f"{path} is not what was stored, the file is damaged; {again}")
+    return _resolved(model, path, record.sha256)
+
+
+@cache
+def load_catalog() -> dict[str, Model]:
+    """Return the models of `models/catalog.toml` by name.
+
+    :raises ModelError: a person edited the file and it is no longer right.
+    """
+    path = resource("models/catalog.toml")
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name: Model.model_validate({"name": name, **table}) for name, table in tables.items()}
+    except (tomllib.TOMLDecodeError, ValidationError, TypeError) as error:
+        raise ModelError(f"{path} is not right: {error}") from error
+
+
+def known_models() -> dict[str, Model]:
+    """Return the models of the catalogue, then those that were added, by name."""
+    models = dict(load_catalog())
+    for path in sorted(models_dir().glob("[a-z0-9]*.json")):
+        record = read_record(path.stem)
+        if record is not None and record.own is not None and record.own.name == path.stem:
+            models.setdefault(path.stem, record.own)
+    return models
+
+
+def default_model(job: Job, language: str) -> Model | None:
+    """Return the catalogue's model for a job in a language (a code such as `en`), None where it has none."""
+    defaults = [model for model in load_catalog().values() if model.default and model.job == job]
+    return next((model for model in defaults if {language, "*"} & {*model.languages}), None)
+
+
+def is_pulled(name: str) -> bool:
+    """Tell whether a model is there, by its record and its size; the hash is checked when it is used."""
+    record, path = read_record(name), gguf_path(name)
+    return record is not None and path.is_file() and path.stat().st_size == record.bytes
+
+
+def add_model(
+    path: Path,
+    name: str,
+    *,
+    languages: tuple[str, ...] = (),
+    pooling: Pooling | None = None,
+    prefix: str = "",
+    query_prefix: str | None = None,
+    licence: str = "",
+) -> Model:
+    """Put a GGUF file of one's own among the models, hard-linked where that can be, else copied.
+
+    Its job and context are read from the file, so is the pooling unless given. Without `languages` an
+    embedder is taken to know all, a writer English. The same file may be added again with other options.
+
+    :raises UsageError: the name cannot be used.
+    :raises ModelError: the file is no model, or the name belongs to another one.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", name):
+        raise UsageError(f"{name!r} cannot be a model's name: use small letters, digits, dots and hyphens")
+    header = read_header(path)
+    if header.parts > 1:
+        raise ModelError(
+            f"{path} is one of {header.parts} parts; merge them first (llama-gguf-split --merge)"
+        )
+    digest = file_sha256(path)
+    taken = read_record(name)
+    if name in load_catalog() or (taken is not None and taken.sha256 != digest):
+        raise ModelError(f"there is another model called {name}; choose a different name")
+    size = path.stat().st_size
+    model = Model(
+        name=name,
+        job=header.job,
+        languages=languages or _unknown_languages(header.job),
+        pooling=pooling or header.pooling,
+        prefix=prefix,
+        query_prefix=query_prefix,
+        context=header.context,
+        licence=licence or "unknown",
+        size_mb=round(size / 1e6),
+    )
+    try:
+        _place(path, gguf_path(name))
+    except OSError as error:
+        raise ModelError(f"{path} cannot be stored in {models_dir()}: {error.strerror or error}") from error
+    write_record(name, source=str(path), fetched={path.name: digest}, sha256=digest, size=size, own=model)
+    return model
+
+
+def gguf_path(name: str) -> Path:
+    """Return where the file of a named model lies, or will lie."""
+    return models_dir() / f"{name}.gguf"
+
+
+def read_record(name: str) -> PulledRecord | None:
+    """Return what is recorded of a named model, None where there is nothing readable."""
+    try:
+        return PulledRecord.model_validate_json(gguf_path(name).with_suffix(".json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def write_record(
+    name: str, *, source: str, fetched: dict[str, str], sha256: str, size: int, own: Model | None = None
+) -> None:
+    """Record in one piece what a named model's file is."""
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    record = PulledRecord(source=source, fetched=fetched, sha256=sha256, bytes=size, when=when, own=own)
+    part = models_dir() / f".{name}.{os.getpid()}.part"
+    part.write_text(record.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
+    part.replace(gguf_path(name).with_suffix(".json"))
+
+
+def _resolve_path(name_or_path: str, job: Job) -> ResolvedModel:
+    path = Path(name_or_path).expanduser()
+    if not path.exists():
+        names = ", ".join(known_models())
+        raise ModelError(f"there is no model called {name_or_path} and no such file; the models are: {names}")
+    header = read_header(path)
+    if header.job != job:
+        raise ModelError(_wrong_job(str(path), header.job, job))
+    digest = file_sha256(path)
+    for name, model in known_models().items():
+        if model.job == job and digest in _hashes(model):
+            return _resolved(model, path.resolve(), digest).model_copy(update={"name": name})
+    return ResolvedModel(
+        name=path.stem,
+        path=path.resolve(),
+        sha256=digest,
+        job=job,
+        languages=_unknown_languages(job),
+        pooling=header.pooling,
+        prefix="",
+        context=header.context,
+    )
+
+
+def _resolved(model: Model, path: Path, sha256: str) -> ResolvedModel:
+    return ResolvedModel(
+        name=model.name,
+        path=path,
+        sha256=sha256,
+        job=model.job,
+        languages=model.languages,
+        pooling=model.pooling,
+        prefix=model.prefix,
+        context=model.context,
+        query_prefix=model.prefix if model.query_prefix is None else model.query_prefix,
+    )
+
+
+def _hashes(model: Model) -> set[str]:
+    """Return the hashes that a GGUF file of this model is known to have."""
+    record = read_record(model.name)
+    hashes = {record.sha256} if record else set()
+    for source in model.sources:
+        if isinstance(source, PackageSource) and source.format == "gguf":
+            hashes.add(source.files[0].sha256)
+        elif isinstance(source, HubSource) and source.sha256:
+            hashes.add(source.sha256)
+    return hashes
+
+
+def _unknown_languages(job: Job) -> tuple[str, ...]:
+    """Assume little of a writer: prose in a language it does not know is worse than none."""
+    return ("*",) if job == "embedder" else ("en",)
+
+
+def _wrong_job(name: str, is_a: Job, wanted: Job) -> str:
+    can = {"embedder": "embeds texts and cannot write", "writer": "writes texts and does not embed them"}[
+        is_a
+    ]
+    return f"{name} {can}; name another model as the {wanted}"
+
+
+def _place(source: Path, target: Path) -> None:
+    """Have the file at the target, at once and in full or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.stem}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    try:
+        try:
+            part.hardlink_to(source.resolve())
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(source, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,175 @@
+"""Texts to vectors with a GGUF embedding model in child processes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from profilegen.errors import ModelError
+from profilegen.llama.worker import Crew, Failure
+
+if TYPE_CHECKING:
+    from profilegen.llama.catalog import ResolvedModel
+
+Vectors = npt.NDArray[np.float32]
+
+_BATCH_TOKENS = 512  # Larger batches are slower on processors (measured: 2,048 is half as fast).
+_BATCH_SEQUENCES = 32
+_JOB_TEXTS = 32
+
+
+class Embedder:
+    """An embedding model in `workers` children of one thread each; use it in a `with` block or close it.
+
+    :raises ModelError: the model cannot be loaded or is no embedder.
+    """
+
+    def __init__(self, model: ResolvedModel, *, workers: int) -> None:
+        self.model = model
+        config = {"path": str(model.path), "context": model.context, "pooling": model.pooling}
+        engine = "profilegen.llama.embedder:EmbedEngine"
+        self._crew: Crew[int] = Crew(engine, config, workers=workers, backlog=2)
+        self.dimensions: int = self._crew.info
+
+    def __enter__(self) -> Embedder:
+        """Return the embedder; its children end with the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the children."""
+        self.close()
+
+    def close(self) -> None:
+        """End the children."""
+        self._crew.close()
+
+    def embed(self, texts: Sequence[str], on_done: Callable[[int], None] | None = None) -> Vectors:
+        """Return (n_texts, n_dims) float32, rows L2-normalised and rounded to float16 as the store keeps them.
+
+        A text longer than the model reads is split into windows, whose vectors are averaged by length. The same
+        texts give the same bits: what is embedded together depends on the texts alone, not on the workers.
+
+        :param on_done: called with the number of texts finished since the last call.
+        :raises ModelError: a text cannot be embedded.
+        """
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        # Like lengths together, so that a batch is full; ties in the order given.
+        order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
+        jobs = [order[start : start + _JOB_TEXTS] for start in range(0, len(order), _JOB_TEXTS)]
+        prefix = self.model.prefix
+        work = ((number, [prefix + texts[index] for index in job]) for number, job in enumerate(jobs))
+        for number, answer in self._crew.run(work):
+            if isinstance(answer, Failure):
+                raise ModelError(f"{self.model.name} cannot embed a text: {answer.reason}")
+            vectors[jobs[number]] = answer
+            if on_done:
+                on_done(len(jobs[number]))
+        return vectors
+
+
+class EmbedEngine:
+    """Runs in the child: one context, batches of whole sequences."""
+
+    def __init__(self, path: str, context: int, pooling: str) -> None:
+        import llama_cpp
+
+        from profilegen.llama import native
+
+        self._native, self._llama = native, llama_cpp
+        model = native.load_model(path)
+        pooling_type = getattr(llama_cpp, f"LLAMA_POOLING_TYPE_{pooling.upper()}")
+        # n_ctx, n_batch and n_ubatch alike, a multiple of 256: other settings abort the process (mean pooling).
+        size = _BATCH_TOKENS
+        self._context = native.new_context(
+            model,
+            n_ctx=size,
+            n_batch=size,
+            n_ubatch=size,
+            n_seq_max=_BATCH_SEQUENCES,
+            n_threads=1,
+            n_threads_batch=1,
+            embeddings=True,
+            pooling_type=pooling_type,
+            kv_unified=True,
+        )
+        self._vocab = llama_cpp.llama_model_get_vocab(model)
+        self._limit = min(context, size)
+        self._batch = native.Batch(size)
+        self._jobs: deque[tuple[int, list[str]]] = deque()
+        self.info = int(llama_cpp.llama_model_n_embd(model))
+
+    def add(self, job: int, payload: list[str]) -> None:
+        """Accept a list of texts."""
+        self._jobs.append((job, payload))
+
+    def busy(self) -> bool:
+        """Tell whether there are texts left."""
+        return bool(self._jobs)
+
+    def step(self) -> list[tuple[int, Vectors]]:
+        """Embed the oldest job."""
+        job, texts = self._jobs.popleft()
+        return [(job, self._embed(texts))]
+
+    def _embed(self, texts: list[str]) -> Vectors:
+        windows = [(row, window) for row, text in enumerate(texts) for window in self._windows(text)]
+        sums = np.zeros((len(texts), self.info), dtype=np.float32)
+        for batch in _packed(windows, _BATCH_TOKENS, _BATCH_SEQUENCES):
+            for (row, window), vector in zip(batch, self._forward([tokens for _, tokens in batch]), strict=True):
+                sums[row] += vector * len(window)
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        unit = sums / np.where(norms == 0, 1, norms)
+        return unit.astype(np.float16).astype(np.float32)
+
+    def _windows(self, text: str) -> list[list[int]]:
+        """Split a text's tokens into windows that each keep the special tokens of both ends."""
+        native = self._native
+        tokens = native.tokenize(self._vocab, text, special=True, parse_special=False)
+        if len(tokens) <= self._limit:
+            return [tokens]
+        plain = native.tokenize(self._vocab, text, special=False, parse_special=False)
+        extra = len(tokens) - len(plain)
+        head = tokens[:1] if extra and tokens[0] != plain[0] else []
+        tail = tokens[len(head) + len(plain) :]
+        room = self._limit - len(head) - len(tail)
+        count = -(-len(plain) // room)
+        size = -(-len(plain) // count)  # windows of about the same length
+        return [head + plain[start : start + size] + tail for start in range(0, len(plain), size)]
+
+    def _forward(self, sequences: list[list[int]]) -> list[Vectors]:
+        llama_cpp = self._llama
+        memory = llama_cpp.llama_get_memory(self._context)
+        if memory:
+            llama_cpp.llama_memory_clear(memory, True)
+        self._batch.clear()
+        for number, tokens in enumerate(sequences):
+            self._batch.add(tokens, number, start=0, logits="all")
+        if (code := self._batch.decode(self._context)) != 0:
+            raise RuntimeError(f"llama_decode returned {code}")
+        return [self._vector(number) for number in range(len(sequences))]
+
+    def _vector(self, sequence: int) -> Vectors:
+        pointer = self._llama.llama_get_embeddings_seq(self._context, sequence)
+        vector: Any = np.ctypeslib.as_array(pointer, shape=(self.info,))
+        norm = float(np.linalg.norm(vector))
+        return np.array(vector / (norm or 1.0), dtype=np.float32)
+
+
+def _packed(
+    windows: list[tuple[int, list[int]]], max_tokens: int, max_sequences: int
+) -> Iterator[list[tuple[int, list[int]]]]:
+    """Cut the list into batches in order, each within both limits, or of one window."""
+    batch: list[tuple[int, list[int]]] = []
+    tokens = 0
+    for row, window in windows:
+        if batch and (tokens + len(window) > max_tokens or len(batch) == max_sequences):
+            yield batch
+            batch, tokens = [], 0
+        batch.append((row, window))
+        tokens += len(window)
+    if batch:
+        yield batch

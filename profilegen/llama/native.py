@@ -1,0 +1,95 @@
+"""The few calls of llama.cpp that both engines make: load, tokenise, fill a batch. Runs in the child only."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import llama_cpp
+
+from profilegen.errors import ModelError
+
+_quiet = llama_cpp.llama_log_callback(lambda level, text, data: None)
+_PIECE_BYTES = 256
+
+
+def load_model(path: str, *, gpu_layers: int = 0) -> Any:
+    """Load a GGUF file and return llama.cpp's pointer to it.
+
+    :raises ModelError: llama.cpp refuses the file.
+    """
+    llama_cpp.llama_log_set(_quiet, ctypes.c_void_p(0))
+    llama_cpp.llama_backend_init()
+    params = llama_cpp.llama_model_default_params()
+    params.n_gpu_layers = gpu_layers
+    model = llama_cpp.llama_model_load_from_file(path.encode(), params)
+    if not model:
+        raise ModelError(
+            f"{path} cannot be loaded: it is damaged, of an architecture this llama.cpp does not know, "
+            "or larger than the memory that is free"
+        )
+    return model
+
+
+def new_context(model: Any, **settings: Any) -> Any:
+    """Make a context with flash attention and the given fields of llama.cpp's context parameters.
+
+    :raises ModelError: llama.cpp cannot make it, most often for want of memory.
+    """
+    params = llama_cpp.llama_context_default_params()
+    params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+    for name, value in settings.items():
+        setattr(params, name, value)
+    context = llama_cpp.llama_init_from_model(model, params)
+    if not context:
+        raise ModelError("the model was loaded, but there is not enough memory for its context; use fewer workers")
+    return context
+
+
+def tokenize(vocab: Any, text: str, *, special: bool, parse_special: bool) -> list[int]:
+    """Return the tokens of a text; `special` adds what the model wants at both ends."""
+    data = text.encode("utf-8", errors="replace")
+    room = len(data) + 8
+    tokens = (llama_cpp.llama_token * room)()
+    count = llama_cpp.llama_tokenize(vocab, data, len(data), tokens, room, special, parse_special)
+    if count < 0:
+        tokens = (llama_cpp.llama_token * -count)()
+        count = llama_cpp.llama_tokenize(vocab, data, len(data), tokens, -count, special, parse_special)
+    return list(tokens[:count])
+
+
+def piece(vocab: Any, token: int) -> bytes:
+    """Return the bytes of a token, which need not be whole characters."""
+    buffer = (ctypes.c_char * _PIECE_BYTES)()
+    length = llama_cpp.llama_token_to_piece(vocab, token, buffer, _PIECE_BYTES, 0, False)
+    return bytes(buffer[: max(0, length)])
+
+
+class Batch:
+    """A batch of llama.cpp that is filled again and again."""
+
+    def __init__(self, n_tokens: int) -> None:
+        self._batch = llama_cpp.llama_batch_init(n_tokens, 0, 1)
+
+    def clear(self) -> None:
+        """Forget what was added."""
+        self._batch.n_tokens = 0
+
+    def add(self, tokens: Sequence[int], sequence: int, *, start: int, logits: str) -> None:
+        """Add the tokens of a sequence from position `start`; `logits` is `all`, `last` or `none`."""
+        batch, at = self._batch, self._batch.n_tokens
+        for offset, token in enumerate(tokens):
+            index = at + offset
+            batch.token[index] = token
+            batch.pos[index] = start + offset
+            batch.n_seq_id[index] = 1
+            batch.seq_id[index][0] = sequence
+            batch.logits[index] = logits == "all"
+        batch.n_tokens = at + len(tokens)
+        if logits == "last" and tokens:
+            batch.logits[batch.n_tokens - 1] = True
+
+    def decode(self, context: Any) -> int:
+        """Compute it; the return code is llama.cpp's: 0 done, 1 no room in the cache."""
+        return int(llama_cpp.llama_decode(context, self._batch))

@@ -1,0 +1,302 @@
+"""Child processes that hold a model, so that a native abort is an error and not the end.
+
+ggml answers a wrong setting or a lack of memory by aborting its process, which no Python handler sees. So a model
+lives in children, started as `python -m profilegen.llama.worker`: spawned, because OpenMP hangs after a fork, and by
+module name rather than by multiprocessing, so that a program that calls profilegen at its top level is not run again
+in each child. They speak length-prefixed pickles over their standard input and output.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import IO, Any, Generic, Protocol, TypeVar
+
+from profilegen.errors import ModelError
+
+K = TypeVar("K", bound=Hashable)
+_LENGTH = struct.Struct("<Q")
+_CLOSE_TIMEOUT_S = 5.0
+
+
+class Engine(Protocol):
+    """What runs in the child: takes jobs, works on them a step at a time, gives answers as they finish."""
+
+    def add(self, job: int, payload: Any) -> None:
+        """Accept one job."""
+
+    def step(self) -> list[tuple[int, Any]]:
+        """Work for a moment and return the jobs that finished with their answers."""
+
+    def busy(self) -> bool:
+        """Tell whether there is work left."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job without an answer, and why."""
+
+    reason: str
+
+
+class Crew(Generic[K]):
+    """A number of children with the same model; jobs go to whichever has room.
+
+    :param engine: where the engine's class is, as `module:Class`; it is called with `config` in the child.
+    :param config: keyword arguments of the engine, picklable.
+    :param workers: how many children.
+    :param backlog: how many jobs a child holds at a time.
+    :raises ModelError: the model cannot be loaded.
+    """
+
+    def __init__(self, engine: str, config: Mapping[str, Any], *, workers: int, backlog: int) -> None:
+        self._engine, self._config, self._backlog = engine, dict(config), backlog
+        self._inbox: queue.Queue[tuple[_Child, Any]] = queue.Queue()
+        self._children: list[_Child] = []
+        try:
+            # The first child alone: a model that does not load is then reported once, and the file is in the
+            # page cache when the others read it.
+            self._children.append(self._start())
+            self._children += [self._start(wait=False) for _ in range(workers - 1)]
+            for child in self._children[1:]:
+                self._await_ready(child)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Crew[K]:
+        """Return the crew; its children end with the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the children."""
+        self.close()
+
+    @property
+    def info(self) -> Any:
+        """What the engine said of itself when it was ready."""
+        return self._children[0].info
+
+    def run(self, jobs: Iterable[tuple[K, Any]]) -> Iterator[tuple[K, Any]]:
+        """Give (key, answer) as jobs finish, in any order; the answer of a job that cannot be done is a Failure.
+
+        When a child dies, another takes its place and the jobs it held are tried once more, each alone, so that
+        the one that kills takes no other with it.
+        """
+        work = _Work(iter(jobs))
+        while True:
+            for child in self._children:
+                work.fill(child, self._backlog)
+            if not any(child.jobs for child in self._children):
+                return
+            child, message = self._inbox.get()
+            if child not in self._children:
+                continue
+            if message is None:
+                yield from work.lost(child)
+                self._children[self._children.index(child)] = self._start()
+            else:
+                job, answer = message
+                yield child.jobs.pop(job).key, answer
+
+    def close(self) -> None:
+        """End the children, at once if they are at work."""
+        for child in self._children:
+            child.end()
+        self._children.clear()
+
+    def _start(self, wait: bool = True) -> _Child:
+        child = _Child(self._engine, self._config, self._inbox)
+        if wait:
+            self._await_ready(child)
+        return child
+
+    def _await_ready(self, child: _Child) -> None:
+        kind, value = child.hello.get()
+        if kind != "ready":
+            child.end()
+            raise ModelError(value)
+        child.info = value
+
+
+@dataclass
+class _Job(Generic[K]):
+    key: K
+    payload: Any
+    tries: int = 0
+
+
+class _Work(Generic[K]):
+    """The jobs that are still to be given out, new ones and those of dead children."""
+
+    def __init__(self, jobs: Iterator[tuple[K, Any]]) -> None:
+        self._new = jobs
+        self._again: deque[_Job[K]] = deque()
+        self._number = 0
+
+    def fill(self, child: _Child, backlog: int) -> None:
+        if any(job.tries for job in child.jobs.values()):
+            return
+        if self._again and not child.jobs:
+            self._give(child, self._again.popleft())
+            return
+        while len(child.jobs) < backlog and (item := next(self._new, None)) is not None:
+            self._give(child, _Job(*item))
+
+    def lost(self, child: _Child) -> Iterator[tuple[K, Failure]]:
+        reason = child.epitaph()
+        for job in child.jobs.values():
+            if job.tries:
+                yield job.key, Failure(reason)
+            else:
+                job.tries = 1
+                self._again.append(job)
+        child.jobs.clear()
+
+    def _give(self, child: _Child, job: _Job[K]) -> None:
+        self._number += 1
+        child.jobs[self._number] = job
+        child.send((self._number, job.payload))
+
+
+@dataclass(eq=False)
+class _Child:
+    """One process, the thread that listens to it, and the jobs it has."""
+
+    engine: str
+    config: Mapping[str, Any]
+    inbox: queue.Queue[tuple[_Child, Any]]
+    jobs: dict[int, _Job[Any]] = field(default_factory=dict)
+    info: Any = None
+
+    def __post_init__(self) -> None:
+        # GGML_NO_BACKTRACE: else an abort attaches a debugger and hangs.
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "GGML_NO_BACKTRACE": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+        self.hello: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
+        )
+        self.send((self.engine, self.config))
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def send(self, message: Any) -> None:
+        assert self._process.stdin is not None
+        try:
+            _write(self._process.stdin, message)
+        except OSError:
+            pass  # It is dead; the listener says so.
+
+    def epitaph(self) -> str:
+        """Say how the process ended, with the last thing it printed."""
+        code = self._process.wait()
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        return f"the process that held the model ended ({how}){self._last_words()}"
+
+    def end(self) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass
+        if self.jobs or self.info is None:
+            self._process.kill()
+        try:
+            self._process.wait(_CLOSE_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        first = _read(self._process.stdout)
+        self.hello.put(("error", self.epitaph() + _MEMORY_HINT) if first is None else first)
+        while (message := _read(self._process.stdout)) is not None:
+            self.inbox.put((self, message))
+        self.inbox.put((self, None))
+
+    def _last_words(self) -> str:
+        try:
+            size = self._log.seek(0, os.SEEK_END)
+            self._log.seek(max(0, size - 4096))
+            lines = [line.strip() for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
+        except ValueError:  # closed
+            return ""
+        return f": {lines[-1][:200]}" if lines else ""
+
+
+_MEMORY_HINT = "; is there enough memory for it, and is the file whole?"
+
+
+def _write(stream: IO[bytes], message: Any) -> None:
+    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def _read(stream: IO[bytes]) -> Any:
+    """Return the next message, or None where the other end is gone."""
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = stream.read(length)
+    return pickle.loads(data) if len(data) == length else None
+
+
+def _serve() -> None:
+    """Be a child: load the engine named in the first message, then work until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # Whatever native code prints must not land among the answers.
+    inbox: queue.Queue[Any] = queue.Queue()
+    name, config = _read(sys.stdin.buffer)
+    try:
+        module, _, attribute = name.partition(":")
+        factory: Callable[..., Any] = getattr(import_module(module), attribute)
+        engine: Engine = factory(**config)
+    except Exception as error:
+        text = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
+        _write(answers, ("error", text))
+        return
+    _write(answers, ("ready", getattr(engine, "info", True)))
+    threading.Thread(target=_receive, args=(inbox,), daemon=True).start()
+    while True:
+        while not engine.busy() or not inbox.empty():
+            message = inbox.get()
+            if message is None:
+                return
+            engine.add(*message)
+        for answer in engine.step():
+            _write(answers, answer)
+
+
+def _receive(inbox: queue.Queue[Any]) -> None:
+    while (message := _read(sys.stdin.buffer)) is not None:
+        inbox.put(message)
+    # The parent is gone or done: nobody wants what is still at work.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,330 @@
+"""Prompts to text under a grammar, many at once, with a GGUF language model in child processes.
+
+Each child holds one context with a fixed number of slots. What prompts share (instructions and examples) is read
+once and copied to every slot; a slot takes the next prompt as soon as its answer is finished. A prompt is read in a
+decode call of its own and answers grow by one token a sequence a call, over a split cache: so an answer is the same
+whatever shares the batch (LLAMA.md's measurements; a unified cache or mixed calls are not).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from profilegen.llama.worker import Crew, Failure
+
+if TYPE_CHECKING:
+    from profilegen.llama.catalog import ResolvedModel
+
+Turn = tuple[Literal["system", "user", "assistant"], str]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the writer is asked.
+
+    :param shared: the turns that many prompts begin with; they are read once a child.
+    :param request: the last turn, the user's.
+    :param grammar: GBNF that the answer follows.
+    :param max_tokens: budget of the answer; an answer that needs more comes back as not finished.
+    :param avoid: answers that are not wanted again; the first token that would repeat one is refused.
+    """
+
+    shared: tuple[Turn, ...]
+    request: str
+    grammar: str
+    max_tokens: int
+    repeat_penalty: float = 1.15
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the writer wrote. `finished` is False where the token budget cut it off."""
+
+    text: str
+    finished: bool
+    prompt_tokens: int
+    answer_tokens: int
+
+
+@dataclass(frozen=True)
+class WriterSettings:
+    """How the children work. `context_tokens` is that of one slot: prompt and answer together."""
+
+    workers: int
+    slots: int = 16
+    context_tokens: int = 1024
+    gpu_layers: int = 0
+
+
+class Writer:
+    """A language model in child processes of one thread each; use it in a `with` block or close it.
+
+    :raises ModelError: the model cannot be loaded.
+    """
+
+    def __init__(self, model: ResolvedModel, settings: WriterSettings) -> None:
+        self.model = model
+        config = {
+            "path": str(model.path),
+            "slots": settings.slots,
+            "context_tokens": min(settings.context_tokens, model.context),
+            "gpu_layers": settings.gpu_layers,
+        }
+        # As many again as there are slots wait in the child, so that a free slot never waits for the parent.
+        engine = "profilegen.llama.writer:WriteEngine"
+        self._crew: Crew[Any] = Crew(engine, config, workers=settings.workers, backlog=2 * settings.slots)
+
+    def __enter__(self) -> Writer:
+        """Return the writer; its children end with the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the children."""
+        self.close()
+
+    def close(self) -> None:
+        """End the children."""
+        self._crew.close()
+
+    def write(self, prompts: Iterable[tuple[Any, Prompt]]) -> Iterator[tuple[Any, Answer | Failure]]:
+        """Give (key, answer) as answers finish, in any order. Prompts are taken only when there is room."""
+        return self._crew.run(prompts)
+
+
+@dataclass
+class _Slot:
+    """A sequence at work: its prompt, the grammar's state, what was written so far."""
+
+    job: int
+    sampler: Any
+    penalty: float
+    max_tokens: int
+    prompt_tokens: int
+    position: int
+    tokens: list[int] = field(default_factory=list)
+
+
+class WriteEngine:
+    """Runs in the child: one context, `slots` sequences and one more that keeps the shared prefix."""
+
+    def __init__(self, path: str, slots: int, context_tokens: int, gpu_layers: int) -> None:
+        import llama_cpp
+
+        from profilegen.llama import native
+
+        self._llama, self._native = llama_cpp, native
+        self._model = native.load_model(path, gpu_layers=gpu_layers)
+        self._vocab = llama_cpp.llama_model_get_vocab(self._model)
+        self._room = -(-context_tokens // 256) * 256
+        self._n_batch = 512
+        self._context = native.new_context(
+            self._model,
+            n_ctx=self._room * (slots + 1),
+            n_batch=self._n_batch,
+            n_ubatch=self._n_batch,
+            n_seq_max=slots + 1,
+            n_threads=1,
+            n_threads_batch=1,
+            kv_unified=False,
+        )
+        self._memory = llama_cpp.llama_get_memory(self._context)
+        self._n_vocab = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        self._batch = native.Batch(max(self._n_batch, slots + 1))
+        self._formatter = _formatter(llama_cpp, native, self._model, self._vocab)
+        self._grammars: dict[str, Any] = {}
+        self._waiting: deque[tuple[int, Prompt]] = deque()
+        self._slots: list[_Slot | None] = [None] * slots
+        self._shared: tuple[Turn, ...] | None = None
+        self._shared_tokens: list[int] = []
+        self.info = {"slots": slots, "context_tokens": self._room}
+
+    def add(self, job: int, payload: Prompt) -> None:
+        """Accept a prompt."""
+        self._waiting.append((job, payload))
+
+    def busy(self) -> bool:
+        """Tell whether there are prompts or answers at work."""
+        return bool(self._waiting) or any(self._slots)
+
+    def step(self) -> list[tuple[int, Answer | Failure]]:
+        """Fill free slots, then write one token in each."""
+        finished: list[tuple[int, Answer | Failure]] = []
+        for number, slot in enumerate(self._slots):
+            if slot is None and self._waiting and not self._must_wait(self._waiting[0][1]):
+                finished += self._begin(number, *self._waiting.popleft())
+        return finished + self._grow()
+
+    def _must_wait(self, prompt: Prompt) -> bool:
+        """Tell whether the shared prefix has to change first, for which every slot must be free."""
+        return prompt.shared != self._shared and any(self._slots)
+
+    def _begin(self, number: int, job: int, prompt: Prompt) -> list[tuple[int, Answer | Failure]]:
+        """Read a prompt into a slot and choose its first token."""
+        if prompt.shared != self._shared:
+            self._read_shared(prompt.shared)
+        tokens = self._tokens((*prompt.shared, ("user", _harmless(prompt.request))))
+        common = len(self._shared_tokens)
+        if tokens[:common] != self._shared_tokens:
+            common = 0
+        if len(tokens) + prompt.max_tokens > self._room:
+            return [(job, Failure(f"its prompt has {len(tokens)} tokens, more than a slot holds ({self._room})"))]
+        sequence = number + 1
+        self._llama.llama_memory_seq_rm(self._memory, sequence, common, -1)
+        if common and self._llama.llama_memory_seq_pos_max(self._memory, sequence) != common - 1:
+            self._llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+            self._llama.llama_memory_seq_cp(self._memory, 0, sequence, -1, -1)
+        self._read(tokens[common:], sequence, common)
+        sampler = self._llama.llama_sampler_clone(self._grammar(prompt.grammar))
+        slot = _Slot(job, sampler, prompt.repeat_penalty, prompt.max_tokens, len(tokens), len(tokens))
+        answer = self._take(slot, self._logits(-1))
+        if answer is None:
+            self._slots[number] = slot
+            return []
+        return [(job, answer)]
+
+    def _grow(self) -> list[tuple[int, Answer | Failure]]:
+        """Write one token in each slot at work, in one call."""
+        active = [(number, slot) for number, slot in enumerate(self._slots) if slot is not None]
+        if not active:
+            return []
+        self._batch.clear()
+        for number, slot in active:
+            self._batch.add(slot.tokens[-1:], number + 1, start=slot.position, logits="last")
+            slot.position += 1
+        self._decode()
+        finished: list[tuple[int, Answer | Failure]] = []
+        for row, (number, slot) in enumerate(active):
+            answer = self._take(slot, self._logits(row))
+            if answer is not None:
+                self._slots[number] = None
+                finished.append((slot.job, answer))
+        return finished
+
+    def _take(self, slot: _Slot, logits: npt.NDArray[np.float32]) -> Answer | None:
+        """Choose the next token; return the answer if it is the last."""
+        token = self._choose(slot, logits)
+        ended = token is None or self._llama.llama_vocab_is_eog(self._vocab, token)
+        if not ended:
+            assert token is not None
+            self._llama.llama_sampler_accept(slot.sampler, token)
+            slot.tokens.append(token)
+            if len(slot.tokens) < slot.max_tokens:
+                return None
+        self._llama.llama_sampler_free(slot.sampler)
+        text = b"".join(self._native.piece(self._vocab, token) for token in slot.tokens).decode(errors="replace")
+        return Answer(text.strip(), ended, slot.prompt_tokens, len(slot.tokens))
+
+    def _choose(self, slot: _Slot, logits: npt.NDArray[np.float32]) -> int | None:
+        """Return the most likely token that the grammar allows, or None where it allows none.
+
+        Asking the grammar about the whole vocabulary costs a third of all time, so it is asked about the most
+        likely token, then the 64 most likely, and only then about all; the result is the same.
+        """
+        seen = np.unique(np.array(slot.tokens, dtype=np.int64))
+        values = logits[seen]
+        logits[seen] = np.where(values > 0, values / slot.penalty, values * slot.penalty)
+        best = int(np.argmax(logits))
+        if self._allowed(slot, logits, np.array([best])) is not None:
+            return best
+        few = np.argpartition(logits, -64)[-64:]
+        choice = self._allowed(slot, logits, few)
+        return choice if choice is not None else self._allowed(slot, logits, np.arange(self._n_vocab))
+
+    def _allowed(
+        self, slot: _Slot, logits: npt.NDArray[np.float32], tokens: npt.NDArray[np.int64]
+    ) -> int | None:
+        """Return the most likely of the tokens that the grammar lets stand next, if any."""
+        llama_cpp = self._llama
+        data = (llama_cpp.llama_token_data * len(tokens))()
+        view = np.frombuffer(data, dtype=_TOKEN_DATA)
+        view["id"], view["logit"], view["p"] = tokens, logits[tokens], 0.0
+        array = llama_cpp.llama_token_data_array(data, len(tokens), -1, False)
+        llama_cpp.llama_sampler_apply(slot.sampler, ctypes.byref(array))
+        best = int(np.argmax(view["logit"]))
+        return int(view["id"][best]) if view["logit"][best] > -np.inf else None
+
+    def _grammar(self, text: str) -> Any:
+        if text not in self._grammars:
+            if len(self._grammars) > 256:
+                self._llama.llama_sampler_free(self._grammars.pop(next(iter(self._grammars))))
+            sampler = self._llama.llama_sampler_init_grammar(self._vocab, text.encode(), b"root")
+            if not sampler:
+                raise ValueError(f"not a grammar: {text[:200]}")
+            self._grammars[text] = sampler
+        return self._grammars[text]
+
+    def _read_shared(self, shared: tuple[Turn, ...]) -> None:
+        """Read what the next prompts share into sequence 0; the slots copy it."""
+        self._llama.llama_memory_clear(self._memory, True)
+        self._shared = shared
+        # What two different requests have in common from the start; a token that spans the border is left out.
+        one, other = (self._tokens((*shared, ("user", request))) for request in ("A", "1"))
+        common = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+        self._shared_tokens = one[:common]
+        self._read(self._shared_tokens, 0, 0)
+
+    def _read(self, tokens: list[int], sequence: int, start: int) -> None:
+        for at in range(0, len(tokens), self._n_batch):
+            self._batch.clear()
+            self._batch.add(tokens[at : at + self._n_batch], sequence, start=start + at, logits="last")
+            self._decode()
+
+    def _decode(self) -> None:
+        if (code := self._batch.decode(self._context)) != 0:
+            raise RuntimeError(f"llama_decode returned {code}")
+
+    def _logits(self, row: int) -> npt.NDArray[np.float32]:
+        pointer = self._llama.llama_get_logits_ith(self._context, row)
+        return np.ctypeslib.as_array(pointer, shape=(self._n_vocab,))
+
+    def _tokens(self, turns: tuple[Turn, ...]) -> list[int]:
+        messages = [{"role": role, "content": content} for role, content in turns]
+        prompt = self._formatter(messages=messages).prompt
+        return list(self._native.tokenize(self._vocab, prompt, special=False, parse_special=True))
+
+
+_TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+
+
+def _harmless(text: str) -> str:
+    """Take out what a tokenizer would read as a control token, so that a text cannot end its turn."""
+    return text.replace("<|", "< ").replace("|>", " >")
+
+
+def _formatter(llama_cpp: Any, native: Any, model: Any, vocab: Any) -> Any:
+    """Return the model's own chat template, or ChatML where the file has none."""
+    from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+    raw = llama_cpp.llama_model_chat_template(model, None)
+    template = raw.decode() if raw else _CHATML
+    bos, eos = llama_cpp.llama_vocab_bos(vocab), llama_cpp.llama_vocab_eos(vocab)
+
+    def text(token: int) -> str:
+        return str(llama_cpp.llama_vocab_get_text(vocab, token).decode()) if token >= 0 else ""
+
+    return Jinja2ChatFormatter(template=template, bos_token=text(bos), eos_token=text(eos))
+
+
+_CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def turns_from(text: str) -> tuple[Turn, ...]:
+    """Cut a rendered prompt at its lines `[system]`, `[user]` and `[assistant]` into turns."""
+    turns: list[tuple[str, list[str]]] = []
+    roles: Mapping[str, str] = {f"[{role}]": role for role in ("system", "user", "assistant")}
+    for line in text.splitlines():
+        if line.strip() in roles:
+            turns.append((roles[line.strip()], []))
+        elif turns:
+            turns[-1][1].append(line)
+    return tuple((role, "\n".join(lines).strip()) for role, lines in turns)  # type: ignore[misc]

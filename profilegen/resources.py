@@ -1,0 +1,29 @@
+"""Where the files that ship with profilegen lie: beside the package in a checkout, inside it in a wheel."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def resource(name: str) -> Path:
+    """Return the path of a shipped file or folder such as `prompts` or `models/catalog.toml`.
+
+    :raises FileNotFoundError: the installation is incomplete.
+    """
+    for root in (_PACKAGE, _PACKAGE.parent):
+        if (root / name).exists():
+            return root / name
+    raise FileNotFoundError(f"{name} is missing from this installation of profilegen; install it again")
+
+
+def models_dir() -> Path:
+    """Return the folder of downloaded models: `PROFILEGEN_MODELS`, else the checkout's, else the user's."""
+    if named := os.environ.get("PROFILEGEN_MODELS"):
+        return Path(named)
+    catalog = resource("models/catalog.toml")
+    if catalog.parent.parent != _PACKAGE:
+        return catalog.parent
+    return Path(platformdirs.user_data_dir("profilegen", appauthor=False)) / "models"
