@@ -11,6 +11,7 @@ embedder, whatever range its cosines have.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 from profilegen.phrases import Candidate, candidates, keys
 from profilegen.records import Claim, Document, Evidence, Kind
-from profilegen.text import sentences
+from profilegen.text import fold, sentences
 from profilegen.traits import Trait, find_cued
 
 Vectors = npt.NDArray[np.float32]
@@ -33,10 +34,15 @@ _MAX_QUOTE_CHARS = 240
 _MIN_SUPPORT = 0.3
 # A document that says the phrase carries it wholly; one that is like it carries it from the first of these
 # deviations above chance on, wholly at the second.
-_CARRIES_FROM, _CARRIES_WHOLLY = 1.5, 4.5
+_CARRIES_FROM, _CARRIES_WHOLLY = 2.5, 6.0
+# A document that says the phrase is about it from here on.
+_ABOUT, _PLAINLY_ABOUT = 1.0, 3.0
 # One document alone is half a reason: a claim of a single purchase never has more support than this.
 _ONE_DOCUMENT = 0.5
+# The same two bounds for a sentence that holds a cue of a trait, against the examples of the trait.
+_TRAIT_FROM, _TRAIT_WHOLLY = 0.5, 2.5
 _DIVERSITY = 0.35
+_ASIDE = 0.6  # the weight of a phrase that names no item itself
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,11 @@ class Found:
 
 def draft(documents: Sequence[Document], language: str, traits: Sequence[Trait]) -> Draft:
     """Collect what may be claimed of a user, by words alone."""
-    phrases = candidates(documents, language)[:_MAX_CANDIDATES]
+    told = _without_signatures(documents)
+    phrases = candidates(told, language)[:_MAX_CANDIDATES]
     cued = [
         _Cued(trait, position, document.text[start:end])
-        for position, document in enumerate(documents)
+        for position, document in enumerate(told)
         for trait, start, end in find_cued(document.text, language, traits)
     ]
     return Draft(tuple(documents), language, tuple(phrases), tuple(cued[:_MAX_CUED]))
@@ -102,7 +109,7 @@ def weigh(
     vector_of: Callable[[str], Vectors],
     document_vectors: Vectors,
     background: Background,
-    trait_scale: TraitScale,
+    scale: TraitScale,
 ) -> Found:
     """Rank a draft's candidates and keep those that the documents carry.
 
@@ -110,15 +117,36 @@ def weigh(
     :param document_vectors: (n_documents, n_dims) unit rows, in the order of the draft's documents.
     """
     interests, vectors = _interests(draft, vector_of, document_vectors, background)
-    traits = _traits(draft, vector_of, trait_scale)
+    traits = _traits(draft, vector_of, scale)
     values = tuple(claim for trait, claim in traits if trait.kind == "value")[:MAX_TRAITS]
     lifestyle = tuple(claim for trait, claim in traits if trait.kind == "lifestyle")[:MAX_TRAITS]
     by_kind: dict[tuple[Kind, int], Vectors] = {("interest", at): row for at, row in enumerate(vectors)}
-    names = {trait.name(draft.language): trait for trait, _ in traits}
-    for kind, claims in (("value", values), ("lifestyle", lifestyle)):
+    by_text = {claim.text: trait for trait, claim in traits}
+    kinds: tuple[tuple[Kind, tuple[Claim, ...]], ...] = (("value", values), ("lifestyle", lifestyle))
+    for kind, claims in kinds:
         for at, claim in enumerate(claims):
-            by_kind[kind, at] = trait_scale.vector(names[claim.text], draft.language)  # type: ignore[index]
+            by_kind[kind, at] = scale.vector(by_text[claim.text], draft.language)
     return Found(tuple(interests), values, lifestyle, by_kind)
+
+
+def _without_signatures(documents: Sequence[Document]) -> list[Document]:
+    """Leave out the sentences that a user puts under most texts: they say nothing about what a text is about."""
+    if len(documents) < 3:
+        return list(documents)
+    spans = [sentences(document.text) for document in documents]
+    counts = Counter(
+        said
+        for document, cuts in zip(documents, spans, strict=True)
+        for said in {fold(document.text[start:end]) for start, end in cuts}
+    )
+    often = {said for said, count in counts.items() if count > len(documents) / 2 and len(said) > 20}
+    if not often:
+        return list(documents)
+    kept = []
+    for document, cuts in zip(documents, spans, strict=True):
+        rest = [document.text[start:end] for start, end in cuts if fold(document.text[start:end]) not in often]
+        kept.append(document.model_copy(update={"text": "\n".join(rest)}))
+    return kept
 
 
 def _interests(
@@ -131,7 +159,9 @@ def _interests(
     carried = _carried(draft.phrases, deviations)
     support = _support(carried)
     scores = _interest_scores(draft.phrases, deviations, support)
-    chosen = _diverse(scores, vectors, support >= _MIN_SUPPORT, MAX_INTERESTS)
+    telling = [_is_telling(phrase, row) for phrase, row in zip(draft.phrases, deviations, strict=True)]
+    allowed = (support >= _MIN_SUPPORT) & np.array(telling)
+    chosen = _diverse(draft.phrases, scores, vectors, allowed)
     claims = []
     for row in chosen:
         places = [int(at) for at in np.argsort(-carried[row], kind="stable") if carried[row][at] > 0]
@@ -147,8 +177,8 @@ def _carried(phrases: Sequence[Candidate], deviations: Vectors) -> Vectors:
     carried = np.clip((deviations - _CARRIES_FROM) / (_CARRIES_WHOLLY - _CARRIES_FROM), 0, 1)
     for row, phrase in enumerate(phrases):
         said = list(phrase.documents)
-        # A document may say a phrase by the way ("by the time"): then it is not about it.
-        carried[row, said] = np.where(deviations[row, said] > 0, 1.0, carried[row, said])
+        # A document may say a phrase by the way ("every inch"): then it is not about it.
+        carried[row, said] = np.where(deviations[row, said] > _ABOUT, 1.0, carried[row, said])
     return np.asarray(carried, np.float32)
 
 
@@ -166,9 +196,9 @@ def _interest_scores(phrases: Sequence[Candidate], deviations: Vectors, support:
 
 
 def _diverse(
-    scores: Vectors, vectors: Vectors, allowed: npt.NDArray[np.bool_], count: int
+    phrases: Sequence[Candidate], scores: Vectors, vectors: Vectors, allowed: npt.NDArray[np.bool_]
 ) -> list[int]:
-    """Choose rows by maximal marginal relevance (Carbonell and Goldstein 1998), scores scaled to 0 to 1."""
+    """Choose rows by maximal marginal relevance (Carbonell and Goldstein 1998), none that says one again."""
     rows = [int(row) for row in np.flatnonzero(allowed)]
     if not rows:
         return []
@@ -176,15 +206,32 @@ def _diverse(
     scaled = (scores - low) / max(float(high - low), 1e-6)
     alike = vectors @ vectors.T
     chosen: list[int] = []
-    while rows and len(chosen) < count:
-        def gain(row: int) -> float:
-            near = max((float(alike[row, other]) for other in chosen), default=0.0)
-            return (1 - _DIVERSITY) * float(scaled[row]) - _DIVERSITY * near
-
-        best = max(rows, key=gain)
+    while rows and len(chosen) < MAX_INTERESTS:
+        best = max(rows, key=lambda row: _gain(row, scaled, alike, chosen))
         chosen.append(best)
-        rows.remove(best)
+        rows = [row for row in rows if row != best and not _says_again(phrases[row], phrases[best])]
     return chosen
+
+
+def _is_telling(phrase: Candidate, deviations: Vectors) -> bool:
+    """Tell whether a phrase may be an interest: said of two documents, or what one document is plainly about."""
+    if len(phrase.documents) > 1:
+        return True
+    if len(phrase.text) < 2:
+        return False
+    names_item = phrase.weight > _ASIDE and len(phrase.key) > 1
+    return bool(deviations[phrase.documents[0]] > (_ABOUT if names_item else _PLAINLY_ABOUT))
+
+
+def _gain(row: int, scaled: Vectors, alike: Vectors, chosen: Sequence[int]) -> float:
+    near = max((float(alike[row, other]) for other in chosen), default=0.0)
+    return (1 - _DIVERSITY) * float(scaled[row]) - _DIVERSITY * near
+
+
+def _says_again(phrase: Candidate, other: Candidate) -> bool:
+    """Tell whether the words of one are among the other's, or both name the same kind of thing."""
+    one, two = set(phrase.key), set(other.key)
+    return one <= two or two <= one or phrase.key[-1] == other.key[-1]
 
 
 def _quotes(draft: Draft, claim: str, places: Iterable[int]) -> tuple[Evidence, ...]:
@@ -236,19 +283,33 @@ class TraitScale:
 def _traits(
     draft: Draft, vector_of: Callable[[str], Vectors], scale: TraitScale
 ) -> list[tuple[Trait, Claim]]:
-    best: dict[Trait, dict[int, tuple[float, str]]] = {}
+    traits = {cued.trait.id: cued.trait for cued in draft.cued}
+    best: dict[str, dict[int, tuple[float, str]]] = {}
     for cued in draft.cued:
         deviation = scale.deviation(cued.trait, draft.language, vector_of(cued.quote))
-        carried = float(np.clip((deviation - 0.5) / 2.0, 0, 1))
-        places = best.setdefault(cued.trait, {})
+        carried = float(np.clip((deviation - _TRAIT_FROM) / (_TRAIT_WHOLLY - _TRAIT_FROM), 0, 1))
+        places = best.setdefault(cued.trait.id, {})
         if carried > places.get(cued.document, (0.0, ""))[0]:
             places[cued.document] = carried, cued.quote
     claims = []
-    for trait, places in best.items():
+    for trait_id, places in best.items():
         support = float(_support(np.array([carried for carried, _ in places.values()], np.float32)))
         if support < _MIN_SUPPORT:
             continue
         ranked = sorted(places.items(), key=lambda item: (-item[1][0], item[0]))[:_MAX_QUOTES]
         evidence = tuple(Evidence(document=draft.documents[at].id, quote=words) for at, (_, words) in ranked)
-        claims.append((trait, Claim(text=trait.name(draft.language), support=round(support, 2), evidence=evidence)))
+        name = traits[trait_id].names[draft.language]
+        claims.append((traits[trait_id], Claim(text=name, support=round(support, 2), evidence=evidence)))
     return sorted(claims, key=lambda item: (-item[1].support, item[0].id))
+
+
+def trait_scale(
+    traits: Sequence[Trait], embed: Callable[[Sequence[str]], Vectors], background: Background
+) -> TraitScale:
+    """Embed the examples of all traits."""
+    rows = [(trait.id, language, text) for trait in traits for language in trait.examples for text in trait.examples[language]]
+    vectors = embed([text for *_, text in rows])
+    grouped: dict[tuple[str, str], list[Vectors]] = {}
+    for (trait_id, language, _), vector in zip(rows, vectors, strict=True):
+        grouped.setdefault((trait_id, language), []).append(vector)
+    return TraitScale({key: np.stack(found) for key, found in grouped.items()}, background)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
 from profilegen.records import Document
+from profilegen.resources import prompts_dir
 from profilegen.text import fold
 
 _MAX_WORDS = 3
+_MAX_CHARS = 60
 _MAX_HAN = 8
 _WORD = re.compile(r"[^\W_]+(?:['’.\-&+][^\W_]+)*")
 _HAN = re.compile(r"[㐀-鿿]")
 # Tags of HanTa within this log-probability of a word's best one count as possible.
 _TAG_MARGIN = 3.0
+# Below this log-probability HanTa is guessing from a word's letters.
+_UNKNOWN = -25.0
 # Words after one of these in a title say whom or what an item is for, not what it is.
 _SIDE_WORDS = frozenset("for with by in to from of on at as without compatible replacement".split())
 
@@ -42,8 +47,22 @@ def candidates(documents: Sequence[Document], language: str) -> list[Candidate]:
             shown, places, best = found.get(key, (text, set(), 0.0))
             places.add(position)
             found[key] = (shown, places, max(best, weight))
-    rows = [Candidate(text, key, tuple(sorted(at)), weight) for key, (text, at, weight) in found.items()]
+    rows = [
+        Candidate(text, key, tuple(sorted(at)), weight)
+        for key, (text, at, weight) in found.items()
+        # A name that is said once is a brand or half a title; said again, it is what the user is after.
+        if len(at) > 1 or not _has_name(text, language)
+    ]
     return sorted(rows, key=lambda row: (-len(row.documents) * row.weight, -row.weight, row.text))
+
+
+def heads(phrase: str, language: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Return a phrase and the shorter phrases that end it (butterfly hair clips, hair clips, clips) with keys."""
+    if language in _NO_SPACES:
+        words = [word for word, _ in _segmented(phrase)]
+    else:
+        words = phrase.split()
+    return [(text, key) for text, key, _ in _endings(words, language, 1.0)]
 
 
 def keys(text: str, language: str) -> frozenset[str]:
@@ -51,7 +70,7 @@ def keys(text: str, language: str) -> frozenset[str]:
     if language in _NO_SPACES:
         return frozenset(word for word, _ in _segmented(fold(text)) if word not in _stop_words(language))
     words = _WORD.findall(fold(text))
-    return frozenset(_lemma(word, language) for word in words if word not in _stop_words(language))
+    return frozenset(_stem(word, language) for word in words if word not in _stop_words(language))
 
 
 def _phrases(document: Document, language: str) -> Iterator[tuple[str, tuple[str, ...], float]]:
@@ -87,12 +106,14 @@ def _endings(
         end -= 1
     for start in range(max(0, end - _MAX_WORDS), end):
         chosen = words[start:end]
-        if not han and chosen[0].isdigit():
+        if not han and any(_is_measure(word) for word in chosen):
             continue
         text = ("" if han else " ").join(chosen)
-        if len(text) < 2 or (han and len(text) > _MAX_HAN) or len(text) > 60:
+        if len(text) > (_MAX_HAN if han else _MAX_CHARS):
             continue
-        yield text, tuple(_lemma(word.casefold(), language) for word in chosen), weight
+        key = tuple(_stem(word.casefold(), language) for word in chosen)
+        if not _generic(language).issuperset(key):
+            yield text, key, weight
 
 
 def _title_pieces(title: str, language: str) -> Iterator[tuple[list[str], bool]]:
@@ -100,13 +121,13 @@ def _title_pieces(title: str, language: str) -> Iterator[tuple[list[str], bool]]
     side = False
     run: list[str] = []
     for word, gap in _words(title):
-        stops = word.casefold() in _stop_words(language) or word.casefold() in _SIDE_WORDS
+        stops = word in _function_words(language) or word in _SIDE_WORDS
         if (gap or stops) and run:
             yield run, side
             run = []
         if gap:
             side = False
-        if word.casefold() in _SIDE_WORDS:
+        if word in _SIDE_WORDS:
             side = True
         elif not stops:
             run.append(word)
@@ -118,7 +139,7 @@ def _spaced_pieces(text: str, language: str) -> Iterator[list[str]]:
     """Give the runs of nouns and adjectives of a text."""
     run: list[str] = []
     for word, gap in _words(text):
-        fits = word.casefold() not in _stop_words(language) and _may_stand_in_noun_phrase(word, language)
+        fits = word.casefold() not in _stop_words(language) and _stands_in_noun_phrase(word, language)
         if (gap or not fits) and run:
             yield run
             run = []
@@ -133,9 +154,10 @@ def _words(text: str) -> Iterator[tuple[str, bool]]:
     loud = sum(map(str.isupper, text)) > 0.6 * max(1, sum(map(str.isalpha, text)))
     last = 0
     for match in _WORD.finditer(text):
-        gap = bool(text[last : match.start()].strip()) or "\n" in text[last : match.start()]
+        between = text[last : match.start()]
+        gap = bool(between.strip()) or "\n" in between or text[max(0, last - 2) : last] in ("'s", "’s")
         last = match.end()
-        yield _shown(match.group(), loud), gap
+        yield _shown(match.group().replace("’", "'").removesuffix("'s"), loud), gap
 
 
 def _shown(word: str, loud: bool) -> str:
@@ -149,8 +171,8 @@ def _han_pieces(text: str) -> Iterator[list[str]]:
     """Give the runs of nouns, and of adjectives and verbs that stand before a noun, of a Chinese text."""
     run: list[str] = []
     for word, tag in _segmented(text):
-        noun = tag[:1] == "n" and tag != "nr" or tag in ("vn", "an", "eng", "l", "j")
-        if noun and word not in _stop_words("zh") and (len(word) > 1 or run):
+        noun = tag in _NOUN_TAGS and not _NOT_IN_NOUNS.intersection(word)
+        if noun and word not in _stop_words("zh"):
             run.append(word)
             continue
         if run:
@@ -161,13 +183,27 @@ def _han_pieces(text: str) -> Iterator[list[str]]:
 
 
 @cache
-def _stop_words(language: str) -> frozenset[str]:
+def _generic(language: str) -> frozenset[str]:
+    """Return the stems of the words that name no interest by themselves."""
+    lists = tomllib.loads((prompts_dir() / "generic.toml").read_text(encoding="utf-8"))
+    return frozenset(_stem(word, language) for word in lists.get(language, "").split())
+
+
+@cache
+def _function_words(language: str) -> frozenset[str]:
+    """Return the words of a language that have no meaning by themselves."""
     from stop_words import StopWordError, get_stop_words
 
     try:
-        words = frozenset(get_stop_words(language))
+        return frozenset(get_stop_words(language))
     except StopWordError:
         return frozenset()
+
+
+@cache
+def _stop_words(language: str) -> frozenset[str]:
+    """Return the words that say nothing about what a running text is about."""
+    words = _function_words(language)
     if language == "en":
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
@@ -176,6 +212,14 @@ def _stop_words(language: str) -> frozenset[str]:
 
 
 _NO_SPACES = frozenset(("zh",))
+_NOUN_TAGS = frozenset("n nz ns nt nrt ng vn eng".split())
+# The segmenter guesses some clauses to be nouns; adverbs and verbs of judgement give them away.
+_NOT_IN_NOUNS = frozenset("很太不没挺真是有超")
+_LANGUAGE_NAMES = {
+    "da": "danish", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
+    "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sv": "swedish", "tr": "turkish",
+}
 
 
 def _segmented(text: str) -> list[tuple[str, str]]:
@@ -186,49 +230,61 @@ def _segmented(text: str) -> list[tuple[str, str]]:
 
 
 @lru_cache(maxsize=200_000)
-def _analysis(word: str, language: str) -> tuple[str, frozenset[str]]:
-    """Return the dictionary form of a word and its possible parts of speech; unknown languages: none."""
+def _stem(word: str, language: str) -> str:
+    """Return what the inflected forms of a word have in common; in a language without stemmer, the word."""
+    stemmer = _stemmer(language)
+    return str(stemmer.stemWord(word)) if stemmer else word
+
+
+@cache
+def _stemmer(language: str) -> Any:
+    import snowballstemmer
+
+    name = _LANGUAGE_NAMES.get(language)
+    return snowballstemmer.stemmer(name) if name else None
+
+
+@lru_cache(maxsize=200_000)
+def _parts_of_speech(word: str, language: str) -> tuple[str, ...]:
+    """Return the likely parts of speech of a word by itself, the likeliest first; () where nothing is known.
+
+    A word that the dictionary does not hold is a name: ("NP0",).
+    """
     tagger = _tagger(language)
     if tagger is None or not word.isascii():
-        return word, frozenset()
+        return ()
     tags = tagger.tag_word(word)
-    possible = frozenset(tag for tag, score in tags if score > tags[0][1] - _TAG_MARGIN)
-    noun = [tag for tag in possible if tag.startswith("NN")]
-    lemma = str(tagger.analyze(word, pos=noun[0])[0]) if noun else str(tagger.analyze(word)[0])
-    return lemma, possible
+    best = tags[0][1]
+    if best < _UNKNOWN:
+        return ("NP0",)
+    return tuple(tag for tag, score in tags if score > best - _TAG_MARGIN)
 
 
 @cache
 def _tagger(language: str) -> Any:
     from HanTa.HanoverTagger import HanoverTagger
 
-    models = {"en": "morphmodel_en.pgz", "de": "morphmodel_ger.pgz", "nl": "morphmodel_dutch.pgz"}
-    return HanoverTagger(models[language]) if language in models else None
-
-
-def _lemma(word: str, language: str) -> str:
-    return _analysis(word, language)[0].casefold()
+    return HanoverTagger("morphmodel_en.pgz") if language == "en" else None
 
 
 def _is_noun(word: str, language: str) -> bool:
-    if any(map(str.isdigit, word)):
-        return False
-    tags = _analysis(word.casefold(), language)[1]
+    tags = _parts_of_speech(word.casefold(), language)
     return not tags or any(tag.startswith(("NN", "NP")) for tag in tags)
 
 
-def _may_stand_in_noun_phrase(word: str, language: str) -> bool:
-    if any(map(str.isdigit, word)):
-        return True
-    tags = _analysis(word.casefold(), language)[1]
-    return not tags or any(tag.startswith(("NN", "NP", "AJ")) for tag in tags)
+def _stands_in_noun_phrase(word: str, language: str) -> bool:
+    if "'" in word:
+        return False
+    tags = _parts_of_speech(word.casefold(), language)
+    return not tags or tags[0].startswith(("NN", "NP", "AJ"))
 
 
-def unique(phrases: Iterable[str], language: str) -> Iterator[str]:
-    """Give the phrases that are not, in other inflection, one given before."""
-    seen: set[tuple[str, ...]] = set()
-    for phrase in phrases:
-        key = tuple(sorted(keys(phrase, language)))
-        if key not in seen:
-            seen.add(key)
-            yield phrase
+def _has_name(phrase: str, language: str) -> bool:
+    if language in _NO_SPACES:
+        return False
+    return any(_parts_of_speech(word.casefold(), language)[:1] == ("NP0",) for word in phrase.split())
+
+
+def _is_measure(word: str) -> bool:
+    """Tell whether a word is a number or an amount (12, 1.5oz, 16th), and not a name with a digit (4k, 3d)."""
+    return word[0].isdigit() and not (len(word) == 2 and word[1].isalpha())

@@ -19,6 +19,13 @@ def resource(name: str) -> Path:
     raise FileNotFoundError(f"{name} is missing from this installation of profilegen; install it again")
 
 
+def prompts_dir() -> Path:
+    """Return the folder of templates and lists: `PROFILEGEN_PROMPTS`, else the one that ships."""
+    if named := os.environ.get("PROFILEGEN_PROMPTS"):
+        return Path(named)
+    return resource("prompts")
+
+
 def models_dir() -> Path:
     """Return the folder of downloaded models: `PROFILEGEN_MODELS`, else the checkout's, else the user's."""
     if named := os.environ.get("PROFILEGEN_MODELS"):

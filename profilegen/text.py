@@ -81,18 +81,17 @@ def sentences(text: str) -> list[tuple[int, int]]:
 
 # --- cleaning ---------------------------------------------------------------------------------------------
 
-_BLOCKS = (
-    "address article aside blockquote body br center dd details dir div dl dt fieldset figcaption figure footer "
-    "form h1 h2 h3 h4 h5 h6 head header hr html legend li main menu nav ol optgroup option p pre section select "
-    "summary table tbody td tfoot th thead title tr ul"
-).split()
+_BLOCK = (
+    "address|article|aside|blockquote|body|br|center|dd|details|dir|div|dl|dt|fieldset|figcaption|figure|footer|"
+    "form|h[1-6]|hr|head|header|html|legend|li|main|menu|nav|ol|optgroup|option|p|pre|section|select|summary|"
+    "table|tbody|tfoot|thead|title|tr|ul"
+)
+# The last are Word's, such as `<o:p>`.
 _INLINE = (
-    "a abbr acronym area audio b base bdi bdo big button canvas cite code col colgroup data del dfn em embed font "
-    "i iframe img input ins kbd label link map mark meta nobr noscript object param path picture q s samp script "
-    "small source span strike strong style sub sup svg textarea time tt u var video wbr"
-).split()
-_CELLS = ("td", "th")
-
+    "a|abbr|acronym|area|audio|b|base|bd[io]|big|button|canvas|cite|code|col|colgroup|data|del|dfn|em|embed|font|"
+    "i|iframe|img|input|ins|kbd|label|link|map|mark|meta|nobr|noscript|object|param|path|picture|q|s|samp|"
+    "script|small|source|span|strike|strong|style|su[bp]|svg|textarea|time|tt|u|var|video|wbr|[a-z]{1,9}:[a-z]{1,9}"
+)
 # Every quantifier is possessive and stops at the next `<`, so that no text costs more than a look at each
 # character. A parser was tried: 128 KB of nested `<li>` took lexbor 4.5 s, 1 MB never ended. An attribute has
 # an equals sign; without one, `a <b and c> d` would lose its middle.
@@ -100,8 +99,7 @@ _MARKUP = re.compile(
     r"<(?P<dropped>script|style)\b[^<>]*+>[^<]*+(?:<(?!/?(?P=dropped)\b)[^<]*+)*+</(?P=dropped)\s*+>"
     r"|<!--(?:[^-<]|-(?!->)|<(?!!--))*+-->"
     r"|<!doctype\s[^<>]*+>"
-    rf"|</?(?P<tag>{'|'.join(sorted(_BLOCKS + _INLINE, key=len, reverse=True))}|[a-z]{{1,10}}:[a-z]{{1,20}})"
-    r"(?:\s[^<>=]*+=[^<>]*+|\s*+/?)>",
+    rf"|</?(?:(?P<block>{_BLOCK})|(?P<cell>t[dh])|{_INLINE})(?:\s[^<>=]*+=[^<>]*+|\s*+/?)>",
     re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
@@ -114,9 +112,9 @@ _UNSEEN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]+"
 )
-# NFKC would turn Chinese punctuation into ASCII (`，` into `,`, `…` into three dots), accents that stand alone
-# into a space with an accent, one Arabic blessing into 18 characters, and change what numbers say: `1½` into
-# `11⁄2`, `10²` into `102`.
+# NFKC would turn Chinese punctuation into ASCII (`，` into `,`, `…` into three dots), accents that stand
+# alone into a space with an accent, one Arabic blessing into 18 characters, and change what numbers say:
+# `1½` into `11⁄2`, `10²` into `102`.
 _AS_WRITTEN = re.compile(
     "([\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff60\uffe3\u2025\u2026"
     "\u00a8\u00af\u00b4\u00b8\u02d8-\u02dd\u2017\u203e\u309b\u309c"
@@ -154,10 +152,9 @@ def _mended(text: str) -> str:
 
 
 def _space_of_markup(match: re.Match[str]) -> str:
-    tag = (match["tag"] or "").lower()
-    if tag in _CELLS:
-        return " "
-    return "\n" if tag in _BLOCKS else ""
+    if match["block"]:
+        return "\n"
+    return " " if match["cell"] else ""
 
 
 def _character(match: re.Match[str]) -> str:
@@ -170,7 +167,8 @@ def _character(match: re.Match[str]) -> str:
 def _squeezed(text: str) -> str:
     text = re.sub(r"[^\S\n]+", " ", text)
     text = re.sub(r" ?\n ?", "\n", text)
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
+    text = re.sub(r"\n{3,}", "\n\n", text).rstrip()
+    return text.lstrip(" \n\u200c\u200d\ufe0e\ufe0f")  # joiners join nothing at the beginning
 
 
 # --- language ---------------------------------------------------------------------------------------------
@@ -182,7 +180,7 @@ _HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 # Measured on 2,392 English titles and 90 short reviews in nine other languages with Latin letters.
 _SURE_SHORT = 0.75
 _SURE_LONG = 0.5
-# A character of these scripts carries about as much as three Latin letters: `买了iPhone 15 Pro Max` is Chinese.
+# A character of these scripts carries about as much as three Latin letters: `很好用的 iPhone` is Chinese.
 _LATIN_LETTERS_PER_HAN = 3
 
 

@@ -1,0 +1,126 @@
+"""User vectors to segments: UMAP, then HDBSCAN, then a segment for everybody."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+_NEIGHBORS = 15
+_COMPONENTS = 5
+# Two clusters are the same segment if they share at least this much of the users of both (Jaccard index).
+_SAME_SEGMENT = 0.2
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """The cluster of each user. `labels` count from 0; `confidence` is 0 to 1; `assigned` marks HDBSCAN's noise."""
+
+    labels: Labels
+    confidence: Vectors
+    assigned: npt.NDArray[np.bool_]
+
+
+def default_min_cluster_size(n_users: int) -> int:
+    """Return the smallest segment worth telling: about 0.4 times the square root of the users, at least 5."""
+    return max(5, round(0.41 * n_users**0.5))
+
+
+def cluster(vectors: Vectors, *, seed: int, min_cluster_size: int | None = None) -> Clusters:
+    """Cluster users; those that HDBSCAN leaves out go to the nearest cluster, with half its confidence at most.
+
+    UMAP to five dimensions, then HDBSCAN, is the recipe of BERTopic (Grootendorst 2022, arXiv 2203.05794).
+
+    :param vectors: (n_users, n_dims) float32, rows L2-normalised.
+    """
+    smallest = min_cluster_size or default_min_cluster_size(len(vectors))
+    if len(vectors) < 2 * smallest or len(vectors) < 8:
+        return _one_cluster(len(vectors))
+    reduced = _reduce(vectors, seed)
+    labels, confidence = _density_clusters(reduced, smallest)
+    if labels.max(initial=-1) < 0:
+        return _one_cluster(len(vectors))
+    return _assign_noise(reduced, labels, confidence)
+
+
+def match_ids(new: Mapping[str, Sequence[str]], old: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return for new segment ids the old ones they go on as, by the users they share (Hungarian method).
+
+    :param new: members by new id.
+    :param old: members by old id.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    if not new or not old:
+        return {}
+    before = {user: row for row, members in enumerate(old.values()) for user in members}
+    shared = np.zeros((len(old), len(new)))
+    for column, members in enumerate(new.values()):
+        for user in members:
+            if user in before:
+                shared[before[user], column] += 1
+    sizes = np.array([[len(members)] for members in old.values()]) + [len(members) for members in new.values()]
+    overlap = shared / np.maximum(sizes - shared, 1)
+    names = list(old), list(new)
+    rows, columns = linear_sum_assignment(-overlap)
+    return {
+        names[1][column]: names[0][row]
+        for row, column in zip(rows, columns, strict=True)
+        if overlap[row, column] >= _SAME_SEGMENT
+    }
+
+
+def _one_cluster(n_users: int) -> Clusters:
+    """Too few users, or none that are alike: they are one segment."""
+    return Clusters(
+        np.zeros(n_users, np.int64), np.full(n_users, 0.5, np.float32), np.zeros(n_users, np.bool_)
+    )
+
+
+def _reduce(vectors: Vectors, seed: int) -> Vectors:
+    """Return (n_users, up to 5) float32 by UMAP (McInnes et al. 2018), the same for the same seed."""
+    import umap
+
+    # The spectral start needs many more users than dimensions.
+    start = "spectral" if len(vectors) > 50 else "random"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a seed means one thread; that is meant
+        reducer = umap.UMAP(
+            n_neighbors=min(_NEIGHBORS, len(vectors) - 1),
+            n_components=min(_COMPONENTS, len(vectors) - 2),
+            min_dist=0.0,
+            metric="cosine",
+            init=start,
+            random_state=seed,
+        )
+        return np.asarray(reducer.fit_transform(vectors), np.float32)
+
+
+def _density_clusters(reduced: Vectors, smallest: int) -> tuple[Labels, Vectors]:
+    """Return HDBSCAN's labels (-1 for noise) and probabilities (Campello et al. 2013)."""
+    import hdbscan
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = hdbscan.HDBSCAN(min_cluster_size=smallest, min_samples=max(2, smallest // 2)).fit(reduced)
+    return np.asarray(model.labels_, np.int64), np.asarray(model.probabilities_, np.float32)
+
+
+def _assign_noise(reduced: Vectors, labels: Labels, confidence: Vectors) -> Clusters:
+    """Give noise to the nearest centre; its confidence is less the nearer the second nearest is."""
+    noise = labels < 0
+    labels, confidence = labels.copy(), confidence.copy()
+    if noise.any():
+        centres = np.stack([reduced[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+        distances = np.linalg.norm(reduced[noise][:, None] - centres[None], axis=2)
+        labels[noise] = distances.argmin(axis=1)
+        ordered = np.sort(distances, axis=1)
+        second = ordered[:, 1] if ordered.shape[1] > 1 else ordered[:, 0] + 1
+        confidence[noise] = 0.5 * (1 - ordered[:, 0] / np.maximum(second, 1e-9))
+    return Clusters(labels, confidence, noise)

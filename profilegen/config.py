@@ -1,0 +1,73 @@
+"""Settings: `profilegen.toml`, then the environment, then flags, from weak to strong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from profilegen.errors import UsageError
+
+CONFIG_FILE = "profilegen.toml"
+
+
+class Settings(BaseSettings):
+    """What a person may set. Each field is also `PROFILEGEN_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="PROFILEGEN_", toml_file=CONFIG_FILE, extra="forbid", frozen=True)
+
+    store: Path = Field(Path("store"), description="Directory of the store.")
+    embedder: str = Field("auto", description="Name or path of the embedding model; auto follows the data.")
+    writer: str = Field("auto", description="Name or path of the writing model; auto is the catalogue's default.")
+    seed: int = Field(42, ge=0, description="Seed of UMAP, so that the same users give the same segments.")
+    min_cluster_size: int | None = Field(
+        None, ge=2, description="Smallest segment; by default grows with the square root of the number of users."
+    )
+    max_bad: float = Field(0.01, ge=0, le=1, description="Share of bad input lines past which a build stops.")
+    workers: int = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        ge=1,
+        le=256,
+        description="Processes that hold a model, each of one thread; by default as many as there are cores.",
+    )
+    slots: int = Field(16, ge=1, le=255, description="Answers that one writer process works on at a time.")
+    context_tokens: int = Field(768, ge=256, description="Tokens of prompt and answer together, per slot.")
+    gpu_layers: int = Field(0, ge=-1, description="Layers of the writer on a GPU; -1 for all.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags before the environment before the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Return the settings, flags that are None left to the environment and the file.
+
+    :raises UsageError: a value or a name is wrong; the message says which and where it may come from.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = ".".join(str(part) for part in wrong["loc"])
+        raise UsageError(
+            f"the setting {name!r} is wrong: {wrong['msg']} (got {wrong['input']!r}); settings come from "
+            f"{CONFIG_FILE}, PROFILEGEN_* variables and flags"
+        ) from None
+    except ValueError as error:  # tomllib's
+        raise UsageError(f"{CONFIG_FILE} is not valid TOML: {error}") from None

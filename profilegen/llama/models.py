@@ -1,0 +1,67 @@
+"""The embedder and the writer of a piece of work, each started when it is first needed."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from profilegen.llama.catalog import ResolvedModel
+from profilegen.llama.embedder import Embedder
+from profilegen.llama.worker import Failure
+from profilegen.llama.writer import Answer, Prompt, Writer, WriterSettings
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Models:
+    """Holds both models; what was started ends with the `with` block."""
+
+    def __init__(
+        self, embedder: ResolvedModel, writer: ResolvedModel, settings: WriterSettings
+    ) -> None:
+        self.embedder, self.writer = embedder, writer
+        self._settings = settings
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Return itself; nothing is started yet."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End what was started."""
+        self._open.close()
+
+    def embed(self, texts: Sequence[str], on_done: Callable[[int], None] | None = None) -> Vectors:
+        """Return (n_texts, n_dims) float32, rows L2-normalised; nothing is started for no texts.
+
+        Compatibility forms of characters are folded (NFKC), as the multilingual embedder was trained.
+        """
+        if not texts:
+            return np.zeros((0, 0), np.float32)
+        return self._embedder.embed([unicodedata.normalize("NFKC", text) for text in texts], on_done)
+
+    def write(self, prompts: Iterable[tuple[Any, Prompt]]) -> Iterator[tuple[Any, Answer | Failure]]:
+        """Give (key, answer) as answers finish; nothing is started for no prompts."""
+        stream = iter(prompts)
+        first = next(stream, None)
+        if first is not None:
+            yield from self._writer.write(_with_first(first, stream))
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        return self._open.enter_context(Embedder(self.embedder, workers=self._settings.workers))
+
+    @cached_property
+    def _writer(self) -> Writer:
+        return self._open.enter_context(Writer(self.writer, self._settings))
+
+
+def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from rest

@@ -1,0 +1,365 @@
+"""Build: the stages in order, each doing only what is missing or changed.
+
+Every stage reads what the one before left in the ledger and writes its own part there in small transactions. So a
+build that is killed goes on where it was, and one that has nothing to do opens no model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from profilegen import clustering, index, profiles, segments, summaries
+from profilegen.config import Settings
+from profilegen.errors import InputError, ModelError, StoreError
+from profilegen.ingest import Intake, read_documents
+from profilegen.ledger import Changes, Ledger, Membership, Staged, open_ledger, write_lock
+from profilegen.llama.catalog import ResolvedModel, default_model, resolve
+from profilegen.llama.models import Models
+from profilegen.llama.writer import WriterSettings
+from profilegen.records import BuildReport, Document
+from profilegen.vectors import document_vectors, user_vector
+from profilegen.writing import write_profiles, write_segments
+
+Vectors = npt.NDArray[np.float32]
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, what is done of it, and how much there is, 0 where that is not known."""
+
+_EMBEDDED_TOGETHER = 1_000
+# Below this share of documents in other languages a model for one language still serves.
+_MAX_OTHER_LANGUAGES = 0.05
+
+
+def build(
+    sources: Sequence[str],
+    settings: Settings,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    add: bool = False,
+    re_embed: bool = False,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Read what users wrote and bring the store up to date with it.
+
+    :param sources: files, directories, or `-` for standard input.
+    :param mapping: our field to the name of the column that holds it.
+    :param add: keep what is in the store and not in the sources; else the store ends up with the sources alone.
+    :param re_embed: embed everything again where the store was made with another embedder.
+    :raises InputError: too many bad lines, or nothing to read; the store is as it was.
+    :raises ModelError: a model cannot be had or used.
+    :raises StoreError: the store is in use, damaged, or was made with another embedder.
+    """
+    clock = _Clock()
+    report = progress or _silent
+    with write_lock(settings.store, create=True), open_ledger(settings.store, create=True) as ledger:
+        with clock.stage("read"):
+            intake, staged = _read(ledger, sources, mapping or {}, settings, report)
+        embedder, reason = _embedder(ledger, intake, settings, re_embed, report)
+        writer = _writer(settings, report)
+        with Models(embedder, writer, _writer_settings(settings)) as models:
+            changes = _apply(ledger, embedder, add=add)
+            with clock.stage("embed"):
+                embedded = _embed(ledger, models, report)
+            with clock.stage("users"):
+                _make_users(ledger, embedder)
+            with clock.stage("segments"):
+                _cluster(ledger, settings, report)
+            with clock.stage("profiles"):
+                written = _write_profiles(ledger, models, report)
+            with clock.stage("segment profiles"):
+                _write_segments(ledger, models, report)
+            with clock.stage("index"):
+                _index(ledger, settings.store, report)
+        finished = _report(ledger, intake, staged, changes, models, reason, embedded, written, clock.seconds)
+        ledger.record_build(finished)
+    return finished
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+class _Clock:
+    """Wall-clock seconds of each stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 2)
+
+
+def _read(
+    ledger: Ledger, sources: Sequence[str], mapping: Mapping[str, str], settings: Settings, progress: Progress
+) -> tuple[Intake, Staged]:
+    """Stage what the sources hold; the truth is not touched yet."""
+    intake = Intake()
+
+    def counted() -> Iterator[Document]:
+        for number, document in enumerate(read_documents(sources, mapping=mapping, intake=intake), 1):
+            if number % 500 == 0:
+                progress("read", number, 0)
+            yield document
+        if intake.bad > settings.max_bad * intake.rows:
+            raise InputError(_too_many_bad(intake, settings.max_bad))
+
+    staged = ledger.stage(counted())
+    progress("read", intake.documents, intake.documents)
+    return intake, staged
+
+
+def _too_many_bad(intake: Intake, max_bad: float) -> str:
+    examples = "\n".join(f"  {bad.file}:{bad.line}: {bad.reason}" for bad in intake.bad_examples[:5])
+    return (
+        f"{intake.bad} of {intake.rows} lines are bad, more than the {max_bad:.2%} that --max-bad allows; "
+        f"nothing was built. The first of them:\n{examples}"
+    )
+
+
+def _embedder(
+    ledger: Ledger, intake: Intake, settings: Settings, re_embed: bool, progress: Progress
+) -> tuple[ResolvedModel, str]:
+    """Return the embedder and why it is that one.
+
+    :raises StoreError: the store's vectors are another's.
+    """
+    made_with = ledger.get_meta("embedder")
+    if settings.embedder != "auto":
+        name, reason = settings.embedder, "named by you"
+    elif made_with and not re_embed:
+        name, reason = made_with["source"], "the store was made with it"
+    else:
+        name, reason = _embedder_for(intake.languages)
+    model = resolve(name, "embedder", pull=True, progress=_pulling(progress))
+    if made_with and made_with["sha256"] != model.sha256 and not re_embed:
+        raise StoreError(
+            f"the store {settings.store} was made with the embedder {made_with['name']}, whose vectors do not "
+            f"compare with those of {model.name}; leave --embedder out, name another --store, or add --re-embed "
+            "to embed everything again"
+        )
+    return model, reason
+
+
+def _embedder_for(languages: Counter[str]) -> tuple[str, str]:
+    told = Counter({language: count for language, count in languages.items() if language != "und"})
+    most = told.most_common(1)[0][0] if told else "en"
+    others = 1 - told[most] / max(told.total(), 1)
+    if others <= _MAX_OTHER_LANGUAGES and (model := default_model("embedder", most)) and "*" not in model.languages:
+        return model.name, f"{1 - others:.1%} of the texts are in its language ({most})"
+    model = default_model("embedder", "*")
+    assert model is not None
+    share = ", ".join(f"{language} {count / told.total():.0%}" for language, count in told.most_common(3))
+    return model.name, f"the texts are in languages that the English one does not know ({share})"
+
+
+def _writer(settings: Settings, progress: Progress) -> ResolvedModel:
+    name = settings.writer
+    if name == "auto":
+        model = default_model("writer", "en")
+        if model is None:
+            raise ModelError("the catalogue has no default writer; name one with --writer")
+        name = model.name
+    return resolve(name, "writer", pull=True, progress=_pulling(progress))
+
+
+def _pulling(progress: Progress) -> Callable[[str, int, int], None]:
+    return lambda what, done, total: progress(f"pull {what}", done, total)
+
+
+def _writer_settings(settings: Settings) -> WriterSettings:
+    return WriterSettings(
+        workers=settings.workers,
+        slots=settings.slots,
+        context_tokens=settings.context_tokens,
+        gpu_layers=settings.gpu_layers,
+    )
+
+
+def _apply(ledger: Ledger, embedder: ResolvedModel, *, add: bool) -> Changes:
+    """Make the staged documents the truth, and forget vectors of another embedder."""
+    made_with = ledger.get_meta("embedder")
+    if made_with and made_with["sha256"] != embedder.sha256:
+        ledger.clear_vectors()
+    source = embedder.name if _is_catalogued(embedder) else str(embedder.path.resolve())
+    ledger.set_meta("embedder", {"name": embedder.name, "sha256": embedder.sha256, "source": source})
+    return ledger.apply_staged(add=add)
+
+
+def _is_catalogued(model: ResolvedModel) -> bool:
+    from profilegen.llama.catalog import known_models
+
+    return model.name in known_models()
+
+
+def _embed(ledger: Ledger, models: Models, progress: Progress) -> int:
+    """Embed the documents that have no vector; returns how many."""
+    missing = ledger.count_missing_vectors()
+    done = 0
+    stream = ledger.documents_missing_vectors()
+    while batch := list(islice(stream, _EMBEDDED_TOGETHER)):
+        items = sorted({document.item_title for document in batch if document.item_title})
+        texts = [_embedded_text(document) for document in batch]
+        whole = len(texts) + len(items)
+        worked = 0
+
+        def told(count: int, base: int = done, size: int = len(batch), whole: int = whole) -> None:
+            nonlocal worked
+            worked += count
+            progress("embed", base + size * worked // whole, missing)
+
+        vectors = models.embed(texts + items, told)
+        item_vectors = dict(zip(items, vectors[len(texts) :], strict=True))
+        ledger.put_document_vectors(
+            (document.id, vector, item_vectors.get(document.item_title or ""))
+            for document, vector in zip(batch, vectors, strict=False)
+        )
+        done += len(batch)
+    return done
+
+
+def _embedded_text(document: Document) -> str:
+    """Return the text with its heading, which often says in a few words what the text is about."""
+    return f"{document.title}. {document.text}" if document.title else document.text
+
+
+def _make_users(ledger: Ledger, embedder: ResolvedModel) -> None:
+    """Give every user whose documents changed a language, a hash and a vector."""
+    before = ledger.user_hashes()
+
+    def changed() -> Iterator[tuple[str, str, str, Vectors]]:
+        for user in ledger.iter_users():
+            made_of = f"{profiles.documents_hash(user.documents)}-{embedder.sha256[:8]}"
+            if before.get(user.user_id) != made_of:
+                vector = user_vector(document_vectors(user.text_vectors, user.item_vectors))
+                yield user.user_id, profiles.main_language(user.documents), made_of, vector
+
+    ledger.put_users(changed())
+
+
+def _cluster(ledger: Ledger, settings: Settings, progress: Progress) -> None:
+    """Give every user a segment; segments that go on keep their ids."""
+    user_ids, vectors = ledger.user_matrix()
+    made_of = _hash(
+        vectors.tobytes(), "\0".join(user_ids).encode("utf-8", "surrogatepass"), settings.seed,
+        settings.min_cluster_size,
+    )
+    if ledger.get_meta("clusters") == made_of:
+        return
+    progress("segments", 0, 1)
+    found = clustering.cluster(vectors, seed=settings.seed, min_cluster_size=settings.min_cluster_size)
+    members: dict[int, list[str]] = {}
+    for user_id, label in zip(user_ids, found.labels, strict=True):
+        members.setdefault(int(label), []).append(user_id)
+    new = {segments.new_id(group): group for group in members.values()}
+    old: dict[str, list[str]] = {}
+    for membership in ledger.memberships():
+        old.setdefault(membership.segment_id, []).append(membership.user_id)
+    kept = clustering.match_ids(new, old)
+    ids = {label: kept.get(fresh := segments.new_id(group), fresh) for label, group in members.items()}
+    ledger.put_memberships(
+        Membership(user_id, ids[int(label)], round(float(confidence), 3), bool(assigned))
+        for user_id, label, confidence, assigned in zip(
+            user_ids, found.labels, found.confidence, found.assigned, strict=True
+        )
+    )
+    ledger.set_meta("clusters", made_of)
+    progress("segments", 1, 1)
+
+
+def _write_profiles(ledger: Ledger, models: Models, progress: Progress) -> int:
+    """Write the profiles that are missing or made from something else; returns how many."""
+    method = _hash(profiles.METHOD, summaries.templates_hash(), models.writer.sha256)
+    have = ledger.profile_hashes()
+    wanted = {
+        user_id: made_of
+        for user_id, user_hash in ledger.user_hashes().items()
+        if have.get(user_id) != (made_of := f"{user_hash}-{method}")
+    }
+    done = 0
+
+    def told(count: int) -> None:
+        nonlocal done
+        done += count
+        progress("profiles", done, len(wanted))
+
+    if wanted:
+        progress("profiles", 0, len(wanted))
+    write_profiles(ledger, wanted, models, told)
+    return done
+
+
+def _write_segments(ledger: Ledger, models: Models, progress: Progress) -> None:
+    """Describe the segments again if any member or profile changed: each is told apart from all others."""
+    profile_hashes = ledger.profile_hashes()
+    memberships = ledger.memberships()
+    made_of = _hash(
+        *(f"{row.user_id}\0{row.segment_id}\0{profile_hashes.get(row.user_id)}" for row in memberships)
+    )
+    stored = ledger.segment_hashes()
+    if stored and set(stored.values()) == {made_of}:
+        return
+    progress("segment profiles", 0, 1)
+    user_ids, vectors = ledger.user_matrix()
+    segment_of = {row.user_id: row.segment_id for row in memberships}
+    sketches = segments.sketch(ledger.iter_profiles(), segment_of, user_ids, vectors, models.embed)
+    told = write_segments(sketches, models)
+    ledger.put_segments(
+        (sketch.segment(*told[sketch.segment_id]), made_of, sketch.centroid) for sketch in sketches
+    )
+    progress("segment profiles", 1, 1)
+
+
+def _index(ledger: Ledger, store: Path, progress: Progress) -> None:
+    if index.current_revision(store) != ledger.revision() or not index.probe(store):
+        index.build_index(ledger, store, lambda done, total: progress("index", done, total))
+
+
+def _hash(*parts: object) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update((part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")) + b"\0")
+    return digest.hexdigest()[:32]
+
+
+def _report(
+    ledger: Ledger,
+    intake: Intake,
+    staged: Staged,
+    changes: Changes,
+    models: Models,
+    reason: str,
+    embedded: int,
+    written: int,
+    seconds: dict[str, float],
+) -> BuildReport:
+    counts = ledger.counts()
+    return BuildReport(
+        documents=counts.documents,
+        users=counts.users,
+        ok=counts.ok,
+        insufficient=counts.insufficient,
+        failed=counts.failed,
+        segments=counts.segments,
+        embedded=embedded,
+        written=written,
+        removed_users=changes.removed_users,
+        duplicates=staged.duplicates,
+        bad_lines=intake.bad,
+        bad_examples=tuple(intake.bad_examples),
+        embedder=models.embedder.name,
+        embedder_reason=reason,
+        writer=models.writer.name,
+        changed=any(changes) or bool(embedded or written),
+        seconds=seconds,
+    )

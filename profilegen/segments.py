@@ -1,0 +1,295 @@
+"""One cluster to a Segment: what its users have in common and what sets them apart from the others."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from profilegen.phrases import heads
+from profilegen.records import BuiltWith, Claim, Evidence, Segment, UserProfile
+from profilegen.summaries import Telling
+
+Vectors = npt.NDArray[np.float32]
+Key = tuple[str, ...]
+
+_MAX_KEYPHRASES = 10
+_MAX_INTERESTS = 5
+_MAX_TRAITS = 3
+_MAX_QUOTES = 3
+_MAX_EXEMPLARS = 5
+_NAME_PARTS = 3
+_RANKED = 40
+# A phrase is left out where a longer one that ends in it is said by more than this share of its users.
+_ABSORBS = 0.5
+# A trait is told of a segment that this share of its users has, and this many times as many as elsewhere.
+_MIN_SHARE, _MIN_LIFT = 0.1, 1.15
+# A user is near a phrase from this many standard deviations above users at large on.
+_NEAR = 1.5
+
+
+@dataclass
+class _Seen:
+    """How many users say a thing, in which words, and the best evidence for it."""
+
+    users: int = 0
+    shown: Counter[str] = field(default_factory=Counter)
+    evidence: list[tuple[float, Evidence]] = field(default_factory=list)
+
+    def add(self, text: str, claim: Claim) -> None:
+        self.users += 1
+        self.shown[text] += 1
+        if claim.evidence:
+            self.evidence.append((-claim.support, claim.evidence[0]))
+            self.evidence.sort(key=lambda row: (row[0], row[1].document))
+            del self.evidence[_MAX_QUOTES:]
+
+    def most_shown(self) -> str:
+        return min(self.shown, key=lambda text: (-self.shown[text], text))
+
+    def best_evidence(self) -> tuple[Evidence, ...]:
+        return tuple(evidence for _, evidence in self.evidence)
+
+
+@dataclass
+class _Tally:
+    """What the profiles of one segment say, counted by user."""
+
+    users: int = 0
+    phrases: dict[Key, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
+    traits: dict[tuple[str, str], _Seen] = field(default_factory=lambda: defaultdict(_Seen))
+    languages: Counter[str] = field(default_factory=Counter)
+
+    def add(self, profile: UserProfile) -> None:
+        self.users += 1
+        self.languages[profile.language] += 1
+        found: dict[Key, tuple[str, Claim]] = {}
+        for kind, claim in profile.claims():
+            if kind == "interest":
+                for text, key in heads(claim.text, profile.language):
+                    found.setdefault(key, (text, claim))
+            else:
+                self.traits[kind, claim.text].add(claim.text, claim)
+        for key, (text, claim) in found.items():
+            self.phrases[key].add(text, claim)
+
+    def language(self) -> str:
+        return self.languages.most_common(1)[0][0] if self.languages else "en"
+
+
+class _Everywhere:
+    """What the profiles of all segments say, to tell one apart."""
+
+    def __init__(self, tallies: Sequence[_Tally]) -> None:
+        self._users = sum(tally.users for tally in tallies)
+        self._phrases: Counter[Key] = Counter()
+        self._traits: Counter[tuple[str, str]] = Counter()
+        for tally in tallies:
+            self._phrases.update({key: seen.users for key, seen in tally.phrases.items()})
+            self._traits.update({key: seen.users for key, seen in tally.traits.items()})
+        self._mean = self._phrases.total() / max(len(tallies), 1)
+
+    def share(self, kind: str, text: str) -> float:
+        return self._traits[kind, text] / max(self._users, 1)
+
+    def class_tf_idf(self, tally: _Tally) -> dict[Key, float]:
+        """Return the weight of each phrase that two users say, if any do; a part of a longer one is left out."""
+        often = {key: seen.users for key, seen in tally.phrases.items() if seen.users > 1}
+        counts = often or {key: seen.users for key, seen in tally.phrases.items()}
+        inner = {
+            key[start:]
+            for key, count in counts.items()
+            for start in range(1, len(key))
+            if count > _ABSORBS * counts.get(key[start:], count)
+        }
+        return {
+            key: count / tally.users * math.log(1 + self._mean / self._phrases[key])
+            for key, count in counts.items()
+            if key not in inner
+        }
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A segment before its summary is written, and its vector."""
+
+    segment_id: str
+    language: str
+    name: str
+    keyphrases: tuple[str, ...]
+    interests: tuple[Claim, ...]
+    values: tuple[Claim, ...]
+    lifestyle: tuple[Claim, ...]
+    members: tuple[str, ...]
+    exemplars: tuple[str, ...]
+    centroid: Vectors
+
+    def telling(self) -> Telling:
+        """Return what the summary is to tell."""
+        return Telling(
+            subject="segment",
+            language=self.language,
+            interests=tuple(claim.text for claim in self.interests),
+            values=tuple(claim.text for claim in self.values),
+        )
+
+    def segment(self, summary: str, built_with: BuiltWith) -> Segment:
+        """Return the finished segment."""
+        return Segment(
+            id=self.segment_id,
+            name=self.name,
+            size=len(self.members),
+            language=self.language,
+            keyphrases=self.keyphrases,
+            interests=self.interests,
+            values=self.values,
+            lifestyle=self.lifestyle,
+            summary=summary,
+            members=self.members,
+            exemplars=self.exemplars,
+            built_with=built_with,
+        )
+
+
+def new_id(members: Iterable[str]) -> str:
+    """Return the id of a segment that is new: a hash of whom it began with."""
+    digest = hashlib.sha256("\0".join(sorted(members)).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"seg-{digest[:6]}"
+
+
+def sketch(
+    profiles: Iterable[UserProfile],
+    segment_of: Mapping[str, str],
+    user_ids: Sequence[str],
+    vectors: Vectors,
+    embed: Callable[[Sequence[str]], Vectors],
+) -> list[Sketch]:
+    """Describe every segment, the largest first.
+
+    Phrases are ranked by class-based TF-IDF (Grootendorst 2022, arXiv 2203.05794), so that a segment is told
+    apart from the others, times how much nearer they are to its centre than to the others'.
+
+    :param profiles: of all users, in any order; read once.
+    :param segment_of: segment id by user id.
+    :param vectors: (n_users, n_dims) unit rows, in the order of `user_ids`.
+    :param embed: phrases to unit vectors.
+    """
+    tallies = _tallies(profiles, segment_of)
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, user_id in enumerate(user_ids):
+        rows[segment_of[user_id]].append(row)
+    ids = sorted(rows, key=lambda segment_id: (-len(rows[segment_id]), segment_id))
+    centroids = np.stack([_unit(vectors[rows[segment_id]].mean(axis=0)) for segment_id in ids])
+    everywhere = _Everywhere(list(tallies.values()))
+    sketches = []
+    for at, segment_id in enumerate(ids):
+        tally = tallies[segment_id]
+        inside = vectors[rows[segment_id]]
+        order = np.argsort(-(inside @ centroids[at]), kind="stable")
+        chosen = _keyphrases(tally, everywhere, centroids, at, embed)
+        interests = tuple(
+            _interest(tally, key, text, vector, vectors, inside)
+            for key, text, vector in chosen[:_MAX_INTERESTS]
+        )
+        sketches.append(
+            Sketch(
+                segment_id=segment_id,
+                language=tally.language(),
+                name=_name([text for _, text, _ in chosen], tally.language()),
+                keyphrases=tuple(text for _, text, _ in chosen),
+                interests=interests,
+                values=_traits(tally, everywhere, "value"),
+                lifestyle=_traits(tally, everywhere, "lifestyle"),
+                members=tuple(user_ids[rows[segment_id][place]] for place in order),
+                exemplars=_exemplars(interests),
+                centroid=centroids[at],
+            )
+        )
+    return sketches
+
+
+def _tallies(profiles: Iterable[UserProfile], segment_of: Mapping[str, str]) -> dict[str, _Tally]:
+    tallies: dict[str, _Tally] = defaultdict(_Tally)
+    for profile in profiles:
+        if profile.user_id in segment_of:
+            tallies[segment_of[profile.user_id]].add(profile)
+    return tallies
+
+
+def _keyphrases(
+    tally: _Tally,
+    everywhere: _Everywhere,
+    centroids: Vectors,
+    at: int,
+    embed: Callable[[Sequence[str]], Vectors],
+) -> list[tuple[Key, str, Vectors]]:
+    """Return the phrases that tell the segment apart, each with its key and vector, the best first."""
+    weights = everywhere.class_tf_idf(tally)
+    ranked = sorted(weights, key=lambda key: (-weights[key], key))[:_RANKED]
+    if not ranked:
+        return []
+    texts = [tally.phrases[key].most_shown() for key in ranked]
+    vectors = embed(texts)
+    likeness = vectors @ centroids.T
+    others = np.delete(likeness, at, axis=1)
+    apart = likeness[:, at] - (others.mean(axis=1) if others.size else 0.0)
+    scores = np.array([weights[key] for key in ranked]) * np.maximum(apart, 0.01)
+    chosen: list[int] = []
+    for row in np.argsort(-scores, kind="stable"):
+        if len(chosen) == _MAX_KEYPHRASES:
+            break
+        if not any(_says_again(ranked[row], ranked[other]) for other in chosen):
+            chosen.append(int(row))
+    return [(ranked[row], texts[row], vectors[row]) for row in chosen]
+
+
+def _says_again(key: Key, other: Key) -> bool:
+    return set(key) <= set(other) or set(other) <= set(key) or key[-1] == other[-1]
+
+
+def _interest(
+    tally: _Tally, key: Key, text: str, phrase: Vectors, everybody: Vectors, inside: Vectors
+) -> Claim:
+    """Return the claim; its support is the share of members that are nearer to it than users at large are."""
+    chance = everybody @ phrase
+    near = (inside @ phrase - chance.mean()) / max(float(chance.std()), 1e-6) >= _NEAR
+    return Claim(text=text, support=round(float(near.mean()), 2), evidence=tally.phrases[key].best_evidence())
+
+
+def _traits(tally: _Tally, everywhere: _Everywhere, kind: str) -> tuple[Claim, ...]:
+    """Return the traits that many members have and more than elsewhere; support is the share of members."""
+    told = []
+    for (trait_kind, text), seen in tally.traits.items():
+        share = seen.users / tally.users
+        lift = share / everywhere.share(trait_kind, text)
+        if trait_kind == kind and share >= _MIN_SHARE and lift >= _MIN_LIFT:
+            claim = Claim(text=text, support=round(share, 2), evidence=seen.best_evidence())
+            told.append((share * lift, claim))
+    return tuple(claim for _, claim in sorted(told, key=lambda row: (-row[0], row[1].text))[:_MAX_TRAITS])
+
+
+def _exemplars(interests: Iterable[Claim]) -> tuple[str, ...]:
+    """Return documents that show what the segment is about: those the interests rest on, one of each in turn."""
+    ordered = [
+        claim.evidence[place].document
+        for place in range(_MAX_QUOTES)
+        for claim in interests
+        if place < len(claim.evidence)
+    ]
+    return tuple(dict.fromkeys(ordered))[:_MAX_EXEMPLARS]
+
+
+def _name(phrases: Sequence[str], language: str) -> str:
+    if not phrases:
+        return "其他" if language == "zh" else "Others"
+    joined = ("、" if language == "zh" else ", ").join(phrases[:_NAME_PARTS])
+    return joined[:1].upper() + joined[1:]
+
+
+def _unit(vector: Vectors) -> Vectors:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)

@@ -1,0 +1,199 @@
+"""The stage that finds what to say of users and segments and has it written.
+
+Evidence for the next users is gathered while the writer works on those before, and a finished user is stored at
+once, so that memory is bounded and a killed build loses only the users in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from profilegen import evidence, profiles, summaries
+from profilegen.ledger import ClaimVector, Ledger, UserDocuments
+from profilegen.llama.models import Models
+from profilegen.llama.worker import Failure
+from profilegen.llama.writer import Answer, Prompt
+from profilegen.records import BuiltWith, Document, UserProfile
+from profilegen.segments import Sketch
+from profilegen.summaries import Telling
+from profilegen.traits import load_traits
+from profilegen.vectors import document_vectors
+
+T = TypeVar("T")
+Vectors = npt.NDArray[np.float32]
+
+_USERS_TOGETHER = 64
+_STORED_TOGETHER = 32
+_BACKGROUND_USERS = 256
+_REMEMBERED_PHRASES = 50_000
+
+
+def write_profiles(
+    ledger: Ledger, wanted: Mapping[str, str], models: Models, on_done: Callable[[int], None]
+) -> None:
+    """Make the profile of each user named and store it.
+
+    :param wanted: the hash to store with the profile, by user id.
+    """
+    finished = _finished_profiles(ledger, wanted, models)
+    while batch := list(islice(finished, _STORED_TOGETHER)):
+        ledger.put_profiles(batch)
+        on_done(len(batch))
+
+
+def write_segments(sketches: Sequence[Sketch], models: Models) -> dict[str, tuple[str, BuiltWith]]:
+    """Return summary and makers by segment id."""
+    tellings = {sketch.segment_id: sketch.telling() for sketch in sketches}
+    known = {segment_id: telling for segment_id, telling in tellings.items() if _can_write(telling, models)}
+    answers = models.write((segment_id, summaries.prompt(telling)) for segment_id, telling in known.items())
+    written = {
+        segment_id: answer.text
+        for segment_id, answer in answers
+        if isinstance(answer, Answer) and summaries.accepted(answer, tellings[segment_id])
+    }
+    return {
+        segment_id: (
+            written.get(segment_id) or summaries.compose(telling),
+            _built_with(models, by_writer=segment_id in written),
+        )
+        for segment_id, telling in tellings.items()
+    }
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A user whose claims are found and whose summary is being written."""
+
+    user_id: str
+    documents: Sequence[Document]
+    language: str
+    found: evidence.Found
+
+    @property
+    def telling(self) -> Telling:
+        return profiles.telling(self.found, self.language)
+
+
+def _finished_profiles(
+    ledger: Ledger, wanted: Mapping[str, str], models: Models
+) -> Iterator[tuple[UserProfile, str, list[ClaimVector]]]:
+    at_work: dict[str, _Case] = {}
+    ready: list[tuple[UserProfile, list[ClaimVector]]] = []
+
+    def prompts() -> Iterator[tuple[str, Prompt]]:
+        """Give a prompt for each user that the writer can write; the others are ready at once."""
+        for case in _cases(ledger, wanted, models):
+            if _is_told(case.found) and _can_write(case.telling, models):
+                at_work[case.user_id] = case
+                yield case.user_id, summaries.prompt(case.telling)
+            else:
+                ready.append(_composed(case, models))
+
+    for user_id, answer in models.write(prompts()):
+        ready.append(_answered(at_work.pop(user_id), answer, models))
+        while ready:
+            profile, claims = ready.pop()
+            yield profile, _stored_hash(profile, wanted), claims
+    for profile, claims in ready:
+        yield profile, _stored_hash(profile, wanted), claims
+
+
+def _stored_hash(profile: UserProfile, wanted: Mapping[str, str]) -> str:
+    """Return the hash of what a profile was made from; none for a failed one, so that it is tried again."""
+    return "" if profile.status == "failed" else wanted[profile.user_id]
+
+
+def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterator[_Case]:
+    """Find the claims of users, a number of them at a time, embedding each phrase once."""
+    if not wanted:
+        return
+    traits = load_traits()
+    background = _background(ledger)
+    scale = evidence.trait_scale(traits, models.embed, background)
+    remembered: dict[str, Vectors] = {}
+    for users in _batches(ledger.iter_users(wanted), _USERS_TOGETHER):
+        languages = [profiles.main_language(user.documents) for user in users]
+        drafts = [
+            evidence.draft(user.documents, language, traits)
+            for user, language in zip(users, languages, strict=True)
+        ]
+        if len(remembered) > _REMEMBERED_PHRASES:
+            remembered.clear()
+        missing = sorted({text for draft in drafts for text in draft.texts} - remembered.keys())
+        remembered.update(zip(missing, models.embed(missing), strict=False))
+        for user, language, draft in zip(users, languages, drafts, strict=True):
+            vectors = document_vectors(user.text_vectors, user.item_vectors)
+            found = evidence.weigh(draft, remembered.__getitem__, vectors, background, scale)
+            yield _Case(user.user_id, user.documents, language, found)
+
+
+def _background(ledger: Ledger) -> evidence.Background:
+    """Sample documents by a hash of their users, so that a new user hardly changes the sample."""
+    users = sorted(ledger.user_ids(), key=_scattered)[:_BACKGROUND_USERS]
+    sample = [document_vectors(user.text_vectors, user.item_vectors) for user in ledger.iter_users(users)]
+    return evidence.Background(np.concatenate(sample))
+
+
+def _scattered(user_id: str) -> str:
+    import hashlib
+
+    return hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _answered(
+    case: _Case, answer: Answer | Failure, models: Models
+) -> tuple[UserProfile, list[ClaimVector]]:
+    if isinstance(answer, Failure):
+        return _profile(case, "", _built_with(models, by_writer=True), failure=answer.reason)
+    if not summaries.accepted(answer, case.telling):
+        return _composed(case, models)
+    return _profile(case, answer.text, _built_with(models, by_writer=True))
+
+
+def _composed(case: _Case, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
+    summary = summaries.compose(case.telling) if _is_told(case.found) else ""
+    return _profile(case, summary, _built_with(models, by_writer=False, empty=not summary))
+
+
+def _profile(
+    case: _Case, summary: str, built_with: BuiltWith, failure: str | None = None
+) -> tuple[UserProfile, list[ClaimVector]]:
+    profile = profiles.profile(
+        case.user_id, case.documents, case.language, case.found, summary, built_with, failure=failure
+    )
+    positions: dict[str, int] = {}
+    claims = []
+    for kind, claim in profile.claims():
+        at = positions.get(kind, 0)
+        positions[kind] = at + 1
+        claims.append(ClaimVector(kind, at, claim.text, claim.support, case.found.vectors[kind, at]))
+    return profile, claims
+
+
+def _is_told(found: evidence.Found) -> bool:
+    return bool(found.interests or found.values or found.lifestyle)
+
+
+def _can_write(telling: Telling, models: Models) -> bool:
+    return summaries.can_write(telling.subject, telling.language, models.writer.languages)
+
+
+def _built_with(models: Models, *, by_writer: bool, empty: bool = False) -> BuiltWith:
+    return BuiltWith(
+        embedder=models.embedder.name,
+        writer=models.writer.name,
+        prompt=summaries.templates_hash(),
+        summary="none" if empty else "writer" if by_writer else "template",
+    )
+
+
+def _batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    stream = iter(rows)
+    while batch := list(islice(stream, size)):
+        yield batch

@@ -1,0 +1,412 @@
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from profilegen.errors import StoreError
+from profilegen.index import (
+    COLLECTIONS,
+    POINTER_FILE,
+    build_index,
+    current_revision,
+    open_index,
+    probe,
+)
+from profilegen.ledger import ClaimVector, Ledger, Membership, Vector, open_ledger
+from profilegen.records import Behaviour, BuiltWith, Document, Segment, UserProfile
+from profilegen.vectors import ITEM_WEIGHT
+
+ROOT = Path(__file__).parents[1]
+BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
+HOSTILE_IDS = [
+    'it\'s "quoted"; DROP TABLE users; --',
+    "表情 😀👩‍👩‍👧",
+    "x" * 512,
+    "new\nline",
+    "nul\x00in",
+    "$and",
+    "../../etc",
+    " ",
+]
+DIMS = 8
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def ledger(store: Path) -> Iterator[Ledger]:
+    with open_ledger(store, create=True) as ledger:
+        yield ledger
+
+
+def unit(*values: float) -> Vector:
+    vector = np.array(values, dtype=np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def units(n: int) -> Vector:
+    vectors = np.random.default_rng(0).normal(size=(n, DIMS)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def add_documents(ledger: Ledger, user_ids: list[str], vectors: Vector, text: str = "a text") -> None:
+    """Give each user named one document with the vector of its row."""
+    documents = [Document(id=f"d-{user}", user_id=user, text=text, language="en") for user in user_ids]
+    ledger.stage(documents)
+    ledger.apply_staged(add=True)
+    ledger.put_document_vectors((d.id, vector, None) for d, vector in zip(documents, vectors, strict=True))
+
+
+def add_profiles(ledger: Ledger, user_ids: list[str], vectors: Vector, summary: str = "likes tea") -> None:
+    """Give each user named a profile that is found by its summary."""
+    ledger.put_users((user, "en", "h", vector) for user, vector in zip(user_ids, vectors, strict=True))
+    ledger.put_profiles(
+        (
+            UserProfile(
+                user_id=user,
+                status="ok",
+                language="en",
+                summary=f"{user} {summary}",
+                behaviour=Behaviour(documents=3),
+                built_with=BUILT_WITH,
+            ),
+            "h",
+            [ClaimVector("summary", 0, f"{user} {summary}", 1.0, vector)],
+        )
+        for user, vector in zip(user_ids, vectors, strict=True)
+    )
+
+
+def segment(id_: str, *members: str) -> Segment:
+    return Segment(
+        id=id_,
+        name=f"name of {id_}",
+        size=len(members),
+        language="en",
+        members=members,
+        summary=f"about {id_}",
+        built_with=BUILT_WITH,
+    )
+
+
+def index_directory(store: Path) -> Path:
+    return store / str(json.loads((store / POINTER_FILE).read_text())["directory"])
+
+
+# What can be found
+
+
+def test_each_collection_is_found_by_its_vectors_with_its_metadata(ledger: Ledger, store: Path) -> None:
+    add_documents(ledger, ["u1", "u2"], units(2))
+    add_profiles(ledger, ["u1", "u2"], units(2))
+    ledger.put_profiles(
+        [
+            (
+                UserProfile(
+                    user_id="u1",
+                    status="ok",
+                    language="en",
+                    summary="likes tea",
+                    behaviour=Behaviour(documents=3),
+                    built_with=BUILT_WITH,
+                ),
+                "h",
+                [ClaimVector("interest", 0, "green tea", 0.5, units(2)[0])],
+            )
+        ]
+    )
+    ledger.put_memberships([Membership("u1", "s", 0.75, False)])
+    ledger.put_segments([(segment("s", "u1"), "h", units(2)[0]), (segment("no vector", "u2"), "h", None)])
+    build_index(ledger, store)
+    expected = {
+        "documents": ("d-u1", {"user_id": "u1", "language": "en"}, None),
+        "users": (
+            "u1",
+            {"language": "en", "status": "ok", "documents": 3, "segment": "s", "segment_confidence": 0.75},
+            "likes tea",
+        ),
+        "segments": ("s", {"name": "name of s", "size": 1}, "about s"),
+        "claims": ("u1\x1finterest\x1f0", {"user_id": "u1", "kind": "interest", "support": 0.5}, "green tea"),
+    }
+    with open_index(store) as index:
+        for name in COLLECTIONS:
+            hit = index.query(name, units(2)[0], 1)[0]
+            assert (hit.id, hit.metadata, hit.document) == expected[name]
+            assert 0 <= hit.distance < 1e-3
+        assert [index.count(name) for name in COLLECTIONS] == [2, 2, 1, 2]
+        assert set(index.query("users", units(2)[1], 1)[0].metadata) == {"language", "status", "documents"}
+
+
+def test_a_document_lies_between_its_text_and_its_item_nearer_to_the_item(
+    ledger: Ledger, store: Path
+) -> None:
+    ledger.stage(Document(id=f"d{i}", user_id="u", text="t") for i in range(4))
+    ledger.apply_staged(add=False)
+    text, item = unit(1, 0, 0, 0), unit(0, 1, 0, 0)
+    ledger.put_document_vectors(
+        [("d0", text, item), ("d1", text, None), ("d2", None, item), ("d3", text, -text)]
+    )
+    build_index(ledger, store)
+    both = unit(1, ITEM_WEIGHT, 0, 0)
+    with open_index(store) as index:
+        distances = {hit.id: hit.distance for hit in index.query("documents", both, 4)}
+    assert distances == pytest.approx(
+        {"d0": 0, "d1": 1 - both[0], "d2": 1 - both[1], "d3": 1 + both[0]}, abs=1e-3
+    )
+
+
+def test_more_rows_than_chroma_takes_at_once_are_all_found(ledger: Ledger, store: Path) -> None:
+    n = 6_000
+    add_documents(ledger, [f"u{i}" for i in range(n)], units(n))
+    told: list[tuple[int, int]] = []
+    build_index(ledger, store, lambda done, total: told.append((done, total)))
+    with open_index(store) as index:
+        assert index.count("documents") == n
+        found = index.query("documents", units(n)[17], n + 1_000)
+    assert found[0].id == "d-u17"
+    assert len({hit.id for hit in found}) == n
+    assert [hit.distance for hit in found] == sorted(hit.distance for hit in found)
+    assert told[0] == (5_000, 2 * n)
+    assert told[-1] == (2 * n, 2 * n)
+
+
+def test_every_row_is_written_out_so_that_no_reader_has_to_add_it_again(ledger: Ledger, store: Path) -> None:
+    n = 1_500
+    add_documents(ledger, [f"u{i}" for i in range(n)], units(n))
+    build_index(ledger, store)
+    lengths = [path.stat().st_size for path in index_directory(store).glob("*/length.bin")]
+    assert n * 4 in lengths  # four bytes a row
+
+
+def test_many_vectors_are_asked_at_once(ledger: Ledger, store: Path) -> None:
+    add_documents(ledger, ["u1", "u2", "u3"], units(3))
+    build_index(ledger, store)
+    with open_index(store) as index:
+        hits = index.query_many("documents", units(3), 1)
+    assert [row[0].id for row in hits] == ["d-u1", "d-u2", "d-u3"]
+
+
+def test_all_conditions_must_be_met(ledger: Ledger, store: Path) -> None:
+    add_documents(ledger, ["u1", "u2", "u3"], units(3))
+    build_index(ledger, store)
+    with open_index(store) as index:
+        hits = index.query("documents", units(3)[0], 3, {"language": "en", "user_id": {"$in": ["u2", "u9"]}})
+        assert [hit.id for hit in hits] == ["d-u2"]
+        assert index.query("documents", units(3)[0], 3, {"user_id": "u9"}) == []
+
+
+def test_empty_collections_answer_with_nothing(ledger: Ledger, store: Path) -> None:
+    build_index(ledger, store)
+    with open_index(store) as index:
+        for name in COLLECTIONS:
+            assert index.count(name) == 0
+            assert index.query(name, units(1)[0], 5) == []
+    assert probe(store)
+
+
+def test_hostile_ids_are_only_names(ledger: Ledger, store: Path) -> None:
+    n = len(HOSTILE_IDS)
+    add_documents(ledger, HOSTILE_IDS, units(n))
+    add_profiles(ledger, HOSTILE_IDS, units(n))
+    ledger.put_segments(
+        (segment(name, name), "h", vector) for name, vector in zip(HOSTILE_IDS, units(n), strict=True)
+    )
+    build_index(ledger, store)
+    with open_index(store) as index:
+        for name, vector in zip(HOSTILE_IDS, units(n), strict=True):
+            assert index.query("users", vector, 1)[0].id == name
+            assert index.query("segments", vector, 1)[0].metadata["name"] == f"name of {name}"
+            assert index.query("documents", vector, n, {"user_id": name})[0].id == f"d-{name}"
+            assert index.query("claims", vector, 1)[0].metadata["user_id"] == name
+    assert sorted(path.name for path in store.parent.iterdir()) == ["store"]
+
+
+def test_vectors_of_another_model_are_a_store_error(ledger: Ledger, store: Path) -> None:
+    add_documents(ledger, ["u1"], units(1))
+    build_index(ledger, store)
+    with open_index(store) as index, pytest.raises(StoreError, match="another embedding model"):
+        index.query("documents", np.ones(DIMS + 1, dtype=np.float32), 1)
+
+
+# One index after another
+
+
+def test_the_revision_is_that_of_the_ledger_it_was_built_from(ledger: Ledger, store: Path) -> None:
+    assert current_revision(store) is None
+    build_index(ledger, store)
+    assert current_revision(store) == ledger.revision()
+    add_documents(ledger, ["u1"], units(1))
+    assert current_revision(store) != ledger.revision()
+
+
+def test_an_open_index_follows_to_the_new_one_and_the_old_one_is_removed(ledger: Ledger, store: Path) -> None:
+    add_documents(ledger, ["u1"], units(1))
+    build_index(ledger, store)
+    old = index_directory(store)
+    with open_index(store) as index:
+        assert index.query("documents", units(1)[0], 1)[0].id == "d-u1"
+        ledger.remove_users(["u1"])
+        add_documents(ledger, ["u2"], units(1))
+        build_index(ledger, store)
+        assert index.query("documents", units(1)[0], 1)[0].id == "d-u2"
+    assert not old.exists()
+    assert [path.name for path in store.glob("index-*")] == [index_directory(store).name]
+
+
+def test_an_index_removed_under_an_open_one_is_an_error_and_no_crash(ledger: Ledger, store: Path) -> None:
+    users = [f"u{i}" for i in range(300)]
+    add_documents(ledger, users, units(300))
+    add_profiles(ledger, users, units(300))
+    build_index(ledger, store)
+    with open_index(store) as index:
+        assert index.query("documents", units(1)[0], 1)
+        shutil.rmtree(index_directory(store))
+        assert index.query("documents", units(1)[0], 1)  # read already: its files live on while they are open
+        with pytest.raises(StoreError, match="damaged"):
+            index.query("users", units(1)[0], 1)
+
+
+def test_a_closed_index_opens_again_when_asked(ledger: Ledger, store: Path) -> None:
+    add_documents(ledger, ["u1"], units(1))
+    build_index(ledger, store)
+    index = open_index(store)
+    index.close()
+    assert index.count("documents") == 1
+    index.close()
+
+
+def test_a_build_that_fails_leaves_the_old_index_and_no_directory(ledger: Ledger, store: Path) -> None:
+    add_documents(ledger, ["u1"], units(1))
+    build_index(ledger, store)
+    before = sorted(path.name for path in store.iterdir())
+
+    def full_disk(done: int, total: int) -> None:
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        build_index(ledger, store, full_disk)
+    assert sorted(path.name for path in store.iterdir()) == before
+    with open_index(store) as index:
+        assert index.count("documents") == 1
+
+
+def test_a_kill_during_a_build_leaves_the_old_index_and_the_next_build_clears_up(
+    ledger: Ledger, store: Path
+) -> None:
+    add_documents(ledger, ["u1"], units(1))
+    build_index(ledger, store)
+    old = index_directory(store)
+    n = 5_400
+    add_documents(ledger, [f"v{i}" for i in range(n)], units(n))
+    code = """
+import sys, time, pathlib
+from profilegen.index import build_index
+from profilegen.ledger import open_ledger
+def told(done, total):
+    print("building", flush=True)
+    time.sleep(60)
+store = pathlib.Path(sys.argv[1])
+build_index(open_ledger(store), store, told)
+"""
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, store],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline()
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+    child.stdout.close()
+    assert len(list(store.glob("index-*"))) == 2
+    assert index_directory(store) == old
+    assert probe(store)
+    with open_index(store) as index:
+        assert [hit.id for hit in index.query("documents", units(1)[0], 5)] == ["d-u1"]
+    build_index(ledger, store)
+    assert list(store.glob("index-*")) == [index_directory(store)]
+    with open_index(store) as index:
+        assert index.count("documents") == n + 1
+
+
+def test_no_byte_of_a_removed_user_is_left_in_the_store_after_the_index_is_built(
+    ledger: Ledger, store: Path
+) -> None:
+    secret = "unforgettable-person"
+    users = ["u1", "u2", secret]
+    vectors = units(3)
+    add_documents(ledger, users, vectors, text=f"what {secret} wrote")
+    add_documents(ledger, ["u1", "u2"], vectors[:2])
+    add_profiles(ledger, users, vectors)
+    ledger.put_memberships(Membership(user, "s", 1.0, False) for user in users)
+    ledger.put_segments([(segment("s", *users), "h", vectors[0])])
+    build_index(ledger, store)
+
+    def holders() -> list[str]:
+        traces = [secret.encode(), vectors[2].tobytes(), vectors[2].astype("<f2").tobytes()]
+        files = [path for path in store.rglob("*") if path.is_file()]
+        return [path.name for path, trace in itertools.product(files, traces) if trace in path.read_bytes()]
+
+    assert {"ledger.sqlite3-wal", "chroma.sqlite3"} <= set(holders())
+    ledger.remove_users([secret])
+    build_index(ledger, store)
+    assert not holders()
+    with open_index(store) as index:
+        assert index.count("users") == 2
+
+
+# Damage
+
+
+def test_no_index_is_told_and_not_healthy(ledger: Ledger, store: Path) -> None:
+    assert not probe(store)
+    with pytest.raises(StoreError, match="no search index"):
+        open_index(store)
+    (store / POINTER_FILE).write_text('{"directory": ')
+    assert current_revision(store) is None
+    assert not probe(store)
+
+
+def test_a_missing_directory_is_told_and_not_made(ledger: Ledger, store: Path) -> None:
+    build_index(ledger, store)
+    directory = index_directory(store)
+    shutil.rmtree(directory)
+    assert not probe(store)
+    with pytest.raises(StoreError, match="is missing"):
+        open_index(store)
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize("name", ["chroma.sqlite3", "*/data_level0.bin"])
+def test_an_overwritten_index_is_not_healthy_and_is_built_again(
+    ledger: Ledger, store: Path, name: str
+) -> None:
+    n = 300
+    add_documents(ledger, [f"u{i}" for i in range(n)], units(n))
+    build_index(ledger, store)
+    for path in index_directory(store).glob(name):
+        path.write_bytes(np.random.default_rng(1).bytes(path.stat().st_size))
+    assert not probe(store)
+    build_index(ledger, store)
+    assert probe(store)
+
+
+def test_a_damaged_index_that_can_be_opened_is_a_store_error_when_asked(ledger: Ledger, store: Path) -> None:
+    add_documents(ledger, ["u1"], units(1))
+    build_index(ledger, store)
+    for path in index_directory(store).glob("*/header.bin"):
+        path.write_bytes(bytes(path.stat().st_size))
+    with open_index(store) as index, pytest.raises(StoreError, match="damaged"):
+        index.query("documents", units(1)[0], 1)

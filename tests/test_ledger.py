@@ -1,0 +1,663 @@
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from profilegen.errors import InputError, StoreError
+from profilegen.ledger import (
+    INCOMING_FILE,
+    LEDGER_FILE,
+    Changes,
+    ClaimVector,
+    Ledger,
+    Membership,
+    Staged,
+    Vector,
+    open_ledger,
+    write_lock,
+)
+from profilegen.records import (
+    Behaviour,
+    BuildReport,
+    BuiltWith,
+    Claim,
+    Document,
+    Evidence,
+    Segment,
+    UserProfile,
+)
+
+ROOT = Path(__file__).parents[1]
+BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
+HOSTILE_IDS = [
+    'it\'s "quoted"; DROP TABLE users; --',
+    "表情 😀👩‍👩‍👧",
+    "x" * 512,
+    "new\nline",
+    "nul\x00in",
+    "%_*?[",
+    " ",
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def ledger(store: Path) -> Iterator[Ledger]:
+    with open_ledger(store, create=True) as ledger:
+        yield ledger
+
+
+def unit(*values: float) -> Vector:
+    vector = np.array(values, dtype=np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def document(id_: str, user_id: str, text: str = "a text", **rest: object) -> Document:
+    return Document.model_validate({"id": id_, "user_id": user_id, "text": text, **rest})
+
+
+def claim(text: str, *document_ids: str) -> Claim:
+    return Claim(
+        text=text, support=0.5, evidence=tuple(Evidence(document=d, quote="a") for d in document_ids)
+    )
+
+
+def profile(user_id: str, summary: str = "likes tea", **rest: object) -> UserProfile:
+    base = {"user_id": user_id, "status": "ok", "language": "en", "summary": summary}
+    return UserProfile.model_validate(
+        {**base, "behaviour": Behaviour(documents=1), "built_with": BUILT_WITH, **rest}
+    )
+
+
+def segment(id_: str, *members: str, **rest: object) -> Segment:
+    base = {"id": id_, "name": id_, "size": len(members), "language": "en", "members": members}
+    return Segment.model_validate({**base, "built_with": BUILT_WITH, **rest})
+
+
+def load(ledger: Ledger, *documents: Document, add: bool = False) -> Changes:
+    ledger.stage(documents)
+    return ledger.apply_staged(add=add)
+
+
+def finish(ledger: Ledger, user_id: str, summary: str = "likes tea") -> None:
+    ledger.put_users([(user_id, "en", "h", unit(1, 2))])
+    ledger.put_profiles(
+        [(profile(user_id, summary), "h", [ClaimVector("summary", 0, summary, 1.0, unit(1, 2))])]
+    )
+
+
+def in_another_process(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start Python code and wait for the first line that it prints."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline()
+    return child
+
+
+def kill(child: subprocess.Popen[str]) -> None:
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+    assert child.stdout is not None
+    child.stdout.close()
+
+
+# Opening
+
+
+def test_a_missing_store_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(
+        StoreError, match=r"no store at .*; make one with `profilegen build FILES --store .*my store'`"
+    ):
+        open_ledger(tmp_path / "my store")
+    assert not (tmp_path / "my store").exists()
+
+
+def test_a_store_that_cannot_be_made_there_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot make a store at"):
+        open_ledger(tmp_path / "file", create=True)
+
+
+def test_a_file_that_is_no_database_is_a_store_error(store: Path) -> None:
+    store.mkdir()
+    (store / LEDGER_FILE).write_bytes(b"not a database at all, " * 100)
+    with pytest.raises(StoreError, match="damaged"):
+        open_ledger(store)
+
+
+def test_an_overwritten_ledger_is_a_store_error_when_read(store: Path) -> None:
+    with open_ledger(store, create=True) as ledger:
+        load(ledger, *(document(f"d{i}", "u1", "long " * 200) for i in range(500)))
+    with (store / LEDGER_FILE).open("r+b") as file:
+        file.seek(50_000)
+        file.write(os.urandom(300_000))
+    with open_ledger(store) as ledger, pytest.raises(StoreError, match="damaged"):
+        list(ledger.iter_documents())
+
+
+def test_a_ledger_of_a_newer_version_is_refused(store: Path) -> None:
+    open_ledger(store, create=True).close()
+    with sqlite3.connect(store / LEDGER_FILE) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match="newer profilegen"):
+        open_ledger(store, create=True)
+
+
+def test_a_database_of_something_else_is_refused_and_left_alone(store: Path) -> None:
+    store.mkdir()
+    with sqlite3.connect(store / LEDGER_FILE) as connection:
+        connection.execute("CREATE TABLE bookmarks (url)")
+    connection.close()
+    with pytest.raises(StoreError, match="not a ledger"):
+        open_ledger(store, create=True)
+
+
+def test_opening_with_create_keeps_what_is_there(store: Path) -> None:
+    with open_ledger(store, create=True) as ledger:
+        load(ledger, document("d1", "u1"))
+    with open_ledger(store, create=True) as ledger:
+        assert ledger.counts().documents == 1
+
+
+def test_a_reader_sees_what_is_committed_while_the_writer_is_open_and_cannot_write(
+    ledger: Ledger, store: Path
+) -> None:
+    load(ledger, document("d1", "u1"))
+    with open_ledger(store, read_only=True) as reader:
+        assert reader.document("d1") == document("d1", "u1")
+        with pytest.raises(StoreError, match="readonly"):
+            reader.set_meta("a", 1)
+
+
+def test_a_store_of_someone_else_can_be_read_without_the_right_to_write() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become someone else")
+    with tempfile.TemporaryDirectory() as directory:
+        store = Path(directory)
+        store.chmod(0o755)
+        with open_ledger(store, create=True) as ledger:
+            load(ledger, document("d1", "u1"))
+        code = """
+import os, sys, pathlib
+from profilegen.ledger import open_ledger
+os.setuid(65534)
+print(open_ledger(pathlib.Path(sys.argv[1]), read_only=True).counts().documents, flush=True)
+"""
+        child = in_another_process(code, store)
+        assert child.wait() == 0
+        assert child.stdout is not None
+        child.stdout.close()
+
+
+# Writing one at a time
+
+
+def test_a_second_writer_is_refused_and_told_who_writes(store: Path) -> None:
+    code = """
+import sys, time, pathlib
+from profilegen.ledger import write_lock
+with write_lock(pathlib.Path(sys.argv[1]), create=True):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+    child = in_another_process(code, store)
+    try:
+        with (
+            pytest.raises(
+                StoreError, match=f"another profilegen build is writing to .* \\(pid {child.pid}\\)"
+            ),
+            write_lock(store),
+        ):
+            pass
+    finally:
+        kill(child)
+    with write_lock(store):  # a kill leaves no lock behind
+        pass
+
+
+def test_a_second_writer_in_the_same_process_is_refused(store: Path) -> None:
+    with write_lock(store, create=True), pytest.raises(StoreError, match=str(os.getpid())), write_lock(store):
+        pass
+
+
+def test_the_lock_of_a_missing_store_makes_no_directory(store: Path) -> None:
+    with pytest.raises(StoreError, match="no store"), write_lock(store):
+        pass
+    assert not store.exists()
+
+
+# Staging
+
+
+def test_documents_come_back_as_they_were_put(ledger: Ledger) -> None:
+    full = document(
+        "d1",
+        "u1",
+        'He said "你好"\u0000\n😀' * 50,
+        language="zh",
+        title="t",
+        item_id="i",
+        item_title="it",
+        brand="b",
+        rating=4.5,
+        price=0.1,
+        timestamp=datetime(2024, 5, 1, 12, tzinfo=UTC),
+        event="view",
+        channel="web",
+        image="x.png",
+    )
+    bare = document("d2", "u1", "")
+    load(ledger, full, bare)
+    assert list(ledger.iter_documents()) == [full, bare]
+
+
+def test_the_first_document_of_an_id_is_kept_and_the_rest_are_counted(ledger: Ledger) -> None:
+    documents = [document("d1", "u1", "first"), document("d1", "u2", "second"), document("d2", "u2")]
+    assert ledger.stage(documents) == Staged(documents=2, users=2, duplicates=1)
+    ledger.apply_staged(add=False)
+    assert ledger.documents(["d2", "none", "d1"]) == {"d2": documents[2], "d1": documents[0]}
+
+
+def test_staged_documents_are_not_the_truth_until_applied(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"))
+    revision = ledger.revision()
+    ledger.stage([document("d2", "u2")])
+    assert [d.id for d in ledger.iter_documents()] == ["d1"]
+    assert ledger.revision() == revision
+
+
+def test_input_that_fails_half_way_changes_nothing_and_leaves_no_file(ledger: Ledger, store: Path) -> None:
+    load(ledger, document("d1", "u1"))
+
+    def bad_input() -> Iterator[Document]:
+        yield from (document(f"new{i}", "u2") for i in range(2_500))
+        raise InputError("line 2501 is no document")
+
+    with pytest.raises(InputError, match="line 2501"):
+        ledger.stage(bad_input())
+    assert [d.id for d in ledger.iter_documents()] == ["d1"]
+    assert not list(store.glob(f"{INCOMING_FILE}*"))
+
+
+def test_a_kill_while_staging_leaves_the_truth_and_the_next_writer_clears_up(store: Path) -> None:
+    with open_ledger(store, create=True) as ledger:
+        load(ledger, document("d1", "u1"))
+    code = """
+import sys, time, pathlib
+from profilegen.ledger import open_ledger, write_lock
+from profilegen.records import Document
+def documents():
+    for i in range(5_500):
+        yield Document(id=f"new{i}", user_id="u2", text="text")
+    print("staging", flush=True)
+    time.sleep(60)
+store = pathlib.Path(sys.argv[1])
+with write_lock(store), open_ledger(store) as ledger:
+    ledger.stage(documents())
+"""
+    kill(in_another_process(code, store))
+    assert (store / INCOMING_FILE).exists()
+    with write_lock(store), open_ledger(store) as ledger:
+        assert not list(store.glob(f"{INCOMING_FILE}*"))
+        assert list(ledger.iter_documents()) == [document("d1", "u1")]
+        assert load(ledger, document("d2", "u1"), add=True) == Changes(1, 0, 0, 0)
+
+
+def test_a_kill_between_transactions_keeps_every_finished_one(store: Path) -> None:
+    code = """
+import sys, time, pathlib
+import numpy as np
+from profilegen.ledger import open_ledger
+from profilegen.records import Document
+ledger = open_ledger(pathlib.Path(sys.argv[1]), create=True)
+ledger.stage([Document(id=f"d{i:05}", user_id="u", text="t") for i in range(3_000)])
+ledger.apply_staged(add=False)
+def rows():
+    for i in range(3_000):
+        if i == 2_500:
+            print("writing", flush=True)
+            time.sleep(60)
+        yield f"d{i:05}", np.ones(4, np.float32), None
+ledger.put_document_vectors(rows())
+"""
+    kill(in_another_process(code, store))
+    with open_ledger(store) as ledger:
+        assert [d.id for d in ledger.documents_missing_vectors()] == [f"d{i:05}" for i in range(2_000, 3_000)]
+
+
+def test_a_document_that_breaks_the_rules_applies_nothing(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"))
+    with pytest.raises(sqlite3.IntegrityError):
+        load(ledger, document("d2", "u1"), document("", "u2"))
+    assert [d.id for d in ledger.iter_documents()] == ["d1"]
+    assert load(ledger, document("d1", "u1"), document("d2", "u1")) == Changes(1, 0, 0, 0)
+
+
+def test_applying_the_same_documents_again_changes_nothing(ledger: Ledger) -> None:
+    documents = [document("d1", "u1", timestamp=datetime(2024, 1, 1)), document("d2", "u2", price=0.1)]
+    load(ledger, *documents)
+    revision = ledger.revision()
+    assert load(ledger, *documents) == Changes(0, 0, 0, 0)
+    assert ledger.revision() == revision
+
+
+def test_without_add_what_is_absent_from_the_input_goes_with_its_users(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"), document("d2", "u1"), document("d3", "u2"))
+    for user in ("u1", "u2"):
+        finish(ledger, user)
+    assert load(ledger, document("d1", "u1"), document("d4", "u3")) == Changes(1, 0, 2, 1)
+    assert list(ledger.user_ids()) == ["u1", "u3"]
+    assert list(ledger.profile_hashes()) == ["u1"]
+
+
+def test_with_add_what_is_absent_from_the_input_stays(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"))
+    assert load(ledger, document("d2", "u2"), add=True) == Changes(1, 0, 0, 0)
+    assert list(ledger.user_ids()) == ["u1", "u2"]
+
+
+@pytest.mark.parametrize("add", [True, False])
+def test_a_user_whose_only_document_became_anothers_is_gone(ledger: Ledger, add: bool) -> None:
+    load(ledger, document("d1", "u1"))
+    finish(ledger, "u1")
+    assert load(ledger, document("d1", "u2"), add=add) == Changes(0, 1, 0, 1)
+    assert ledger.profile("u1") is None
+    assert ledger.user_hashes() == {}
+
+
+def test_vectors_stay_while_the_embedded_words_stay(ledger: Ledger) -> None:
+    load(ledger, *(document(f"d{i}", "u1", item_title="a mug") for i in range(4)))
+    ledger.put_document_vectors((f"d{i}", unit(1, 2), unit(2, 1)) for i in range(4))
+    changed = [
+        document("d0", "u1", item_title="a mug", rating=5),
+        document("d1", "u1", "another text", item_title="a mug"),
+        document("d2", "u1", item_title="a cup"),
+        document("d3", "u1", title="new", item_title="a mug"),
+    ]
+    assert load(ledger, *changed) == Changes(0, 4, 0, 0)
+    assert list(ledger.documents_missing_vectors()) == changed[1:]
+
+
+# Documents and vectors
+
+
+def test_hostile_ids_are_only_names(ledger: Ledger) -> None:
+    load(ledger, *(document(f"{name} doc", name) for name in HOSTILE_IDS))
+    for name in HOSTILE_IDS:
+        finish(ledger, name)
+    ledger.put_memberships(Membership(name, name, 1.0, False) for name in HOSTILE_IDS)
+    assert list(ledger.user_ids()) == sorted(HOSTILE_IDS)
+    for name in HOSTILE_IDS:
+        found = ledger.profile(name)
+        assert [d.id for d in ledger.user_documents(name)] == [f"{name} doc"]
+        assert found is not None
+        assert (found.user_id, found.segment) == (name, name)
+    assert ledger.remove_users(HOSTILE_IDS) == len(HOSTILE_IDS)
+    assert ledger.counts() == (0, 0, 0, 0, 0, 0, 0)
+
+
+def test_vectors_come_back_normalised_and_within_float16(ledger: Ledger) -> None:
+    vectors = np.random.default_rng(0).normal(size=(20, 384)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    load(ledger, *(document(f"d{i:02}", f"u{i:02}") for i in range(20)))
+    ledger.put_users((f"u{i:02}", "en", "h", vectors[i]) for i in range(20))
+    users, matrix = ledger.user_matrix()
+    assert users == [f"u{i:02}" for i in range(20)]
+    assert matrix.dtype == np.float32
+    np.testing.assert_allclose(matrix, vectors, atol=2e-4)
+    np.testing.assert_allclose(np.linalg.norm(matrix, axis=1), 1, atol=1e-6)
+
+
+def test_a_vector_that_is_no_number_is_refused(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"))
+    with pytest.raises(ValueError, match="NaN"):
+        ledger.put_document_vectors([("d1", np.array([1, np.nan], dtype=np.float32), None)])
+
+
+def test_missing_vectors_can_be_put_while_they_are_listed(ledger: Ledger) -> None:
+    load(ledger, *(document(f"d{i:04}", "u1") for i in range(1_000)))
+    ledger.put_document_vectors((d.id, unit(1, 1), None) for d in ledger.documents_missing_vectors())
+    assert not list(ledger.documents_missing_vectors())
+
+
+def test_a_document_with_only_an_item_vector_is_not_missing(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1", ""))
+    ledger.put_document_vectors([("d1", None, unit(0, 1))])
+    assert not list(ledger.documents_missing_vectors())
+    ((_, _, text_vectors, item_vectors),) = ledger.iter_users()
+    np.testing.assert_array_equal(text_vectors, [[0, 0]])
+    np.testing.assert_array_equal(item_vectors, [[0, 1]])
+
+
+def test_a_user_s_documents_come_undated_first_then_by_time_then_by_id(ledger: Ledger) -> None:
+    load(
+        ledger,
+        document("a", "u1", timestamp="2024-01-02T00:00:00+02:00"),
+        document("b", "u1", timestamp="2024-01-01T23:00:00"),
+        document("d", "u1", timestamp="2023-01-01"),
+        document("c", "u1", timestamp="2023-01-01"),
+        document("e", "u1"),
+    )
+    assert [d.id for d in ledger.user_documents("u1")] == ["e", "c", "d", "a", "b"]
+    assert [d.id for d in next(ledger.iter_users()).documents] == ["e", "c", "d", "a", "b"]
+    assert ledger.user_documents("nobody") == []
+
+
+def test_users_are_streamed_in_order_with_their_vectors(ledger: Ledger) -> None:
+    load(ledger, *(document(f"d{i:04}", f"u{i % 700:03}") for i in range(1_400)))
+    ledger.put_document_vectors((f"d{i:04}", unit(i + 1, 1), None) for i in range(1_400))
+    users = list(ledger.iter_users())
+    assert [user.user_id for user in users] == [f"u{i:03}" for i in range(700)]
+    assert [d.id for d in users[3].documents] == ["d0003", "d0703"]
+    np.testing.assert_allclose(users[3].text_vectors, [unit(4, 1), unit(704, 1)], atol=1e-3)
+    assert users[3].item_vectors.shape == (2, 2)
+
+
+def test_only_the_users_named_are_streamed(ledger: Ledger) -> None:
+    load(ledger, *(document(f"d{i}", f"u{i}") for i in range(5)))
+    users = list(ledger.iter_users(["u3", "u1", "u3", "nobody"], with_vectors=False))
+    assert [user.user_id for user in users] == ["u1", "u3"]
+    assert users[0].text_vectors.shape == (1, 0)
+
+
+def test_streaming_many_documents_keeps_memory_bounded(store: Path) -> None:
+    with open_ledger(store, create=True) as ledger:
+        tracemalloc.start()
+        ledger.stage(document(f"d{i}", f"u{i % 1000}", "word " * 200) for i in range(20_000))
+        ledger.apply_staged(add=False)
+        assert sum(len(user.documents) for user in ledger.iter_users()) == 20_000
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 12 * 2**20  # the texts alone are 20 MB
+
+
+def test_languages_are_counted_most_frequent_first(ledger: Ledger) -> None:
+    languages = ["en", "zh", "zh", "und"]
+    load(ledger, *(document(f"d{i}", "u1", language=language) for i, language in enumerate(languages)))
+    assert list(ledger.language_counts().items()) == [("zh", 2), ("en", 1), ("und", 1)]
+
+
+def test_clearing_vectors_leaves_documents_to_be_embedded_again(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"))
+    ledger.put_document_vectors([("d1", unit(1, 2), unit(1, 2))])
+    finish(ledger, "u1")
+    ledger.clear_vectors()
+    assert list(ledger.documents_missing_vectors()) == [document("d1", "u1")]
+    assert ledger.profile("u1") is None
+
+
+# Profiles and segments
+
+
+def test_a_profile_comes_back_with_the_segment_that_memberships_say(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"), document("d2", "u2"))
+    full = profile("u1", interests=(claim("tea", "d1"),), segment="old", segment_confidence=0.1)
+    ledger.put_users([("u1", "en", "h1", unit(1, 2)), ("u2", "und", "h2", None)])
+    ledger.put_profiles([(full, "p1", []), (profile("u2", "", status="insufficient"), "p2", [])])
+    ledger.put_memberships([Membership("u1", "seg-1", 0.75, True)])
+    expected = full.model_copy(
+        update={"segment": "seg-1", "segment_confidence": 0.75, "segment_assigned": True}
+    )
+    assert ledger.profile("u1") == expected
+    assert list(ledger.iter_profiles()) == [expected, profile("u2", "", status="insufficient")]
+    assert ledger.profile("nobody") is None
+    assert ledger.profile_hashes() == {"u1": "p1", "u2": "p2"}
+    assert ledger.user_hashes() == {"u1": "h1", "u2": "h2"}
+
+
+def test_a_profile_put_again_replaces_its_claims(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"))
+    finish(ledger, "u1", "likes tea")
+    finish(ledger, "u1", "likes coffee")
+    ((user_id, found),) = ledger.iter_claims()
+    assert (user_id, found.kind, found.text) == ("u1", "summary", "likes coffee")
+
+
+def test_putting_a_user_again_keeps_the_profile(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"))
+    finish(ledger, "u1")
+    ledger.put_users([("u1", "zh", "new", unit(2, 1))])
+    assert ledger.profile("u1") is not None
+    assert ledger.user_hashes() == {"u1": "new"}
+
+
+def test_segments_come_back_in_the_order_put(ledger: Ledger) -> None:
+    first, second = segment("seg-z", "u1", "u2"), segment("seg-a", "u3")
+    ledger.put_segments([(first, "h1", unit(1, 0)), (second, "h2", None)])
+    assert ledger.segments() == [first, second]
+    assert ledger.segment("seg-a") == second
+    assert ledger.segment("none") is None
+    assert ledger.segment_hashes() == {"seg-z": "h1", "seg-a": "h2"}
+    ids, matrix = ledger.segment_matrix()
+    assert ids == ["seg-z"]
+    np.testing.assert_array_equal(matrix, [[1, 0]])
+
+
+def test_what_is_put_in_place_of_all_removes_the_rest(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"), document("d2", "u2"))
+    ledger.put_users([("u1", "en", "h", None), ("u2", "en", "h", None)])
+    ledger.put_memberships([Membership("u1", "s", 1.0, False), Membership("u2", "s", 1.0, False)])
+    ledger.put_memberships([Membership("u2", "t", 0.5, True)])
+    assert ledger.memberships() == [Membership("u2", "t", 0.5, True)]
+    ledger.put_segments([(segment("s", "u1"), "h", None)])
+    ledger.put_segments([(segment("t", "u2"), "h", None)])
+    assert [s.id for s in ledger.segments()] == ["t"]
+
+
+def test_a_removed_user_is_struck_from_segments_and_those_are_out_of_date(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"), document("d2", "u2"), document("d3", "u3"))
+    shared = segment(
+        "s", "u1", "u2", interests=(claim("tea", "d1", "d2"), claim("coffee", "d2")), exemplars=("d2", "d1")
+    )
+    ledger.put_segments(
+        [(shared, "h", None), (segment("alone", "u2"), "h", None), (segment("t", "u3"), "h", None)]
+    )
+    assert ledger.remove_users(["u2", "nobody"]) == 1
+    assert ledger.segments() == [
+        segment("s", "u1", interests=(claim("tea", "d1"),), exemplars=("d1",)),
+        segment("t", "u3"),
+    ]
+    assert ledger.segment_hashes() == {"s": "", "t": "h"}
+
+
+def test_no_byte_of_a_removed_user_is_left_in_the_ledger(ledger: Ledger, store: Path) -> None:
+    secret = "unforgettable-" * 3
+    load(
+        ledger, document("d1", "u1"), *(document(f"{secret}{i}", secret, f"{secret} text") for i in range(50))
+    )
+    ledger.put_users([("u1", "en", "h", unit(1, 2))])
+    finish(ledger, secret, f"{secret} likes tea")
+    ledger.put_memberships([Membership("u1", "s", 1.0, False), Membership(secret, "s", 1.0, False)])
+    ledger.put_segments([(segment("s", "u1", secret, exemplars=(f"{secret}0",)), "h", None)])
+    assert any(secret.encode() in path.read_bytes() for path in store.iterdir())
+    ledger.remove_users([secret])
+    assert not [path.name for path in store.iterdir() if secret.encode() in path.read_bytes()]
+
+
+# Facts about the store
+
+
+def test_meta_comes_back_and_is_no_change_of_revision(ledger: Ledger) -> None:
+    revision = ledger.revision()
+    ledger.set_meta("embedder", {"name": "e5", "dims": 384})
+    ledger.set_meta("embedder", {"name": "bge", "dims": 512})
+    assert ledger.get_meta("embedder") == {"name": "bge", "dims": 512}
+    assert ledger.get_meta("none") is None
+    assert ledger.revision() == revision
+
+
+def test_every_change_that_the_index_shows_is_a_new_revision_and_no_other(ledger: Ledger) -> None:
+    document_1, member, seg = document("d1", "u1"), Membership("u1", "s", 0.3, False), segment("s", "u1")
+    steps: list[Callable[[], object]] = [
+        lambda: load(ledger, document_1),
+        lambda: ledger.put_users([("u1", "en", "h", unit(1, 2))]),
+        lambda: ledger.put_memberships([member]),
+        lambda: ledger.put_segments([(seg, "h", unit(1, 2))]),
+    ]
+    revisions = {ledger.revision()}
+    for step in steps:
+        step()
+        assert ledger.revision() not in revisions
+        revisions.add(ledger.revision())
+    last = ledger.revision()
+    for step in steps:
+        step()
+    ledger.put_document_vectors([])
+    ledger.put_profiles([])
+    ledger.remove_users(["nobody"])
+    assert ledger.revision() == last
+    ledger.put_document_vectors([("d1", unit(1, 2), None)])
+    finish(ledger, "u1")
+    assert ledger.revision() != last
+
+
+def test_the_last_build_and_the_counts_are_told(ledger: Ledger) -> None:
+    assert ledger.last_build() is None
+    load(ledger, document("d1", "u1"), document("d2", "u2"))
+    finish(ledger, "u1")
+    ledger.put_segments([(segment("s", "u1"), "h", None)])
+    report = BuildReport(
+        documents=2,
+        users=2,
+        ok=1,
+        insufficient=0,
+        failed=0,
+        segments=1,
+        embedded=2,
+        written=1,
+        removed_users=0,
+        duplicates=0,
+        bad_lines=0,
+        embedder="e",
+        embedder_reason="r",
+        writer="w",
+        changed=True,
+        seconds={"embed": 1.5},
+    )
+    ledger.record_build(report.model_copy(update={"ok": 0}))
+    ledger.record_build(report)
+    last = ledger.last_build()
+    assert last is not None
+    assert last.report == report
+    assert last.finished.tzinfo is not None
+    assert ledger.counts() == (2, 2, 1, 0, 0, 1, 1)
