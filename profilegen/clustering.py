@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ Labels = npt.NDArray[np.int64]
 
 _NEIGHBORS = 15
 _COMPONENTS = 5
+_MIN_USERS_A_LANGUAGE = 5
+_MANY_CLUSTERS, _MAX_SHARE = 8, 0.2
 # Two clusters are the same segment if they share at least this much of the users of both (Jaccard index).
 _SAME_SEGMENT = 0.2
 
@@ -47,6 +50,26 @@ def cluster(vectors: Vectors, *, seed: int, min_cluster_size: int | None = None)
     if labels.max(initial=-1) < 0:
         return _one_cluster(len(vectors))
     return _assign_noise(reduced, labels, confidence)
+
+
+def without_language(vectors: Vectors, languages: Sequence[str]) -> Vectors:
+    """Take out what users of a language share only for their language; with one language, nothing changes.
+
+    A multilingual embedder puts a language's texts together whatever they are about; with the mean of each
+    language taken off, users of several languages meet in the same segments.
+
+    :param vectors: (n_users, n_dims) float32, rows L2-normalised.
+    :param languages: one code a user; those with few users are left as they are.
+    """
+    counts = Counter(languages)
+    common = [language for language, count in counts.items() if count >= _MIN_USERS_A_LANGUAGE]
+    if len(common) < 2:
+        return vectors
+    centred = vectors - vectors.mean(axis=0)
+    codes = np.array(languages)
+    for language in common:
+        centred[codes == language] = vectors[codes == language] - vectors[codes == language].mean(axis=0)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def match_ids(new: Mapping[str, Sequence[str]], old: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -103,12 +126,27 @@ def _reduce(vectors: Vectors, seed: int) -> Vectors:
 
 
 def _density_clusters(reduced: Vectors, smallest: int) -> tuple[Labels, Vectors]:
-    """Return HDBSCAN's labels (-1 for noise) and probabilities (Campello et al. 2013)."""
+    """Return HDBSCAN's labels (-1 for noise) and probabilities (Campello et al. 2013).
+
+    Where there are many clusters and one of them holds more than a fifth of all users, that one is a lump of
+    several that touch, and is split where the density allows.
+    """
+    labels, confidence = _hdbscan(reduced, smallest)
+    largest = np.bincount(labels[labels >= 0]).max(initial=0)
+    limit = int(_MAX_SHARE * len(reduced))
+    if labels.max(initial=-1) + 1 >= _MANY_CLUSTERS and largest > limit:
+        return _hdbscan(reduced, smallest, max_cluster_size=limit)
+    return labels, confidence
+
+
+def _hdbscan(reduced: Vectors, smallest: int, **settings: int) -> tuple[Labels, Vectors]:
     import hdbscan
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = hdbscan.HDBSCAN(min_cluster_size=smallest, min_samples=max(2, smallest // 2)).fit(reduced)
+        model = hdbscan.HDBSCAN(
+            min_cluster_size=smallest, min_samples=max(2, round(0.4 * smallest)), **settings
+        ).fit(reduced)
     return np.asarray(model.labels_, np.int64), np.asarray(model.probabilities_, np.float32)
 
 

@@ -37,6 +37,8 @@ _MIN_SUPPORT = 0.3
 _CARRIES_FROM, _CARRIES_WHOLLY = 2.5, 6.0
 # A document that says the phrase is about it from here on.
 _ABOUT, _PLAINLY_ABOUT = 1.0, 3.0
+# A single word of running text, such as "table", is an interest only where the documents are about it.
+_SINGLE_WORD_ABOUT = 2.0
 # One document alone is half a reason: a claim of a single purchase never has more support than this.
 _ONE_DOCUMENT = 0.5
 # The same two bounds for a sentence that holds a cue of a trait, against the examples of the trait.
@@ -216,7 +218,8 @@ def _diverse(
 def _is_telling(phrase: Candidate, deviations: Vectors) -> bool:
     """Tell whether a phrase may be an interest: said of two documents, or what one document is plainly about."""
     if len(phrase.documents) > 1:
-        return True
+        said = deviations[list(phrase.documents)]
+        return phrase.weight > _ASIDE or len(phrase.key) > 1 or bool(said.mean() > _SINGLE_WORD_ABOUT)
     if len(phrase.text) < 2:
         return False
     names_item = phrase.weight > _ASIDE and len(phrase.key) > 1

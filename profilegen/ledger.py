@@ -457,6 +457,11 @@ class Ledger:
         """Return the hash of each user that was put."""
         return dict(self._rows("SELECT user_id, hash FROM users"))
 
+    def user_languages(self) -> list[str]:
+        """Return the language of each user that has a vector, in order of id."""
+        rows = self._rows("SELECT language FROM users WHERE vector IS NOT NULL ORDER BY user_id")
+        return [language for (language,) in rows]
+
     def user_matrix(self) -> tuple[list[str], Vector]:
         """Return the users that have a vector, in order of id, and their vectors (n_users, n_dims)."""
         return _matrix(

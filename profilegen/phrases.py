@@ -78,7 +78,7 @@ def _phrases(document: Document, language: str) -> Iterator[tuple[str, tuple[str
     if document.item_title:
         yield from _item_phrases(document, language)
     own = ". ".join(part for part in (document.title, document.text) if part)
-    pieces = _han_pieces(own) if language in _NO_SPACES else _spaced_pieces(own, language)
+    pieces = _han_pieces(own, _NOUN_TAGS) if language in _NO_SPACES else _spaced_pieces(own, language)
     for words in pieces:
         yield from _endings(words, language, 0.5)
 
@@ -86,7 +86,7 @@ def _phrases(document: Document, language: str) -> Iterator[tuple[str, tuple[str
 def _item_phrases(document: Document, language: str) -> Iterator[tuple[str, tuple[str, ...], float]]:
     title = document.item_title or ""
     if language in _NO_SPACES or _HAN.search(title):
-        for words in _han_pieces(title):
+        for words in _han_pieces(title, _TITLE_TAGS):
             yield from _endings(words, language, 1.0)
         return
     if document.brand and fold(title).startswith(fold(document.brand)):
@@ -106,7 +106,7 @@ def _endings(
         end -= 1
     for start in range(max(0, end - _MAX_WORDS), end):
         chosen = words[start:end]
-        if not han and any(_is_measure(word) for word in chosen):
+        if any(_is_measure(word) for word in chosen):
             continue
         text = ("" if han else " ").join(chosen)
         if len(text) > (_MAX_HAN if han else _MAX_CHARS):
@@ -167,12 +167,13 @@ def _shown(word: str, loud: bool) -> str:
     return word if acronym or mixed else word.lower()
 
 
-def _han_pieces(text: str) -> Iterator[list[str]]:
-    """Give the runs of nouns, and of adjectives and verbs that stand before a noun, of a Chinese text."""
+def _han_pieces(text: str, tags: frozenset[str]) -> Iterator[list[str]]:
+    """Give the runs of words of a Chinese text that are of these parts of speech."""
     run: list[str] = []
     for word, tag in _segmented(text):
-        noun = tag in _NOUN_TAGS and not _NOT_IN_NOUNS.intersection(word)
-        if noun and word not in _stop_words("zh"):
+        fits = tag in tags and not _NOT_IN_NOUNS.intersection(word)
+        # A lone letter or a unit beside a number ("30ml") is read as a foreign word.
+        if fits and word not in _stop_words("zh") and not (word.isascii() and len(word) < 3):
             run.append(word)
             continue
         if run:
@@ -213,6 +214,7 @@ def _stop_words(language: str) -> frozenset[str]:
 
 _NO_SPACES = frozenset(("zh",))
 _NOUN_TAGS = frozenset("n nz ns nt nrt ng vn eng".split())
+_TITLE_TAGS = _NOUN_TAGS | frozenset("v a b an nr".split())
 # The segmenter guesses some clauses to be nouns; adverbs and verbs of judgement give them away.
 _NOT_IN_NOUNS = frozenset("很太不没挺真是有超")
 _LANGUAGE_NAMES = {

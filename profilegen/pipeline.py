@@ -254,16 +254,18 @@ def _cluster(ledger: Ledger, settings: Settings, progress: Progress) -> None:
         vectors.tobytes(), "\0".join(user_ids).encode("utf-8", "surrogatepass"), settings.seed,
         settings.min_cluster_size,
     )
-    if ledger.get_meta("clusters") == made_of:
+    memberships = ledger.memberships()
+    if ledger.get_meta("clusters") == made_of and len(memberships) == len(user_ids):
         return
     progress("segments", 0, 1)
-    found = clustering.cluster(vectors, seed=settings.seed, min_cluster_size=settings.min_cluster_size)
+    centred = clustering.without_language(vectors, ledger.user_languages())
+    found = clustering.cluster(centred, seed=settings.seed, min_cluster_size=settings.min_cluster_size)
     members: dict[int, list[str]] = {}
     for user_id, label in zip(user_ids, found.labels, strict=True):
         members.setdefault(int(label), []).append(user_id)
     new = {segments.new_id(group): group for group in members.values()}
     old: dict[str, list[str]] = {}
-    for membership in ledger.memberships():
+    for membership in memberships:
         old.setdefault(membership.segment_id, []).append(membership.user_id)
     kept = clustering.match_ids(new, old)
     ids = {label: kept.get(fresh := segments.new_id(group), fresh) for label, group in members.items()}

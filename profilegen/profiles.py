@@ -13,6 +13,7 @@ from profilegen.summaries import Telling
 
 # Counted up when the same documents would now give other claims, so that stores are brought up to date.
 METHOD = "1"
+_MIN_LETTERS = 12
 
 
 def documents_hash(documents: Sequence[Document]) -> str:
@@ -30,6 +31,16 @@ def main_language(documents: Sequence[Document]) -> str:
         letters[document.language] += len(document.text)
     letters.pop("und", None)
     return letters.most_common(1)[0][0] if letters else "en"
+
+
+def says_enough(documents: Sequence[Document]) -> bool:
+    """Tell whether a user wrote enough to be told anything of; a Han character counts as three letters."""
+    letters = 0
+    for document in documents:
+        letters += sum(3 if character > "\u2e80" else 1 for character in document.text if character.isalpha())
+        if letters >= _MIN_LETTERS:
+            return True
+    return False
 
 
 def telling(found: Found, language: str) -> Telling:

@@ -120,7 +120,7 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
     for users in _batches(ledger.iter_users(wanted), _USERS_TOGETHER):
         languages = [profiles.main_language(user.documents) for user in users]
         drafts = [
-            evidence.draft(user.documents, language, traits)
+            evidence.draft(user.documents if profiles.says_enough(user.documents) else (), language, traits)
             for user, language in zip(users, languages, strict=True)
         ]
         if len(remembered) > _REMEMBERED_PHRASES:
