@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ class Clusters:
 
 def default_min_cluster_size(n_users: int) -> int:
     """Return the smallest segment worth telling: about 0.4 times the square root of the users, at least 5."""
-    return max(5, round(0.41 * n_users**0.5))
+    return max(5, round(0.41 * math.sqrt(n_users)))
 
 
 def cluster(vectors: Vectors, *, seed: int, min_cluster_size: int | None = None) -> Clusters:
@@ -101,9 +102,7 @@ def match_ids(new: Mapping[str, Sequence[str]], old: Mapping[str, Sequence[str]]
 
 def _one_cluster(n_users: int) -> Clusters:
     """Too few users, or none that are alike: they are one segment."""
-    return Clusters(
-        np.zeros(n_users, np.int64), np.full(n_users, 0.5, np.float32), np.zeros(n_users, np.bool_)
-    )
+    return Clusters(np.zeros(n_users, np.int64), np.full(n_users, 0.5, np.float32), np.zeros(n_users, np.bool_))
 
 
 def _reduce(vectors: Vectors, seed: int) -> Vectors:
@@ -144,9 +143,9 @@ def _hdbscan(reduced: Vectors, smallest: int, **settings: int) -> tuple[Labels, 
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = hdbscan.HDBSCAN(
-            min_cluster_size=smallest, min_samples=max(2, round(0.4 * smallest)), **settings
-        ).fit(reduced)
+        model = hdbscan.HDBSCAN(min_cluster_size=smallest, min_samples=max(2, round(0.4 * smallest)), **settings).fit(
+            reduced
+        )
     return np.asarray(model.labels_, np.int64), np.asarray(model.probabilities_, np.float32)
 
 

@@ -29,11 +29,15 @@ class Settings(BaseSettings):
     writer: str = Field("auto", description="Name or path of the writing model; auto is the catalogue's default.")
     seed: int = Field(42, ge=0, description="Seed of UMAP, so that the same users give the same segments.")
     min_cluster_size: int | None = Field(
-        None, ge=2, description="Smallest segment; by default grows with the square root of the number of users."
+        None,
+        ge=2,
+        description="Smallest segment; by default grows with the square root of the number of users.",
     )
     max_bad: float = Field(0.01, ge=0, le=1, description="Share of bad input lines past which a build stops.")
     workers: int = Field(
-        default_factory=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        default_factory=lambda: (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        ),
         ge=1,
         le=256,
         description="Processes that hold a model, each of one thread; by default as many as there are cores.",

@@ -168,9 +168,7 @@ def _interests(
     for row in chosen:
         places = [int(at) for at in np.argsort(-carried[row], kind="stable") if carried[row][at] > 0]
         quotes = _quotes(draft, draft.phrases[row].text, places)
-        claims.append(
-            Claim(text=draft.phrases[row].text, support=round(float(support[row]), 2), evidence=quotes)
-        )
+        claims.append(Claim(text=draft.phrases[row].text, support=round(float(support[row]), 2), evidence=quotes))
     return claims, [vectors[row] for row in chosen]
 
 
@@ -192,9 +190,7 @@ def _support(carried: Vectors) -> Vectors:
 def _interest_scores(phrases: Sequence[Candidate], deviations: Vectors, support: Vectors) -> Vectors:
     weights = np.array([phrase.weight for phrase in phrases], np.float32)
     words = np.array([len(phrase.key) for phrase in phrases], np.float32)
-    return np.asarray(
-        deviations.mean(axis=1) + 2.0 * support + 0.5 * weights + 0.3 * (words >= 2), np.float32
-    )
+    return np.asarray(deviations.mean(axis=1) + 2.0 * support + 0.5 * weights + 0.3 * (words >= 2), np.float32)
 
 
 def _diverse(
@@ -283,9 +279,7 @@ class TraitScale:
         return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 
-def _traits(
-    draft: Draft, vector_of: Callable[[str], Vectors], scale: TraitScale
-) -> list[tuple[Trait, Claim]]:
+def _traits(draft: Draft, vector_of: Callable[[str], Vectors], scale: TraitScale) -> list[tuple[Trait, Claim]]:
     traits = {cued.trait.id: cued.trait for cued in draft.cued}
     best: dict[str, dict[int, tuple[float, str]]] = {}
     for cued in draft.cued:
@@ -310,7 +304,12 @@ def trait_scale(
     traits: Sequence[Trait], embed: Callable[[Sequence[str]], Vectors], background: Background
 ) -> TraitScale:
     """Embed the examples of all traits."""
-    rows = [(trait.id, language, text) for trait in traits for language in trait.examples for text in trait.examples[language]]
+    rows = [
+        (trait.id, language, text)
+        for trait in traits
+        for language in trait.examples
+        for text in trait.examples[language]
+    ]
     vectors = embed([text for *_, text in rows])
     grouped: dict[tuple[str, str], list[Vectors]] = {}
     for (trait_id, language, _), vector in zip(rows, vectors, strict=True):

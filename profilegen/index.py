@@ -189,9 +189,7 @@ class Index:
                 try:
                     return question(client.get_collection(collection, embedding_function=None))
                 except InvalidArgumentError as error:
-                    message = (
-                        f"{error}: the index at {self._store_dir} was built with another embedding model"
-                    )
+                    message = f"{error}: the index at {self._store_dir} was built with another embedding model"
                     raise StoreError(message) from error
                 except ChromaError as error:
                     # Unless a build has removed this index since it was opened.
@@ -364,9 +362,7 @@ def _remove_others(store_dir: Path, kept: Path) -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def _query(
-    collection: Collection, vectors: Vector, n: int, where: Mapping[str, Any] | None
-) -> list[list[Hit]]:
+def _query(collection: Collection, vectors: Vector, n: int, where: Mapping[str, Any] | None) -> list[list[Hit]]:
     n = min(n, collection.count())
     if n < 1:
         return [[] for _ in vectors]
@@ -388,9 +384,7 @@ def _query(
 
 
 def _damaged(store_dir: Path, reason: object) -> StoreError:
-    return StoreError(
-        f"the search index at {store_dir} is damaged ({reason}); `profilegen build` makes it again"
-    )
+    return StoreError(f"the search index at {store_dir} is damaged ({reason}); `profilegen build` makes it again")
 
 
 def _answers(store_dir: Path) -> bool:

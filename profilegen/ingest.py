@@ -73,9 +73,7 @@ class Intake:
     languages: Counter[str] = field(default_factory=Counter)
 
 
-def read_documents(
-    sources: Sequence[str], *, mapping: Mapping[str, str], intake: Intake
-) -> Iterator[Document]:
+def read_documents(sources: Sequence[str], *, mapping: Mapping[str, str], intake: Intake) -> Iterator[Document]:
     """Give the documents of files, directories and `-` (standard input) one by one, counting in `intake`.
 
     CSV, TSV, JSON Lines, a JSON array and Parquet are told by suffix, else by content; gzip and zstd always
@@ -260,9 +258,7 @@ def _check_columns(columns: tuple[str, ...], mapping: _Mapping, wanted: set[str]
         (("text", "title", "item_title"), "texts", "text=COLUMN"),
     ):
         if columns and places.keys().isdisjoint(fields):
-            raise InputError(
-                f"no column of {what} among {_listed(columns)}; say which it is with --map {example}"
-            )
+            raise InputError(f"no column of {what} among {_listed(columns)}; say which it is with --map {example}")
 
 
 # --- a row becomes a document -----------------------------------------------------------------------------
@@ -326,9 +322,7 @@ def _user_id(value: object) -> str:
     if not user_id:
         raise _BadRowError("no user")
     if len(user_id) > MAX_USER_ID_CHARS:
-        raise _BadRowError(
-            f"the user id has {len(user_id):,} characters; at most {MAX_USER_ID_CHARS} are read"
-        )
+        raise _BadRowError(f"the user id has {len(user_id):,} characters; at most {MAX_USER_ID_CHARS} are read")
     if _UNFIT_FOR_IDS.search(user_id):
         raise _BadRowError("the user id has control characters")
     return user_id
@@ -405,9 +399,7 @@ def _with_decimal_point(digits: str) -> str:
     return re.sub(r"[.,]", "", whole) + "." + cents
 
 
-_DAY = re.compile(
-    r"(\d{4})(?:[-/.]|年)(\d{1,2})(?:[-/.]|月)(\d{1,2})日?(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?)?"
-)
+_DAY = re.compile(r"(\d{4})(?:[-/.]|年)(\d{1,2})(?:[-/.]|月)(\d{1,2})日?(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 
 
 def _moment(value: object) -> datetime | None:

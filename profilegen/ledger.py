@@ -327,9 +327,7 @@ class Ledger:
         gone = list(user_ids)
         with self._transaction():
             for user_id in gone:
-                documents = self._connection.execute(
-                    "DELETE FROM documents WHERE user_id = ?", (user_id,)
-                ).rowcount
+                documents = self._connection.execute("DELETE FROM documents WHERE user_id = ?", (user_id,)).rowcount
                 users = self._connection.execute("DELETE FROM users WHERE user_id = ?", (user_id,)).rowcount
                 removed += bool(documents or users)
             if removed:
@@ -400,9 +398,7 @@ class Ledger:
 
     def user_ids(self) -> Iterator[str]:
         """Give the ids of all who have documents, in order."""
-        rows = self._paged(
-            "SELECT DISTINCT user_id FROM documents WHERE user_id > ? ORDER BY user_id LIMIT ?", ""
-        )
+        rows = self._paged("SELECT DISTINCT user_id FROM documents WHERE user_id > ? ORDER BY user_id LIMIT ?", "")
         return (user_id for (user_id,) in rows)
 
     def user_documents(self, user_id: str) -> list[Document]:
@@ -422,14 +418,11 @@ class Ledger:
         wanted = self.user_ids() if user_ids is None else sorted(set(user_ids))
         for batch in _batches(wanted, _PAGE_ROWS):
             rows = self._rows(
-                f"SELECT user_id, record, {columns} FROM documents"
-                f" WHERE user_id IN ({_marks(batch)}) ORDER BY user_id",
+                f"SELECT user_id, record, {columns} FROM documents WHERE user_id IN ({_marks(batch)}) ORDER BY user_id",
                 batch,
             )
             for user_id, group in groupby(rows, key=lambda row: row[0]):
-                documents = [
-                    (Document.model_validate_json(record), text, item) for _, record, text, item in group
-                ]
+                documents = [(Document.model_validate_json(record), text, item) for _, record, text, item in group]
                 documents.sort(key=lambda row: _age(row[0]))
                 yield UserDocuments(
                     user_id,
@@ -464,9 +457,32 @@ class Ledger:
 
     def user_matrix(self) -> tuple[list[str], Vector]:
         """Return the users that have a vector, in order of id, and their vectors (n_users, n_dims)."""
-        return _matrix(
-            self._rows("SELECT user_id, vector FROM users WHERE vector IS NOT NULL ORDER BY user_id")
-        )
+        return _matrix(self._rows("SELECT user_id, vector FROM users WHERE vector IS NOT NULL ORDER BY user_id"))
+
+    def user_vectors(self, user_ids: Sequence[str]) -> dict[str, Vector]:
+        """Return the vectors (n_dims,) of the users named that have one."""
+        found: dict[str, Vector] = {}
+        for batch in _batches(user_ids, _PAGE_ROWS):
+            rows = self._rows(
+                f"SELECT user_id, vector FROM users WHERE vector IS NOT NULL AND user_id IN ({_marks(batch)})",
+                batch,
+            )
+            found.update((user_id, _stored(blob)) for user_id, blob in rows)
+        return found
+
+    def claims_of(self, user_ids: Sequence[str]) -> dict[str, list[ClaimVector]]:
+        """Return what the users named are found by."""
+        found: dict[str, list[ClaimVector]] = {}
+        for batch in _batches(user_ids, _PAGE_ROWS):
+            rows = self._rows(
+                "SELECT user_id, kind, position, text, support, vector FROM claims"
+                f" WHERE user_id IN ({_marks(batch)}) ORDER BY user_id, kind, position",
+                batch,
+            )
+            for user_id, kind, position, text, support, blob in rows:
+                claim = ClaimVector(kind, position, text, support, _stored(blob))
+                found.setdefault(user_id, []).append(claim)
+        return found
 
     # Profiles
 
@@ -486,9 +502,7 @@ class Ledger:
                 for claim in claim_vectors
             ]
             with self._transaction():
-                self._connection.executemany(
-                    "DELETE FROM profiles WHERE user_id = ?", [row[:1] for row in profiles]
-                )
+                self._connection.executemany("DELETE FROM profiles WHERE user_id = ?", [row[:1] for row in profiles])
                 self._connection.executemany("INSERT INTO profiles VALUES (?, ?, ?, ?)", profiles)
                 self._connection.executemany("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?)", claims)
                 self._touch()
@@ -504,9 +518,7 @@ class Ledger:
 
     def iter_profiles(self) -> Iterator[UserProfile]:
         """Give every profile with its segment, in order of user id."""
-        for row in self._paged(
-            f"SELECT {_PROFILE} FROM {_PROFILES} WHERE user_id > ? ORDER BY user_id LIMIT ?", ""
-        ):
+        for row in self._paged(f"SELECT {_PROFILE} FROM {_PROFILES} WHERE user_id > ? ORDER BY user_id LIMIT ?", ""):
             yield _profile(row)
 
     # Segments
@@ -523,19 +535,12 @@ class Ledger:
 
     def memberships(self) -> list[Membership]:
         """Return the segment of each user that has one, in order of user id."""
-        rows = self._rows(
-            "SELECT user_id, segment_id, confidence, assigned FROM memberships ORDER BY user_id"
-        )
-        return [
-            Membership(user_id, segment, confidence, bool(noise))
-            for user_id, segment, confidence, noise in rows
-        ]
+        rows = self._rows("SELECT user_id, segment_id, confidence, assigned FROM memberships ORDER BY user_id")
+        return [Membership(user_id, segment, confidence, bool(noise)) for user_id, segment, confidence, noise in rows]
 
     def put_segments(self, rows: Iterable[tuple[Segment, str, Vector | None]]) -> None:
         """Store (segment, hash of what it was made from, vector) in place of all that was there."""
-        segments = [
-            (segment.id, hash_, segment.model_dump_json(), _pack(vector)) for segment, hash_, vector in rows
-        ]
+        segments = [(segment.id, hash_, segment.model_dump_json(), _pack(vector)) for segment, hash_, vector in rows]
         if segments == list(self._rows("SELECT id, hash, record, vector FROM segments ORDER BY rowid")):
             return
         with self._transaction():
@@ -664,9 +669,7 @@ class Ledger:
         )
         removed = 0
         if not add:
-            removed = execute(
-                "DELETE FROM main.documents WHERE id NOT IN (SELECT id FROM incoming.documents)"
-            ).rowcount
+            removed = execute("DELETE FROM main.documents WHERE id NOT IN (SELECT id FROM incoming.documents)").rowcount
         kept = self._count("SELECT count(*) FROM main.documents")
         same_text = "CASE WHEN embedded_hash = excluded.embedded_hash"
         written = execute(
@@ -706,9 +709,7 @@ class Ledger:
 
         def carried(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
             left = (
-                claim.model_copy(
-                    update={"evidence": tuple(e for e in claim.evidence if e.document in documents)}
-                )
+                claim.model_copy(update={"evidence": tuple(e for e in claim.evidence if e.document in documents)})
                 for claim in claims
             )
             return tuple(claim for claim in left if claim.evidence)
@@ -727,9 +728,7 @@ class Ledger:
     def _present(self, column: Literal["id", "user_id"], values: Iterable[str]) -> set[str]:
         present: set[str] = set()
         for batch in _batches(values, _PAGE_ROWS):
-            rows = self._rows(
-                f"SELECT {column} FROM main.documents WHERE {column} IN ({_marks(batch)})", batch
-            )
+            rows = self._rows(f"SELECT {column} FROM main.documents WHERE {column} IN ({_marks(batch)})", batch)
             present.update(value for (value,) in rows)
         return present
 
@@ -753,9 +752,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_o
     if version == SCHEMA_VERSION:
         return
     if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"{path} was made by a newer profilegen (ledger version {version}); install that version"
-        )
+        raise StoreError(f"{path} was made by a newer profilegen (ledger version {version}); install that version")
     if not create or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise StoreError(f"{path} is not a ledger of profilegen; name another directory as the store")
     revision = json.dumps(secrets.token_hex(8))
@@ -769,9 +766,7 @@ def _make(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"cannot make a store at {directory}: {error.strerror}; name another directory"
-        ) from error
+        raise StoreError(f"cannot make a store at {directory}: {error.strerror}; name another directory") from error
 
 
 def _no_store(directory: Path) -> StoreError:
@@ -789,16 +784,13 @@ def _explained(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise StoreError(f"cannot use {path}: {error}") from error
     except sqlite3.DatabaseError as error:
-        message = (
-            f"{path} is damaged ({error}); restore it from a copy, or remove its directory and build again"
-        )
+        message = f"{path} is damaged ({error}); restore it from a copy, or remove its directory and build again"
         raise StoreError(message) from error
 
 
 def _stage(incoming: sqlite3.Connection, documents: Iterable[Document]) -> Staged:
     incoming.execute(
-        "CREATE TABLE documents"
-        " (id TEXT PRIMARY KEY, user_id TEXT, hash BLOB, embedded_hash BLOB, record TEXT)"
+        "CREATE TABLE documents (id TEXT PRIMARY KEY, user_id TEXT, hash BLOB, embedded_hash BLOB, record TEXT)"
     )
     read = kept = 0
     for batch in _batches(documents, _BATCH_ROWS):

@@ -23,7 +23,9 @@ _TAG_MARGIN = 3.0
 # Below this log-probability HanTa is guessing from a word's letters.
 _UNKNOWN = -25.0
 # Words after one of these in a title say whom or what an item is for, not what it is.
-_SIDE_WORDS = frozenset("for with by in to from of on at as without compatible replacement".split())
+_SIDE_WORDS = frozenset(
+    ["for", "with", "by", "in", "to", "from", "of", "on", "at", "as", "without", "compatible", "replacement"]
+)
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,7 @@ def _item_phrases(document: Document, language: str) -> Iterator[tuple[str, tupl
         yield from _endings(words, language, weight)
 
 
-def _endings(
-    words: Sequence[str], language: str, weight: float
-) -> Iterator[tuple[str, tuple[str, ...], float]]:
+def _endings(words: Sequence[str], language: str, weight: float) -> Iterator[tuple[str, tuple[str, ...], float]]:
     """Give the phrases that end a run of words: what stands last in a noun phrase is what it is about."""
     han = language in _NO_SPACES
     end = len(words)
@@ -213,14 +213,26 @@ def _stop_words(language: str) -> frozenset[str]:
 
 
 _NO_SPACES = frozenset(("zh",))
-_NOUN_TAGS = frozenset("n nz ns nt nrt ng vn eng".split())
-_TITLE_TAGS = _NOUN_TAGS | frozenset("v a b an nr".split())
+_NOUN_TAGS = frozenset(["n", "nz", "ns", "nt", "nrt", "ng", "vn", "eng"])
+_TITLE_TAGS = _NOUN_TAGS | frozenset(["v", "a", "b", "an", "nr"])
 # The segmenter guesses some clauses to be nouns; adverbs and verbs of judgement give them away.
 _NOT_IN_NOUNS = frozenset("很太不没挺真是有超")
 _LANGUAGE_NAMES = {
-    "da": "danish", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
-    "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
-    "ro": "romanian", "ru": "russian", "sv": "swedish", "tr": "turkish",
+    "da": "danish",
+    "de": "german",
+    "en": "english",
+    "es": "spanish",
+    "fi": "finnish",
+    "fr": "french",
+    "hu": "hungarian",
+    "it": "italian",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sv": "swedish",
+    "tr": "turkish",
 }
 
 

@@ -251,7 +251,9 @@ def _cluster(ledger: Ledger, settings: Settings, progress: Progress) -> None:
     """Give every user a segment; segments that go on keep their ids."""
     user_ids, vectors = ledger.user_matrix()
     made_of = _hash(
-        vectors.tobytes(), "\0".join(user_ids).encode("utf-8", "surrogatepass"), settings.seed,
+        vectors.tobytes(),
+        "\0".join(user_ids).encode("utf-8", "surrogatepass"),
+        settings.seed,
         settings.min_cluster_size,
     )
     memberships = ledger.memberships()
@@ -305,9 +307,7 @@ def _write_segments(ledger: Ledger, models: Models, progress: Progress) -> None:
     """Describe the segments again if any member or profile changed: each is told apart from all others."""
     profile_hashes = ledger.profile_hashes()
     memberships = ledger.memberships()
-    made_of = _hash(
-        *(f"{row.user_id}\0{row.segment_id}\0{profile_hashes.get(row.user_id)}" for row in memberships)
-    )
+    made_of = _hash(*(f"{row.user_id}\0{row.segment_id}\0{profile_hashes.get(row.user_id)}" for row in memberships))
     stored = ledger.segment_hashes()
     if stored and set(stored.values()) == {made_of}:
         return
@@ -316,9 +316,7 @@ def _write_segments(ledger: Ledger, models: Models, progress: Progress) -> None:
     segment_of = {row.user_id: row.segment_id for row in memberships}
     sketches = segments.sketch(ledger.iter_profiles(), segment_of, user_ids, vectors, models.embed)
     told = write_segments(sketches, models)
-    ledger.put_segments(
-        (sketch.segment(*told[sketch.segment_id]), made_of, sketch.centroid) for sketch in sketches
-    )
+    ledger.put_segments((sketch.segment(*told[sketch.segment_id]), made_of, sketch.centroid) for sketch in sketches)
     progress("segment profiles", 1, 1)
 
 

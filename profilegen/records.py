@@ -129,6 +129,17 @@ class Segment(_Told):
     built_with: BuiltWith
 
 
+class Found(Record):
+    """A user that was searched for. `likeness` is the cosine of query and user, `why` a line for a person."""
+
+    user_id: str
+    likeness: float
+    segment: str | None
+    status: Status
+    summary: str
+    why: str
+
+
 class BadLine(Record):
     """An input line that was skipped, and why."""
 

@@ -193,8 +193,7 @@ def sketch(
         order = np.argsort(-(inside @ centroids[at]), kind="stable")
         chosen = _keyphrases(tally, everywhere, centroids, at, embed)
         interests = tuple(
-            _interest(tally, key, text, vector, vectors, inside)
-            for key, text, vector in chosen[:_MAX_INTERESTS]
+            _interest(tally, key, text, vector, vectors, inside) for key, text, vector in chosen[:_MAX_INTERESTS]
         )
         sketches.append(
             Sketch(
@@ -252,9 +251,7 @@ def _says_again(key: Key, other: Key) -> bool:
     return set(key) <= set(other) or set(other) <= set(key) or key[-1] == other[-1]
 
 
-def _interest(
-    tally: _Tally, key: Key, text: str, phrase: Vectors, everybody: Vectors, inside: Vectors
-) -> Claim:
+def _interest(tally: _Tally, key: Key, text: str, phrase: Vectors, everybody: Vectors, inside: Vectors) -> Claim:
     """Return the claim; its support is the share of members that are nearer to it than users at large are."""
     chance = everybody @ phrase
     near = (inside @ phrase - chance.mean()) / max(float(chance.std()), 1e-6) >= _NEAR

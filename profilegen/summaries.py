@@ -71,9 +71,7 @@ def accepted(answer: Answer, telling: Telling) -> bool:
     if not answer.finished or not answer.text or is_repetitive(answer.text):
         return False
     said = keys(answer.text, telling.language)
-    return all(
-        keys(claim, telling.language) <= said for claims in telling.told().values() for claim in claims
-    )
+    return all(keys(claim, telling.language) <= said for claims in telling.told().values() for claim in claims)
 
 
 def compose(telling: Telling) -> str:

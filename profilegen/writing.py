@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen import evidence, profiles, summaries
-from profilegen.ledger import ClaimVector, Ledger, UserDocuments
+from profilegen.ledger import ClaimVector, Ledger
 from profilegen.llama.models import Models
 from profilegen.llama.worker import Failure
 from profilegen.llama.writer import Answer, Prompt
@@ -34,9 +34,7 @@ _BACKGROUND_USERS = 256
 _REMEMBERED_PHRASES = 50_000
 
 
-def write_profiles(
-    ledger: Ledger, wanted: Mapping[str, str], models: Models, on_done: Callable[[int], None]
-) -> None:
+def write_profiles(ledger: Ledger, wanted: Mapping[str, str], models: Models, on_done: Callable[[int], None]) -> None:
     """Make the profile of each user named and store it.
 
     :param wanted: the hash to store with the profile, by user id.
@@ -146,9 +144,7 @@ def _scattered(user_id: str) -> str:
     return hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _answered(
-    case: _Case, answer: Answer | Failure, models: Models
-) -> tuple[UserProfile, list[ClaimVector]]:
+def _answered(case: _Case, answer: Answer | Failure, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
     if isinstance(answer, Failure):
         return _profile(case, "", _built_with(models, by_writer=True), failure=answer.reason)
     if not summaries.accepted(answer, case.telling):

@@ -40,10 +40,7 @@ def writer(tmp_path: Path) -> Path:
 
 def test_every_file_inside_a_package_has_its_sha256_pinned() -> None:
     packages = [
-        source
-        for model in load_catalog().values()
-        for source in model.sources
-        if isinstance(source, PackageSource)
+        source for model in load_catalog().values() for source in model.sources if isinstance(source, PackageSource)
     ]
     assert len(packages) == 3
     assert all(len(bytes.fromhex(file.sha256)) == 32 for source in packages for file in source.files)

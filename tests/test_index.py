@@ -148,22 +148,16 @@ def test_each_collection_is_found_by_its_vectors_with_its_metadata(ledger: Ledge
         assert set(index.query("users", units(2)[1], 1)[0].metadata) == {"language", "status", "documents"}
 
 
-def test_a_document_lies_between_its_text_and_its_item_nearer_to_the_item(
-    ledger: Ledger, store: Path
-) -> None:
+def test_a_document_lies_between_its_text_and_its_item_nearer_to_the_item(ledger: Ledger, store: Path) -> None:
     ledger.stage(Document(id=f"d{i}", user_id="u", text="t") for i in range(4))
     ledger.apply_staged(add=False)
     text, item = unit(1, 0, 0, 0), unit(0, 1, 0, 0)
-    ledger.put_document_vectors(
-        [("d0", text, item), ("d1", text, None), ("d2", None, item), ("d3", text, -text)]
-    )
+    ledger.put_document_vectors([("d0", text, item), ("d1", text, None), ("d2", None, item), ("d3", text, -text)])
     build_index(ledger, store)
     both = unit(1, ITEM_WEIGHT, 0, 0)
     with open_index(store) as index:
         distances = {hit.id: hit.distance for hit in index.query("documents", both, 4)}
-    assert distances == pytest.approx(
-        {"d0": 0, "d1": 1 - both[0], "d2": 1 - both[1], "d3": 1 + both[0]}, abs=1e-3
-    )
+    assert distances == pytest.approx({"d0": 0, "d1": 1 - both[0], "d2": 1 - both[1], "d3": 1 + both[0]}, abs=1e-3)
 
 
 def test_more_rows_than_chroma_takes_at_once_are_all_found(ledger: Ledger, store: Path) -> None:
@@ -219,9 +213,7 @@ def test_hostile_ids_are_only_names(ledger: Ledger, store: Path) -> None:
     n = len(HOSTILE_IDS)
     add_documents(ledger, HOSTILE_IDS, units(n))
     add_profiles(ledger, HOSTILE_IDS, units(n))
-    ledger.put_segments(
-        (segment(name, name), "h", vector) for name, vector in zip(HOSTILE_IDS, units(n), strict=True)
-    )
+    ledger.put_segments((segment(name, name), "h", vector) for name, vector in zip(HOSTILE_IDS, units(n), strict=True))
     build_index(ledger, store)
     with open_index(store) as index:
         for name, vector in zip(HOSTILE_IDS, units(n), strict=True):
@@ -301,9 +293,7 @@ def test_a_build_that_fails_leaves_the_old_index_and_no_directory(ledger: Ledger
         assert index.count("documents") == 1
 
 
-def test_a_kill_during_a_build_leaves_the_old_index_and_the_next_build_clears_up(
-    ledger: Ledger, store: Path
-) -> None:
+def test_a_kill_during_a_build_leaves_the_old_index_and_the_next_build_clears_up(ledger: Ledger, store: Path) -> None:
     add_documents(ledger, ["u1"], units(1))
     build_index(ledger, store)
     old = index_directory(store)
@@ -341,9 +331,7 @@ build_index(open_ledger(store), store, told)
         assert index.count("documents") == n + 1
 
 
-def test_no_byte_of_a_removed_user_is_left_in_the_store_after_the_index_is_built(
-    ledger: Ledger, store: Path
-) -> None:
+def test_no_byte_of_a_removed_user_is_left_in_the_store_after_the_index_is_built(ledger: Ledger, store: Path) -> None:
     secret = "unforgettable-person"
     users = ["u1", "u2", secret]
     vectors = units(3)
@@ -390,9 +378,7 @@ def test_a_missing_directory_is_told_and_not_made(ledger: Ledger, store: Path) -
 
 
 @pytest.mark.parametrize("name", ["chroma.sqlite3", "*/data_level0.bin"])
-def test_an_overwritten_index_is_not_healthy_and_is_built_again(
-    ledger: Ledger, store: Path, name: str
-) -> None:
+def test_an_overwritten_index_is_not_healthy_and_is_built_again(ledger: Ledger, store: Path, name: str) -> None:
     n = 300
     add_documents(ledger, [f"u{i}" for i in range(n)], units(n))
     build_index(ledger, store)

@@ -38,9 +38,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 def read(*sources: object, intake: Intake | None = None, **mapping: str) -> list[Document]:
-    return list(
-        read_documents([str(source) for source in sources], mapping=mapping, intake=intake or Intake())
-    )
+    return list(read_documents([str(source) for source in sources], mapping=mapping, intake=intake or Intake()))
 
 
 def read_with_bad(*sources: object, **mapping: str) -> tuple[list[Document], list[tuple[int, str]]]:
@@ -226,9 +224,7 @@ def test_input_without_one_usable_row_names_the_first_reason(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 def test_a_cut_off_compressed_file_is_an_error_with_its_name(tmp_path: Path, suffix: str) -> None:
-    data = compressed(
-        "".join(f'{{"user_id": {n}, "text": "{n * 7919}"}}\n' for n in range(999)).encode(), suffix
-    )
+    data = compressed("".join(f'{{"user_id": {n}, "text": "{n * 7919}"}}\n' for n in range(999)).encode(), suffix)
     path = written(tmp_path / f"a.jsonl{suffix}", data[:-40])
     with pytest.raises(InputError, match=rf"a\.jsonl{suffix}: cannot be read"):
         read(path)
@@ -312,16 +308,12 @@ def test_an_unknown_column_in_the_mapping_is_misuse_for_a_stream_too(monkeypatch
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_no_column_of_users_or_texts_names_the_file_the_columns_and_the_option(
-    tmp_path: Path, form: str
-) -> None:
+def test_no_column_of_users_or_texts_names_the_file_the_columns_and_the_option(tmp_path: Path, form: str) -> None:
     path = written(tmp_path / f"a.{form}", encoded([{"who": "1", "text": "x"}], form))
     with pytest.raises(InputError, match=rf"a\.{form}: no column of users among who, text; .*--map user_id="):
         read(path)
     path = written(tmp_path / f"b.{form}", encoded([{"user_id": "1", "said": "x"}], form))
-    with pytest.raises(
-        InputError, match=rf"b\.{form}: no column of texts among user_id, said; .*--map text="
-    ):
+    with pytest.raises(InputError, match=rf"b\.{form}: no column of texts among user_id, said; .*--map text="):
         read(path)
 
 

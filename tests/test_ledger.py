@@ -70,16 +70,12 @@ def document(id_: str, user_id: str, text: str = "a text", **rest: object) -> Do
 
 
 def claim(text: str, *document_ids: str) -> Claim:
-    return Claim(
-        text=text, support=0.5, evidence=tuple(Evidence(document=d, quote="a") for d in document_ids)
-    )
+    return Claim(text=text, support=0.5, evidence=tuple(Evidence(document=d, quote="a") for d in document_ids))
 
 
 def profile(user_id: str, summary: str = "likes tea", **rest: object) -> UserProfile:
     base = {"user_id": user_id, "status": "ok", "language": "en", "summary": summary}
-    return UserProfile.model_validate(
-        {**base, "behaviour": Behaviour(documents=1), "built_with": BUILT_WITH, **rest}
-    )
+    return UserProfile.model_validate({**base, "behaviour": Behaviour(documents=1), "built_with": BUILT_WITH, **rest})
 
 
 def segment(id_: str, *members: str, **rest: object) -> Segment:
@@ -94,9 +90,7 @@ def load(ledger: Ledger, *documents: Document, add: bool = False) -> Changes:
 
 def finish(ledger: Ledger, user_id: str, summary: str = "likes tea") -> None:
     ledger.put_users([(user_id, "en", "h", unit(1, 2))])
-    ledger.put_profiles(
-        [(profile(user_id, summary), "h", [ClaimVector("summary", 0, summary, 1.0, unit(1, 2))])]
-    )
+    ledger.put_profiles([(profile(user_id, summary), "h", [ClaimVector("summary", 0, summary, 1.0, unit(1, 2))])])
 
 
 def in_another_process(code: str, *arguments: object) -> subprocess.Popen[str]:
@@ -124,9 +118,7 @@ def kill(child: subprocess.Popen[str]) -> None:
 
 
 def test_a_missing_store_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(
-        StoreError, match=r"no store at .*; make one with `profilegen build FILES --store .*my store'`"
-    ):
+    with pytest.raises(StoreError, match=r"no store at .*; make one with `profilegen build FILES --store .*my store'`"):
         open_ledger(tmp_path / "my store")
     assert not (tmp_path / "my store").exists()
 
@@ -179,9 +171,7 @@ def test_opening_with_create_keeps_what_is_there(store: Path) -> None:
         assert ledger.counts().documents == 1
 
 
-def test_a_reader_sees_what_is_committed_while_the_writer_is_open_and_cannot_write(
-    ledger: Ledger, store: Path
-) -> None:
+def test_a_reader_sees_what_is_committed_while_the_writer_is_open_and_cannot_write(ledger: Ledger, store: Path) -> None:
     load(ledger, document("d1", "u1"))
     with open_ledger(store, read_only=True) as reader:
         assert reader.document("d1") == document("d1", "u1")
@@ -223,9 +213,7 @@ with write_lock(pathlib.Path(sys.argv[1]), create=True):
     child = in_another_process(code, store)
     try:
         with (
-            pytest.raises(
-                StoreError, match=f"another profilegen build is writing to .* \\(pid {child.pid}\\)"
-            ),
+            pytest.raises(StoreError, match=f"another profilegen build is writing to .* \\(pid {child.pid}\\)"),
             write_lock(store),
         ):
             pass
@@ -515,9 +503,7 @@ def test_a_profile_comes_back_with_the_segment_that_memberships_say(ledger: Ledg
     ledger.put_users([("u1", "en", "h1", unit(1, 2)), ("u2", "und", "h2", None)])
     ledger.put_profiles([(full, "p1", []), (profile("u2", "", status="insufficient"), "p2", [])])
     ledger.put_memberships([Membership("u1", "seg-1", 0.75, True)])
-    expected = full.model_copy(
-        update={"segment": "seg-1", "segment_confidence": 0.75, "segment_assigned": True}
-    )
+    expected = full.model_copy(update={"segment": "seg-1", "segment_confidence": 0.75, "segment_assigned": True})
     assert ledger.profile("u1") == expected
     assert list(ledger.iter_profiles()) == [expected, profile("u2", "", status="insufficient")]
     assert ledger.profile("nobody") is None
@@ -569,9 +555,7 @@ def test_a_removed_user_is_struck_from_segments_and_those_are_out_of_date(ledger
     shared = segment(
         "s", "u1", "u2", interests=(claim("tea", "d1", "d2"), claim("coffee", "d2")), exemplars=("d2", "d1")
     )
-    ledger.put_segments(
-        [(shared, "h", None), (segment("alone", "u2"), "h", None), (segment("t", "u3"), "h", None)]
-    )
+    ledger.put_segments([(shared, "h", None), (segment("alone", "u2"), "h", None), (segment("t", "u3"), "h", None)])
     assert ledger.remove_users(["u2", "nobody"]) == 1
     assert ledger.segments() == [
         segment("s", "u1", interests=(claim("tea", "d1"),), exemplars=("d1",)),
@@ -582,9 +566,7 @@ def test_a_removed_user_is_struck_from_segments_and_those_are_out_of_date(ledger
 
 def test_no_byte_of_a_removed_user_is_left_in_the_ledger(ledger: Ledger, store: Path) -> None:
     secret = "unforgettable-" * 3
-    load(
-        ledger, document("d1", "u1"), *(document(f"{secret}{i}", secret, f"{secret} text") for i in range(50))
-    )
+    load(ledger, document("d1", "u1"), *(document(f"{secret}{i}", secret, f"{secret} text") for i in range(50)))
     ledger.put_users([("u1", "en", "h", unit(1, 2))])
     finish(ledger, secret, f"{secret} likes tea")
     ledger.put_memberships([Membership("u1", "s", 1.0, False), Membership(secret, "s", 1.0, False)])

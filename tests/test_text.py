@@ -174,9 +174,7 @@ def test_language_is_told_even_of_short_texts(text: str, code: str) -> None:
     assert language(text) == code
 
 
-@pytest.mark.parametrize(
-    "text", ["", " \n", "12345", "👍👍", "ok", "10/10", "!!!", "https://example.org/page"]
-)
+@pytest.mark.parametrize("text", ["", " \n", "12345", "👍👍", "ok", "10/10", "!!!", "https://example.org/page"])
 def test_too_few_letters_are_of_no_language(text: str) -> None:
     assert language(text) == "und"
 

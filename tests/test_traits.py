@@ -252,9 +252,7 @@ def test_a_cue_matches_whole_words_any_ending_alternatives_and_described_nouns(t
     def holds(text: str) -> bool:
         return any(find_cued(text, "en", traits))
 
-    assert all(
-        map(holds, ["The CAR.", "car-sick", "scents", "Scented", "small  bag", "my son", "my big old son"])
-    )
+    assert all(map(holds, ["The CAR.", "car-sick", "scents", "Scented", "small  bag", "my son", "my big old son"]))
     assert not any(map(holds, ["care", "scar", "scen", "big bags", "small", "my, son", "my friend's son"]))
 
 

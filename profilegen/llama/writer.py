@@ -237,9 +237,7 @@ class WriteEngine:
         choice = self._allowed(slot, logits, few)
         return choice if choice is not None else self._allowed(slot, logits, np.arange(self._n_vocab))
 
-    def _allowed(
-        self, slot: _Slot, logits: npt.NDArray[np.float32], tokens: npt.NDArray[np.int64]
-    ) -> int | None:
+    def _allowed(self, slot: _Slot, logits: npt.NDArray[np.float32], tokens: npt.NDArray[np.int64]) -> int | None:
         """Return the most likely of the tokens that the grammar lets stand next, if any."""
         llama_cpp = self._llama
         data = (llama_cpp.llama_token_data * len(tokens))()

@@ -1,0 +1,182 @@
+"""How things look on a terminal: profiles, segments and lists, as text that is never read as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from profilegen.records import BuildReport, Claim, Document, Found, Segment, UserProfile
+
+_BAR_WIDTH = 10
+_HEADINGS = {"interest": "Interests", "value": "Values", "lifestyle": "Lifestyle"}
+_STATUS_STYLES = {"ok": "green", "insufficient": "yellow", "failed": "red"}
+_MAX_QUOTES, _MAX_ITEM_CHARS = 2, 60
+
+
+def user_page(profile: UserProfile, cited: Mapping[str, Document], segment: Segment | None) -> RenderableType:
+    """Return a user's profile for reading."""
+    head = Text(profile.user_id, style="bold")
+    head.append(f"  {profile.status}", style=_STATUS_STYLES[profile.status])
+    head.append(f"  {profile.language}", style="dim")
+    parts: list[RenderableType] = [head]
+    if profile.reason:
+        parts.append(Text(f"No profile: {profile.reason}.", style="yellow"))
+    if profile.summary:
+        parts += [Text(), Text(profile.summary)]
+    parts += _claims(profile, cited)
+    parts += [Text(), Text("Behaviour", style="bold"), Padding(Text(_behaviour(profile)), (0, 0, 0, 2))]
+    parts += [
+        Text(),
+        Text("Segment", style="bold"),
+        Padding(Text(_segment_line(profile, segment)), (0, 0, 0, 2)),
+    ]
+    made = profile.built_with
+    wrote = {"writer": f"written by {made.writer}", "template": "composed by template", "none": "no summary"}
+    parts += [Text(), Text(f"{wrote[made.summary]} · embedded by {made.embedder}", style="dim")]
+    return Group(*parts)
+
+
+def segment_page(segment: Segment, cited: Mapping[str, Document]) -> RenderableType:
+    """Return a segment for reading."""
+    head = Text(segment.name, style="bold")
+    head.append(f"  {segment.id}  {_users(segment.size)}", style="dim")
+    parts: list[RenderableType] = [head, Text(), Text(segment.summary)]
+    parts += _claims(segment, cited)
+    if segment.keyphrases:
+        parts += [Text(), Text("Keyphrases", style="bold")]
+        parts.append(Padding(Text(" · ".join(segment.keyphrases)), (0, 0, 0, 2)))
+    shown = segment.members[:10]
+    more = f" and {segment.size - len(shown)} more" if segment.size > len(shown) else ""
+    parts += [Text(), Text("Most typical users", style="bold")]
+    parts.append(Padding(Text(", ".join(shown) + more), (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def segment_list(segments: Sequence[Segment]) -> RenderableType:
+    """Return all segments as a table."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("users", justify="right")
+    table.add_column("id", no_wrap=True)
+    table.add_column("segment", ratio=2)
+    table.add_column("what its users care about", ratio=3)
+    for segment in segments:
+        table.add_row(str(segment.size), segment.id, Text(segment.name, style="bold"), Text(segment.summary))
+    return table
+
+
+def found_list(found: Sequence[Found]) -> RenderableType:
+    """Return users that were searched for, the best first, each with the reason."""
+    parts: list[RenderableType] = []
+    for place, user in enumerate(found, 1):
+        line = Text(f"{place:>2}. ")
+        line.append(user.user_id, style="bold")
+        line.append(f"  {user.likeness:.2f}  {user.segment or ''}", style="dim")
+        parts.append(line)
+        if user.summary:
+            parts.append(Padding(Text(user.summary), (0, 0, 0, 4)))
+        parts.append(Padding(Text(f"why: {user.why}", style="dim"), (0, 0, 0, 4)))
+    return Group(*parts) if parts else Text("nobody found")
+
+
+def build_summary(report: BuildReport, store: str) -> RenderableType:
+    """Return what a build did, in a few lines."""
+    lines = [f"{_users(report.users)} with {report.documents:,} documents in {report.segments} segments: {store}"]
+    lines.append(f"profiles: {report.ok:,} ok, {report.insufficient:,} insufficient, {report.failed:,} failed")
+    if report.duplicates:
+        lines.append(f"dropped {report.duplicates:,} duplicates")
+    if report.removed_users:
+        lines.append(f"removed {_users(report.removed_users)} that the input no longer has")
+    lines.append(f"embedder: {report.embedder} ({report.embedder_reason}); writer: {report.writer}")
+    if report.changed:
+        slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:4]
+        spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in slowest)
+        total = sum(report.seconds.values())
+        lines.append(
+            f"embedded {report.embedded:,} documents, made {report.written:,} profiles in {total:.0f} s ({spent})"
+        )
+    else:
+        lines.append("nothing had changed")
+    text = Text("\n".join(lines))
+    if report.bad_lines:
+        text.append(f"\nskipped {report.bad_lines:,} bad lines, such as", style="yellow")
+        for bad in report.bad_examples[:5]:
+            text.append(f"\n  {bad.file}:{bad.line}: {bad.reason}", style="yellow")
+    return text
+
+
+def console() -> Console:
+    """Return a console for standard output; in a pipe, lines are as long as they are."""
+    made = Console(highlight=False)
+    if not made.is_terminal:
+        made = Console(highlight=False, width=120, soft_wrap=False)
+    return made
+
+
+def _claims(profile: UserProfile | Segment, cited: Mapping[str, Document]) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    heading = None
+    for kind, claim in profile.claims():
+        if kind != heading:
+            heading = kind
+            parts += [Text(), Text(_HEADINGS[kind], style="bold")]
+        parts.append(_claim(claim, cited))
+    return parts
+
+
+def _claim(claim: Claim, cited: Mapping[str, Document]) -> RenderableType:
+    line = Text("  ")
+    full = round(claim.support * _BAR_WIDTH)
+    line.append("█" * full + "░" * (_BAR_WIDTH - full), style="cyan")
+    line.append(f" {claim.support:.2f} ", style="dim")
+    line.append(claim.text)
+    parts: list[RenderableType] = [line]
+    for evidence in claim.evidence[:_MAX_QUOTES]:
+        quote = Text(f"“{' '.join(evidence.quote.split())}”", style="italic")
+        about = _about(cited.get(evidence.document))
+        quote.append(f" — {about}" if about else "", style="dim not italic")
+        parts.append(Padding(quote, (0, 0, 0, 18)))
+    return Group(*parts)
+
+
+def _about(document: Document | None) -> str:
+    if document is None:
+        return ""
+    item = document.item_title or ""
+    if len(item) > _MAX_ITEM_CHARS:
+        item = item[: _MAX_ITEM_CHARS - 1].rstrip() + "…"
+    day = document.timestamp.date().isoformat() if document.timestamp else ""
+    return ", ".join(part for part in (item, day) if part)
+
+
+def _behaviour(profile: UserProfile) -> str:
+    seen = profile.behaviour
+    parts = [f"{seen.documents} document{'s' if seen.documents != 1 else ''}"]
+    if seen.first and seen.last:
+        parts.append(seen.first if seen.first == seen.last else f"{seen.first} to {seen.last}")
+    if seen.per_month is not None:
+        parts.append(f"{seen.per_month:g} a month")
+    if seen.mean_rating is not None:
+        parts.append(f"mean rating {seen.mean_rating:g}")
+    if seen.low_ratings:
+        parts.append(f"{seen.low_ratings:.0%} low ratings")
+    if seen.spend is not None:
+        parts.append(f"prices add up to {seen.spend:,.2f}")
+    if seen.active_hours:
+        parts.append("mostly at " + ", ".join(f"{hour}h" for hour in seen.active_hours))
+    return " · ".join(parts)
+
+
+def _segment_line(profile: UserProfile, segment: Segment | None) -> str:
+    if profile.segment is None:
+        return "none yet"
+    name = f"{segment.name} ({segment.id})" if segment else profile.segment
+    how = "assigned to the nearest" if profile.segment_assigned else "placed"
+    return f"{name} · {how}, confidence {profile.segment_confidence or 0:.2f}"
+
+
+def _users(count: int) -> str:
+    return f"{count:,} user{'s' if count != 1 else ''}"
