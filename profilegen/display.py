@@ -28,11 +28,11 @@ def user_page(profile: UserProfile, cited: Mapping[str, Document], segment: Segm
     if profile.summary:
         parts += [Text(), Text(profile.summary)]
     parts += _claims(profile, cited)
-    parts += [Text(), Text("Behaviour", style="bold"), Padding(Text(_behaviour(profile)), (0, 0, 0, 2))]
+    parts += [Text(), Text("Behaviour", style="bold"), _indented(Text(_behaviour(profile)), 2)]
     parts += [
         Text(),
         Text("Segment", style="bold"),
-        Padding(Text(_segment_line(profile, segment)), (0, 0, 0, 2)),
+        _indented(Text(_segment_line(profile, segment)), 2),
     ]
     made = profile.built_with
     wrote = {"writer": f"written by {made.writer}", "template": "composed by template", "none": "no summary"}
@@ -48,11 +48,11 @@ def segment_page(segment: Segment, cited: Mapping[str, Document]) -> RenderableT
     parts += _claims(segment, cited)
     if segment.keyphrases:
         parts += [Text(), Text("Keyphrases", style="bold")]
-        parts.append(Padding(Text(" · ".join(segment.keyphrases)), (0, 0, 0, 2)))
+        parts.append(_indented(Text(" · ".join(segment.keyphrases)), 2))
     shown = segment.members[:10]
     more = f" and {segment.size - len(shown)} more" if segment.size > len(shown) else ""
     parts += [Text(), Text("Most typical users", style="bold")]
-    parts.append(Padding(Text(", ".join(shown) + more), (0, 0, 0, 2)))
+    parts.append(_indented(Text(", ".join(shown) + more), 2))
     return Group(*parts)
 
 
@@ -77,8 +77,8 @@ def found_list(found: Sequence[Found]) -> RenderableType:
         line.append(f"  {user.likeness:.2f}  {user.segment or ''}", style="dim")
         parts.append(line)
         if user.summary:
-            parts.append(Padding(Text(user.summary), (0, 0, 0, 4)))
-        parts.append(Padding(Text(f"why: {user.why}", style="dim"), (0, 0, 0, 4)))
+            parts.append(_indented(Text(user.summary), 4))
+        parts.append(_indented(Text(f"why: {user.why}", style="dim"), 4))
     return Group(*parts) if parts else Text("nobody found")
 
 
@@ -116,6 +116,10 @@ def console() -> Console:
     return made
 
 
+def _indented(text: Text, columns: int) -> RenderableType:
+    return Padding(text, (0, 0, 0, columns), expand=False)
+
+
 def _claims(profile: UserProfile | Segment, cited: Mapping[str, Document]) -> list[RenderableType]:
     parts: list[RenderableType] = []
     heading = None
@@ -138,7 +142,7 @@ def _claim(claim: Claim, cited: Mapping[str, Document]) -> RenderableType:
         quote = Text(f"“{' '.join(evidence.quote.split())}”", style="italic")
         about = _about(cited.get(evidence.document))
         quote.append(f" — {about}" if about else "", style="dim not italic")
-        parts.append(Padding(quote, (0, 0, 0, 18)))
+        parts.append(_indented(quote, 18))
     return Group(*parts)
 
 

@@ -59,8 +59,9 @@ def _opened(output: Path | None) -> Iterator[IO[bytes]]:
 
 def _write_jsonl(rows: Iterable[Record], kind: type[Record], stream: IO[bytes]) -> int:
     count = 0
-    for count, row in enumerate(rows, 1):
+    for row in rows:
         stream.write(row.model_dump_json().encode() + b"\n")
+        count += 1
     return count
 
 
@@ -69,8 +70,9 @@ def _write_csv(rows: Iterable[Record], kind: type[Record], stream: IO[bytes]) ->
     writer = csv.writer(text)
     writer.writerow(kind.model_fields)
     count = 0
-    for count, row in enumerate(rows, 1):
+    for row in rows:
         writer.writerow(_flat(row).values())
+        count += 1
     text.detach()
     return count
 

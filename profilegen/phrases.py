@@ -60,10 +60,7 @@ def candidates(documents: Sequence[Document], language: str) -> list[Candidate]:
 
 def heads(phrase: str, language: str) -> list[tuple[str, tuple[str, ...]]]:
     """Return a phrase and the shorter phrases that end it (butterfly hair clips, hair clips, clips) with keys."""
-    if language in _NO_SPACES:
-        words = [word for word, _ in _segmented(phrase)]
-    else:
-        words = phrase.split()
+    words = [word for word, _ in _segmented(phrase)] if language in _NO_SPACES else phrase.split()
     return [(text, key) for text, key, _ in _endings(words, language, 1.0)]
 
 

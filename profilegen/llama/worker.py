@@ -19,6 +19,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import IO, Any, Generic, Protocol, TypeVar
@@ -201,10 +202,8 @@ class _Child:
 
     def send(self, message: Any) -> None:
         assert self._process.stdin is not None
-        try:
+        with suppress(OSError):  # It is dead; the listener says so.
             _write(self._process.stdin, message)
-        except OSError:
-            pass  # It is dead; the listener says so.
 
     def epitaph(self) -> str:
         """Say how the process ended, with the last thing it printed."""
@@ -214,10 +213,8 @@ class _Child:
 
     def end(self) -> None:
         assert self._process.stdin is not None
-        try:
+        with suppress(OSError):
             self._process.stdin.close()
-        except OSError:
-            pass
         if self.jobs or self.info is None:
             self._process.kill()
         try:
