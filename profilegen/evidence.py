@@ -94,10 +94,15 @@ class Found:
     vectors: Mapping[tuple[Kind, int], Vectors]
 
 
-def draft(documents: Sequence[Document], language: str, traits: Sequence[Trait]) -> Draft:
-    """Collect what may be claimed of a user, by words alone."""
+def draft(
+    documents: Sequence[Document], language: str, traits: Sequence[Trait], common: frozenset[tuple[str, ...]]
+) -> Draft:
+    """Collect what may be claimed of a user, by words alone.
+
+    :param common: keys of the phrases that several users say; in running text, others must be said twice.
+    """
     told = _without_signatures(documents)
-    phrases = candidates(told, language)[:_MAX_CANDIDATES]
+    phrases = [phrase for phrase in candidates(told, language) if _is_thing(phrase, common)][:_MAX_CANDIDATES]
     cued = [
         _Cued(trait, position, document.text[start:end])
         for position, document in enumerate(told)
@@ -209,6 +214,10 @@ def _diverse(
         chosen.append(best)
         rows = [row for row in rows if row != best and not _says_again(phrases[row], phrases[best])]
     return chosen
+
+
+def _is_thing(phrase: Candidate, common: frozenset[tuple[str, ...]]) -> bool:
+    return phrase.weight > _ASIDE or len(phrase.documents) > 1 or phrase.key in common
 
 
 def _is_telling(phrase: Candidate, deviations: Vectors) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -16,6 +17,7 @@ from profilegen.text import fold
 _MAX_WORDS = 3
 _MAX_CHARS = 60
 _MAX_HAN = 8
+_MIN_SAY, _MIN_SAY_SHARE = 3, 0.01
 _WORD = re.compile(r"[^\W_]+(?:['’.\-&+][^\W_]+)*")
 _HAN = re.compile(r"[㐀-鿿]")
 # Tags of HanTa within this log-probability of a word's best one count as possible.
@@ -56,6 +58,22 @@ def candidates(documents: Sequence[Document], language: str) -> list[Candidate]:
         if len(at) > 1 or not _has_name(text, language)
     ]
     return sorted(rows, key=lambda row: (-len(row.documents) * row.weight, -row.weight, row.text))
+
+
+def common_phrases(users: Iterable[tuple[Sequence[Document], str]]) -> frozenset[tuple[str, ...]]:
+    """Return the keys of the phrases that at least one in a hundred users says, and three in all.
+
+    What nobody else says ("looked like a walnut") is a turn of phrase; what several say is a thing.
+
+    :param users: documents and language of each user.
+    """
+    counts: Counter[tuple[str, ...]] = Counter()
+    n_users = 0
+    for documents, language in users:
+        n_users += 1
+        counts.update(candidate.key for candidate in candidates(documents, language))
+    least = max(_MIN_SAY, _MIN_SAY_SHARE * n_users)
+    return frozenset(key for key, count in counts.items() if count >= least)
 
 
 def heads(phrase: str, language: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -109,7 +127,7 @@ def _endings(words: Sequence[str], language: str, weight: float) -> Iterator[tup
         if len(text) > (_MAX_HAN if han else _MAX_CHARS):
             continue
         key = tuple(_stem(word.casefold(), language) for word in chosen)
-        if not _generic(language).issuperset(key):
+        if not _generic(language).issuperset(key) and _judging(language).isdisjoint(key):
             yield text, key, weight
 
 
@@ -181,10 +199,20 @@ def _han_pieces(text: str, tags: frozenset[str]) -> Iterator[list[str]]:
 
 
 @cache
+def _judging(language: str) -> frozenset[str]:
+    """Return the stems of the words that judge: a phrase with one says what is thought, not what is liked."""
+    return _listed("judging", language)
+
+
+@cache
 def _generic(language: str) -> frozenset[str]:
     """Return the stems of the words that name no interest by themselves."""
+    return _listed("generic", language)
+
+
+def _listed(name: str, language: str) -> frozenset[str]:
     lists = tomllib.loads((prompts_dir() / "generic.toml").read_text(encoding="utf-8"))
-    return frozenset(_stem(word, language) for word in lists.get(language, "").split())
+    return frozenset(_stem(word, language) for word in lists.get(name, {}).get(language, "").split())
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from profilegen import evidence, profiles, summaries
+from profilegen import evidence, phrases, profiles, summaries
 from profilegen.ledger import ClaimVector, Ledger
 from profilegen.llama.models import Models
 from profilegen.llama.worker import Failure
@@ -31,6 +31,7 @@ Vectors = npt.NDArray[np.float32]
 _USERS_TOGETHER = 64
 _STORED_TOGETHER = 32
 _BACKGROUND_USERS = 256
+_COUNTED_USERS = 2_000
 _REMEMBERED_PHRASES = 50_000
 
 
@@ -114,11 +115,12 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
     traits = load_traits()
     background = _background(ledger)
     scale = evidence.trait_scale(traits, models.embed, background)
+    common = _common_phrases(ledger)
     remembered: dict[str, Vectors] = {}
     for users in _batches(ledger.iter_users(wanted), _USERS_TOGETHER):
         languages = [profiles.main_language(user.documents) for user in users]
         drafts = [
-            evidence.draft(user.documents if profiles.says_enough(user.documents) else (), language, traits)
+            evidence.draft(user.documents if profiles.says_enough(user.documents) else (), language, traits, common)
             for user, language in zip(users, languages, strict=True)
         ]
         if len(remembered) > _REMEMBERED_PHRASES:
@@ -129,6 +131,20 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
             vectors = document_vectors(user.text_vectors, user.item_vectors)
             found = evidence.weigh(draft, remembered.__getitem__, vectors, background, scale)
             yield _Case(user.user_id, user.documents, language, found)
+
+
+def _common_phrases(ledger: Ledger) -> frozenset[tuple[str, ...]]:
+    """Return the phrases that several users say, counted once and again when the users are many more or fewer."""
+    n_users = ledger.counts().users
+    made_of = [summaries.templates_hash(), n_users]
+    stored = ledger.get_meta("common_phrases")
+    if stored and stored["made_of"][0] == made_of[0] and 0.8 < n_users / max(stored["made_of"][1], 1) < 1.25:
+        return frozenset(map(tuple, stored["keys"]))
+    sample = sorted(ledger.user_ids(), key=_scattered)[:_COUNTED_USERS]
+    users = ledger.iter_users(sample, with_vectors=False)
+    common = phrases.common_phrases((user.documents, profiles.main_language(user.documents)) for user in users)
+    ledger.set_meta("common_phrases", {"made_of": made_of, "keys": sorted(common)})
+    return common
 
 
 def _background(ledger: Ledger) -> evidence.Background:

@@ -1,0 +1,65 @@
+# `make demo` and `make test` each do all that they need, on a machine with Python 3.11, a C++ compiler and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo lint test docs lock clean
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+env: $(STAMP) ## the environment in .venv, installed anew when pyproject.toml or constraints.txt changes
+
+demo: env ## build the sample that ships with profilegen and show what comes out
+	@$(BIN)/profilegen demo
+
+lint: env ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: env ## all tests, with the real models, which are fetched first
+	$(BIN)/profilegen models pull $(MODELS)
+	$(BIN)/python -m pytest
+
+docs: env ## write docs/cli.md from the help texts
+	$(BIN)/python docs/generate_cli.py
+
+lock: env ## write constraints.txt: the newest releases that pyproject.toml allows, for every platform
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		--quiet --output-file constraints.txt
+
+clean: ## remove caches, built wheels and the demo's store; .venv, models and store stay
+	rm -rf build dist demo-store .mypy_cache .pytest_cache .ruff_cache
+	find profilegen tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/pip
+	@$(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("llama_cpp") is None)' || \
+	printf '%s\n' \
+		'--------------------------------------------------------------------------------------------' \
+		'The libraries are installed now. One of them, llama-cpp-python, is compiled from source, which' \
+		'takes five to six minutes on two cores. It is at work although little is to be seen.' \
+		'It needs a C++ compiler (Debian: apt-get install g++).' \
+		'Faster: ready-made wheels, and builds for CUDA and Metal; docs/models.md says how.' \
+		'--------------------------------------------------------------------------------------------'
+	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
+	@touch $@
+
+# Debian's Python comes without ensurepip; then uv, or a pip that is there, does as well. `.venv/bin/pip` comes last
+# in the making of an environment: one that was interrupted is made again.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'profilegen needs Python 3.11 or newer; name one, as in: make env PYTHON=python3.12' >&2; exit 1; }
+	@said=$$($(PYTHON) -m venv --clear $(VENV) 2>&1) || \
+	uv venv --quiet --clear --seed --python "$$(command -v $(PYTHON))" $(VENV) 2>/dev/null || { \
+		$(PYTHON) -m venv --clear --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; } 2>/dev/null || { \
+		rm -rf $(VENV); \
+		printf '%s\n' "$$said" '' 'No environment can be made with $(PYTHON). Install what it lacks' \
+			'(Debian: apt-get install python3-venv), or uv, and say make again.' >&2; exit 1; }
