@@ -103,6 +103,8 @@ class EmbedEngine:
             pooling_type=pooling_type,
             kv_unified=True,
         )
+        if llama_cpp.llama_pooling_type(self._context) == llama_cpp.LLAMA_POOLING_TYPE_NONE:
+            raise ModelError(f"{path} does not embed texts: it gives a vector a token and none of the whole")
         self._vocab = llama_cpp.llama_model_get_vocab(model)
         self._limit = min(context, size)
         self._batch = native.Batch(size)
@@ -137,7 +139,7 @@ class EmbedEngine:
         native = self._native
         tokens = native.tokenize(self._vocab, text, special=True, parse_special=False)
         if len(tokens) <= self._limit:
-            return [tokens]
+            return [tokens] if tokens else []
         plain = native.tokenize(self._vocab, text, special=False, parse_special=False)
         extra = len(tokens) - len(plain)
         head = tokens[:1] if extra and tokens[0] != plain[0] else []

@@ -22,6 +22,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import count
 from typing import IO, Any, Generic, Protocol, TypeVar
 
 from profilegen.errors import ModelError
@@ -65,12 +66,12 @@ class Crew(Generic[K]):
         self._engine, self._config, self._backlog = engine, dict(config), backlog
         self._inbox: queue.Queue[tuple[_Child, Any]] = queue.Queue()
         self._children: list[_Child] = []
+        self._numbers = count(1)
         try:
             # The first child alone: a model that does not load is then reported once, and the file is in the
             # page cache when the others read it.
-            self._children.append(self._start())
-            self._children += [self._start(wait=False) for _ in range(workers - 1)]
-            for child in self._children[1:]:
+            self._await_ready(self._start())
+            for child in [self._start() for _ in range(workers - 1)]:
                 self._await_ready(child)
         except BaseException:
             self.close()
@@ -93,10 +94,16 @@ class Crew(Generic[K]):
         """Give (key, answer) as jobs finish, in any order; the answer of a job that cannot be done is a Failure.
 
         When a child dies, another takes its place and the jobs it held are tried once more, each alone, so that
-        the one that kills takes no other with it.
+        the one that kills takes no other with it. What a run that was left early still had at work is dropped.
+
+        :raises ModelError: a child's successor cannot be started, or the crew was closed.
         """
-        work = _Work(iter(jobs))
+        for child in self._children:
+            child.jobs.clear()
+        work = _Work(iter(jobs), self._numbers)
         while True:
+            if not self._children:
+                raise ModelError("no process holds the model any more")
             for child in self._children:
                 work.fill(child, self._backlog)
             if not any(child.jobs for child in self._children):
@@ -105,11 +112,12 @@ class Crew(Generic[K]):
             if child not in self._children:
                 continue
             if message is None:
+                self._children.remove(child)
                 yield from work.lost(child)
-                self._children[self._children.index(child)] = self._start()
-            else:
-                job, answer = message
-                yield child.jobs.pop(job).key, answer
+                child.end()
+                self._await_ready(self._start())
+            elif job := child.jobs.pop(message[0], None):
+                yield job.key, message[1]
 
     def close(self) -> None:
         """End the children, at once if they are at work."""
@@ -117,15 +125,18 @@ class Crew(Generic[K]):
             child.end()
         self._children.clear()
 
-    def _start(self, wait: bool = True) -> _Child:
-        child = _Child(self._engine, self._config, self._inbox)
-        if wait:
-            self._await_ready(child)
+    def _start(self) -> _Child:
+        try:
+            child = _Child(self._engine, self._config, self._inbox)
+        except OSError as error:
+            raise ModelError(f"no process can be started for the model: {error.strerror or error}") from error
+        self._children.append(child)
         return child
 
     def _await_ready(self, child: _Child) -> None:
         kind, value = child.hello.get()
         if kind != "ready":
+            self._children.remove(child)
             child.end()
             raise ModelError(value)
         child.info = value
@@ -141,10 +152,9 @@ class _Job(Generic[K]):
 class _Work(Generic[K]):
     """The jobs that are still to be given out, new ones and those of dead children."""
 
-    def __init__(self, jobs: Iterator[tuple[K, Any]]) -> None:
-        self._new = jobs
+    def __init__(self, jobs: Iterator[tuple[K, Any]], numbers: Iterator[int]) -> None:
+        self._new, self._numbers = jobs, numbers
         self._again: deque[_Job[K]] = deque()
-        self._number = 0
 
     def fill(self, child: _Child, backlog: int) -> None:
         if any(job.tries for job in child.jobs.values()):
@@ -166,9 +176,9 @@ class _Work(Generic[K]):
         child.jobs.clear()
 
     def _give(self, child: _Child, job: _Job[K]) -> None:
-        self._number += 1
-        child.jobs[self._number] = job
-        child.send((self._number, job.payload))
+        number = next(self._numbers)
+        child.jobs[number] = job
+        child.send((number, job.payload))
 
 
 @dataclass(eq=False)
@@ -226,10 +236,11 @@ class _Child:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        first = _read(self._process.stdout)
-        self.hello.put(("error", self.epitaph() + _MEMORY_HINT) if first is None else first)
-        while (message := _read(self._process.stdout)) is not None:
-            self.inbox.put((self, message))
+        with self._process.stdout as stream:
+            first = _read(stream)
+            self.hello.put(("error", self.epitaph() + _MEMORY_HINT) if first is None else first)
+            while (message := _read(stream)) is not None:
+                self.inbox.put((self, message))
         self.inbox.put((self, None))
 
     def _last_words(self) -> str:
@@ -274,16 +285,13 @@ def _serve() -> None:
         engine: Engine = factory(**config)
     except Exception as error:
         text = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
-        _write(answers, ("error", text))
+        _write(answers, ("error", " ".join(text.split())))
         return
     _write(answers, ("ready", getattr(engine, "info", True)))
     threading.Thread(target=_receive, args=(inbox,), daemon=True).start()
     while True:
         while not engine.busy() or not inbox.empty():
-            message = inbox.get()
-            if message is None:
-                return
-            engine.add(*message)
+            engine.add(*inbox.get())
         for answer in engine.step():
             _write(answers, answer)
 

@@ -3,7 +3,7 @@
 Each child holds one context with a fixed number of slots. What prompts share (instructions and examples) is read
 once and copied to every slot; a slot takes the next prompt as soon as its answer is finished. A prompt is read in a
 decode call of its own and answers grow by one token a sequence a call, over a split cache: so an answer is the same
-whatever shares the batch (LLAMA.md's measurements; a unified cache or mixed calls are not).
+whatever shares the batch (with a unified cache or with mixed calls it is not).
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from jinja2 import TemplateError
 
+from profilegen.errors import ModelError
 from profilegen.llama.worker import Crew, Failure
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Prompt:
     :param request: the last turn, the user's.
     :param grammar: GBNF that the answer follows.
     :param max_tokens: budget of the answer; an answer that needs more comes back as not finished.
-    :param avoid: answers that are not wanted again; the first token that would repeat one is refused.
+    :param repeat_penalty: what the likelihood of tokens that the answer has already is divided by.
     """
 
     shared: tuple[Turn, ...]
@@ -135,6 +137,8 @@ class WriteEngine:
             kv_unified=False,
         )
         self._memory = llama_cpp.llama_get_memory(self._context)
+        if not self._memory:
+            raise ModelError(f"{path} cannot write: it has no memory of what stands before a token")
         self._n_vocab = llama_cpp.llama_vocab_n_tokens(self._vocab)
         self._batch = native.Batch(max(self._n_batch, slots + 1))
         self._formatter = _formatter(llama_cpp, native, self._model, self._vocab)
@@ -142,7 +146,6 @@ class WriteEngine:
         self._waiting: deque[tuple[int, Prompt]] = deque()
         self._slots: list[_Slot | None] = [None] * slots
         self._shared: tuple[Turn, ...] | None = None
-        self._shared_tokens: list[int] = []
         self.info = {"slots": slots, "context_tokens": self._room}
 
     def add(self, job: int, payload: Prompt) -> None:
@@ -167,22 +170,25 @@ class WriteEngine:
 
     def _begin(self, number: int, job: int, prompt: Prompt) -> list[tuple[int, Answer | Failure]]:
         """Read a prompt into a slot and choose its first token."""
+        try:
+            shared, own = self._tokens(prompt)
+            grammar = self._grammar(prompt.grammar)
+        except (ValueError, TemplateError) as error:
+            return [(job, Failure(str(error)))]
+        common, length = len(shared), len(shared) + len(own)
+        if length + prompt.max_tokens > self._room:
+            needs = f"its prompt has {length} tokens and its answer may have {prompt.max_tokens}"
+            return [(job, Failure(f"{needs}, more than a slot holds ({self._room})"))]
         if prompt.shared != self._shared:
-            self._read_shared(prompt.shared)
-        tokens = self._tokens((*prompt.shared, ("user", _harmless(prompt.request))))
-        common = len(self._shared_tokens)
-        if tokens[:common] != self._shared_tokens:
-            common = 0
-        if len(tokens) + prompt.max_tokens > self._room:
-            return [(job, Failure(f"its prompt has {len(tokens)} tokens, more than a slot holds ({self._room})"))]
+            self._read_shared(prompt.shared, shared)
         sequence = number + 1
         self._llama.llama_memory_seq_rm(self._memory, sequence, common, -1)
         if common and self._llama.llama_memory_seq_pos_max(self._memory, sequence) != common - 1:
             self._llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
             self._llama.llama_memory_seq_cp(self._memory, 0, sequence, -1, -1)
-        self._read(tokens[common:], sequence, common)
-        sampler = self._llama.llama_sampler_clone(self._grammar(prompt.grammar))
-        slot = _Slot(job, sampler, prompt.repeat_penalty, prompt.max_tokens, len(tokens), len(tokens))
+        self._read(own, sequence, common)
+        sampler = self._llama.llama_sampler_clone(grammar)
+        slot = _Slot(job, sampler, prompt.repeat_penalty, prompt.max_tokens, length, length)
         answer = self._take(slot, self._logits(-1))
         if answer is None:
             self._slots[number] = slot
@@ -210,9 +216,8 @@ class WriteEngine:
     def _take(self, slot: _Slot, logits: npt.NDArray[np.float32]) -> Answer | None:
         """Choose the next token; return the answer if it is the last."""
         token = self._choose(slot, logits)
-        ended = token is None or self._llama.llama_vocab_is_eog(self._vocab, token)
-        if not ended:
-            assert token is not None
+        ended = token is not None and self._llama.llama_vocab_is_eog(self._vocab, token)
+        if token is not None and not ended:
             self._llama.llama_sampler_accept(slot.sampler, token)
             slot.tokens.append(token)
             if len(slot.tokens) < slot.max_tokens:
@@ -254,19 +259,15 @@ class WriteEngine:
                 self._llama.llama_sampler_free(self._grammars.pop(next(iter(self._grammars))))
             sampler = self._llama.llama_sampler_init_grammar(self._vocab, text.encode(), b"root")
             if not sampler:
-                raise ValueError(f"not a grammar: {text[:200]}")
+                raise ValueError(f"what it is to follow is no grammar: {text[:200]}")
             self._grammars[text] = sampler
         return self._grammars[text]
 
-    def _read_shared(self, shared: tuple[Turn, ...]) -> None:
+    def _read_shared(self, shared: tuple[Turn, ...], tokens: list[int]) -> None:
         """Read what the next prompts share into sequence 0; the slots copy it."""
         self._llama.llama_memory_clear(self._memory, True)
         self._shared = shared
-        # What two different requests have in common from the start; a token that spans the border is left out.
-        one, other = (self._tokens((*shared, ("user", request))) for request in ("A", "1"))
-        common = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
-        self._shared_tokens = one[:common]
-        self._read(self._shared_tokens, 0, 0)
+        self._read(tokens, 0, 0)
 
     def _read(self, tokens: list[int], sequence: int, start: int) -> None:
         for at in range(0, len(tokens), self._n_batch):
@@ -282,18 +283,24 @@ class WriteEngine:
         pointer = self._llama.llama_get_logits_ith(self._context, row)
         return np.ctypeslib.as_array(pointer, shape=(self._n_vocab,))
 
-    def _tokens(self, turns: tuple[Turn, ...]) -> list[int]:
+    def _tokens(self, prompt: Prompt) -> tuple[list[int], list[int]]:
+        """Return the tokens up to the request, which prompts share, and those from there on.
+
+        The request is tokenised apart from the template, as plain text: whatever stands in it, it has no control
+        token and cannot end its turn.
+        """
+        turns = (*prompt.shared, ("user", _REQUEST))
         messages = [{"role": role, "content": content} for role, content in turns]
-        prompt = self._formatter(messages=messages).prompt
-        return list(self._native.tokenize(self._vocab, prompt, special=False, parse_special=True))
+        before, _, after = self._formatter(messages=messages).prompt.rpartition(_REQUEST)
+        shared, request, end = (
+            self._native.tokenize(self._vocab, text, special=False, parse_special=from_template)
+            for text, from_template in ((before, True), (prompt.request, False), (after, True))
+        )
+        return shared, request + end
 
 
 _TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-
-
-def _harmless(text: str) -> str:
-    """Take out what a tokenizer would read as a control token, so that a text cannot end its turn."""
-    return text.replace("<|", "< ").replace("|>", " >")
+_REQUEST = "\0request\0"
 
 
 def _formatter(llama_cpp: Any, native: Any, model: Any, vocab: Any) -> Any:

@@ -1,0 +1,250 @@
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from profilegen.errors import ModelError
+from profilegen.llama.worker import Crew, Failure
+
+
+class StandInEngine:
+    """No model: does what each job says. A job is (what to do, value); an answer is the value."""
+
+    def __init__(self, fails: str = "") -> None:
+        if fails == "dies":
+            os.abort()
+        if fails:
+            raise ValueError(fails)
+        self.info = os.getpid()
+        self._jobs: list[tuple[int, tuple[str, Any]]] = []
+
+    def add(self, job: int, payload: tuple[str, Any]) -> None:
+        self._jobs.append((job, payload))
+
+    def busy(self) -> bool:
+        return bool(self._jobs)
+
+    def step(self) -> list[tuple[int, Any]]:
+        job, (action, value) = self._jobs.pop(0)
+        match action:
+            case "sleep":
+                time.sleep(value)
+            case "abort":
+                os.abort()
+            case "raise":
+                raise ValueError(value)
+            case "print":
+                print(value, flush=True)
+                ctypes.CDLL(None).puts(value.encode())
+                os.write(1, value.encode())
+        return [(job, value)]
+
+
+ENGINE = f"{__name__}:StandInEngine"
+
+
+@pytest.fixture
+def crew() -> Iterator[Crew[int]]:
+    with Crew[int](ENGINE, {}, workers=2, backlog=3) as crew:
+        yield crew
+
+
+def children(parent: int | None = None) -> set[int]:
+    """Return the processes whose parent is the one given or this one, zombies included."""
+    wanted = str(parent or os.getpid())
+    pids = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            ppid = stat.read_text().rpartition(")")[2].split()[1]
+        except OSError:  # it ended meanwhile
+            continue
+        if ppid == wanted:
+            pids.add(int(stat.parent.name))
+    return pids
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_until_gone(pids: set[int]) -> set[int]:
+    """Return those that are still there after a good while."""
+    deadline = time.monotonic() + 20
+    while (left := {pid for pid in pids if is_running(pid)}) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+
+
+def test_every_job_is_answered_under_its_key(crew: Crew[int]) -> None:
+    assert dict(crew.run((n, ("echo", n * n)) for n in range(50))) == {n: n * n for n in range(50)}
+
+
+def test_no_jobs_are_no_answers(crew: Crew[int]) -> None:
+    assert list(crew.run([])) == []
+
+
+def test_jobs_are_taken_only_when_there_is_room_for_them(crew: Crew[int]) -> None:
+    taken = []
+
+    def jobs() -> Iterator[tuple[int, Any]]:
+        for n in range(100):
+            taken.append(n)
+            yield n, ("echo", n)
+
+    next(crew.run(jobs()))
+    assert len(taken) == 2 * 3
+
+
+def test_the_jobs_of_killed_children_are_done_all_the_same(crew: Crew[int]) -> None:
+    run = crew.run((n, ("sleep", 0.01)) for n in range(30))
+    answers = dict([next(run)])
+    for pid in children():
+        os.kill(pid, signal.SIGKILL)
+    assert dict(run) | answers == dict.fromkeys(range(30), 0.01)
+
+
+def test_children_killed_while_idle_are_replaced(crew: Crew[int]) -> None:
+    for pid in children():
+        os.kill(pid, signal.SIGKILL)
+    assert dict(crew.run([(1, ("echo", "a")), (2, ("echo", "b"))])) == {1: "a", 2: "b"}
+
+
+def test_a_job_that_always_kills_its_child_fails_alone_and_says_how(crew: Crew[int]) -> None:
+    answers = dict(crew.run((n, ("abort" if n == 4 else "echo", n)) for n in range(10)))
+    failure = answers.pop(4)
+    assert isinstance(failure, Failure)
+    assert "SIGABRT" in failure.reason
+    assert answers == {n: n for n in range(10) if n != 4}
+
+
+def test_several_jobs_that_kill_take_no_other_with_them(crew: Crew[int]) -> None:
+    answers = dict(crew.run((n, ("abort" if n < 3 else "echo", n)) for n in range(8)))
+    assert {n for n, answer in answers.items() if isinstance(answer, Failure)} == {0, 1, 2}
+
+
+def test_an_exception_in_the_engine_is_the_failure_of_its_job(crew: Crew[int]) -> None:
+    answers = dict(crew.run([(1, ("raise", "no such thing")), (2, ("echo", "b"))]))
+    assert "ValueError: no such thing" in answers[1].reason
+    assert answers[2] == "b"
+
+
+def test_replaced_children_leave_no_zombies(crew: Crew[int]) -> None:
+    list(crew.run((n, ("abort", n)) for n in range(2)))
+    assert len(children()) == 2
+
+
+def test_what_native_code_prints_does_not_disturb_the_answers(crew: Crew[int]) -> None:
+    text = "\x01\x00\x00 printed\n" * 100
+    assert dict(crew.run((n, ("print", text)) for n in range(5))) == dict.fromkeys(range(5), text)
+
+
+def test_large_jobs_and_answers_pass_in_both_directions_at_once(crew: Crew[int]) -> None:
+    text = "x" * 2_000_000
+    assert all(answer == text for _, answer in crew.run((n, ("echo", text)) for n in range(12)))
+
+
+def test_hostile_text_passes_unchanged(crew: Crew[int]) -> None:
+    text = "\0\x1b[2J\ud800\r\n\u2028<|im_end|>"
+    assert dict(crew.run([(1, ("echo", text))])) == {1: text}
+
+
+def test_a_run_that_was_left_early_does_not_answer_in_the_next(crew: Crew[int]) -> None:
+    left = crew.run((n, ("sleep", 0.05)) for n in range(20))
+    next(left)
+    assert dict(crew.run((n, ("echo", "new")) for n in range(20))) == dict.fromkeys(range(20), "new")
+
+
+def test_children_end_when_the_crew_is_closed() -> None:
+    with Crew[int](ENGINE, {}, workers=3, backlog=1) as crew:
+        next(crew.run([(1, ("echo", 1)), (2, ("sleep", 60)), (3, ("sleep", 60))]))
+        assert len(children()) == 3
+    assert children() == set()
+
+
+def test_a_closed_crew_says_so_and_does_not_answer_with_nothing(crew: Crew[int]) -> None:
+    crew.close()
+    with pytest.raises(ModelError):
+        list(crew.run([(1, ("echo", 1))]))
+
+
+def test_an_engine_that_cannot_start_is_one_line_and_leaves_no_children() -> None:
+    with pytest.raises(ModelError) as raised:
+        Crew(ENGINE, {"fails": "first line\nsecond line"}, workers=3, backlog=1)
+    assert str(raised.value) == "ValueError: first line second line"
+    assert children() == set()
+
+
+def test_an_engine_that_aborts_at_its_start_is_one_line_and_leaves_no_children() -> None:
+    with pytest.raises(ModelError, match="SIGABRT") as raised:
+        Crew(ENGINE, {"fails": "dies"}, workers=3, backlog=1)
+    assert "\n" not in str(raised.value)
+    assert children() == set()
+
+
+def test_a_program_without_an_import_guard_is_not_run_again_in_the_children(tmp_path: Path) -> None:
+    program = _start(tmp_path, "print('pids', *PIDS)", "dict(crew.run([(1, ('echo', 1))]))")
+    assert program.communicate(timeout=60)[0].count("pids") == 1
+
+
+def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    program, pids = _at_work(tmp_path)
+    program.kill()
+    program.communicate(timeout=60)
+    assert wait_until_gone(pids) == set()
+
+
+def test_ctrl_c_ends_the_children_and_leaves_no_zombie(tmp_path: Path) -> None:
+    program, pids = _at_work(tmp_path)
+    os.killpg(program.pid, signal.SIGINT)
+    out, err = program.communicate(timeout=60)
+    assert (out.strip(), err) == ("interrupted set()", "")
+    assert wait_until_gone(pids) == set()
+
+
+def _at_work(tmp_path: Path) -> tuple[subprocess.Popen[str], set[int]]:
+    """Start a program whose two children are at work for a minute, in a process group of its own."""
+    program = _start(tmp_path, "print(*PIDS, flush=True)", "list(crew.run((n, ('sleep', 60)) for n in range(4)))")
+    assert program.stdout is not None
+    pids = {int(pid) for pid in program.stdout.readline().split()}
+    assert len(pids) == 2
+    return program, pids
+
+
+def _start(tmp_path: Path, *lines: str) -> subprocess.Popen[str]:
+    body = "\n".join(f"        {line}" for line in lines)
+    path = tmp_path / "program.py"
+    path.write_text(
+        f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_worker import ENGINE, Crew, children
+try:
+    with Crew(ENGINE, {{}}, workers=2, backlog=2) as crew:
+        PIDS = children()
+{body}
+except KeyboardInterrupt:
+    print("interrupted", children())
+""",
+        encoding="utf-8",
+    )
+    return subprocess.Popen(
+        [sys.executable, str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
