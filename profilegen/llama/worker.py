@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -93,8 +94,8 @@ class Crew(Generic[K]):
     def run(self, jobs: Iterable[tuple[K, Any]]) -> Iterator[tuple[K, Any]]:
         """Give (key, answer) as jobs finish, in any order; the answer of a job that cannot be done is a Failure.
 
-        When a child dies, another takes its place and the jobs it held are tried once more, each alone, so that
-        the one that kills takes no other with it. What a run that was left early still had at work is dropped.
+        When a child dies, another takes its place and tries the jobs it held once more, each alone, so that the
+        one that kills takes no other with it. What a run that was left early still had at work is dropped.
 
         :raises ModelError: a child's successor cannot be started, or the crew was closed.
         """
@@ -115,7 +116,9 @@ class Crew(Generic[K]):
                 self._children.remove(child)
                 yield from work.lost(child)
                 child.end()
-                self._await_ready(self._start())
+                successor = self._start()
+                self._await_ready(successor)
+                work.successors.add(successor)
             elif job := child.jobs.pop(message[0], None):
                 yield job.key, message[1]
 
@@ -155,12 +158,15 @@ class _Work(Generic[K]):
     def __init__(self, jobs: Iterator[tuple[K, Any]], numbers: Iterator[int]) -> None:
         self._new, self._numbers = jobs, numbers
         self._again: deque[_Job[K]] = deque()
+        self.successors: set[_Child] = set()
 
     def fill(self, child: _Child, backlog: int) -> None:
         if any(job.tries for job in child.jobs.values()):
             return
-        if self._again and not child.jobs:
-            self._give(child, self._again.popleft())
+        # Only a new child gets a job for the second time: one that idles may be dead too, and not known to be.
+        if self._again and child in self.successors:
+            if not child.jobs:
+                self._give(child, self._again.popleft())
             return
         while len(child.jobs) < backlog and (item := next(self._new, None)) is not None:
             self._give(child, _Job(*item))
@@ -289,6 +295,14 @@ def _serve() -> None:
         return
     _write(answers, ("ready", getattr(engine, "info", True)))
     threading.Thread(target=_receive, args=(inbox,), daemon=True).start()
+    try:
+        _work(engine, inbox, answers)
+    except Exception:
+        traceback.print_exc()  # the parent quotes its last line
+        os._exit(1)  # An orderly end would wait for the thread that reads.
+
+
+def _work(engine: Engine, inbox: queue.Queue[Any], answers: IO[bytes]) -> None:
     while True:
         while not engine.busy() or not inbox.empty():
             engine.add(*inbox.get())
