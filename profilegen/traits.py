@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from profilegen.errors import UsageError
 from profilegen.records import Record
-from profilegen.resources import resource
+from profilegen.resources import prompts_dir
 from profilegen.text import sentences
 
 TraitKind = Literal["value", "lifestyle"]
@@ -38,7 +38,7 @@ def load_traits(path: Path | None = None) -> tuple[Trait, ...]:
 
     :raises UsageError: the file cannot be read, or an entry in it is wrong; the message names the entry.
     """
-    path = path or resource("prompts") / "traits.toml"
+    path = path or prompts_dir() / "traits.toml"
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
