@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Vectors = npt.NDArray[np.float32]
 
 _BATCH_TOKENS = 512  # Larger batches are slower on processors (measured: 2,048 is half as fast).
-_BATCH_SEQUENCES = 32
+_BATCH_SEQUENCES = 8
 _JOB_TEXTS = 32
 
 

@@ -203,6 +203,7 @@ class _Child:
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             "GGML_NO_BACKTRACE": "1",
             "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
         }
         self.hello: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
