@@ -60,7 +60,7 @@ def without_language(vectors: Vectors, languages: Sequence[str]) -> Vectors:
     language taken off, users of several languages meet in the same segments.
 
     :param vectors: (n_users, n_dims) float32, rows L2-normalised.
-    :param languages: one code a user; those with few users are left as they are.
+    :param languages: one code a user; of those with few users the mean of everybody is taken off.
     """
     counts = Counter(languages)
     common = [language for language, count in counts.items() if count >= _MIN_USERS_A_LANGUAGE]
@@ -128,14 +128,17 @@ def _density_clusters(reduced: Vectors, smallest: int) -> tuple[Labels, Vectors]
     """Return HDBSCAN's labels (-1 for noise) and probabilities (Campello et al. 2013).
 
     Where there are many clusters and one of them holds more than a fifth of all users, that one is a lump of
-    several that touch, and is split where the density allows.
+    several that touch, and is split where the density allows. Where it does not, HDBSCAN would call the whole
+    lump noise; then it stays.
     """
     labels, confidence = _hdbscan(reduced, smallest)
-    largest = np.bincount(labels[labels >= 0]).max(initial=0)
+    sizes = np.bincount(labels[labels >= 0])
     limit = int(_MAX_SHARE * len(reduced))
-    if labels.max(initial=-1) + 1 >= _MANY_CLUSTERS and largest > limit:
-        return _hdbscan(reduced, smallest, max_cluster_size=limit)
-    return labels, confidence
+    if len(sizes) < _MANY_CLUSTERS or sizes.max() <= limit:
+        return labels, confidence
+    split, split_confidence = _hdbscan(reduced, smallest, max_cluster_size=limit)
+    parts = np.unique(split[(labels == sizes.argmax()) & (split >= 0)])
+    return (split, split_confidence) if len(parts) > 1 else (labels, confidence)
 
 
 def _hdbscan(reduced: Vectors, smallest: int, **settings: int) -> tuple[Labels, Vectors]:

@@ -35,9 +35,7 @@ class Settings(BaseSettings):
     )
     max_bad: float = Field(0.01, ge=0, le=1, description="Share of bad input lines past which a build stops.")
     workers: int = Field(
-        default_factory=lambda: (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        ),
+        default_factory=lambda: _cores(),
         ge=1,
         le=256,
         description="Processes that hold a model, each of one thread; by default as many as there are cores.",
@@ -59,11 +57,6 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def load_settings(**flags: Any) -> Settings:
     """Return the settings, flags that are None left to the environment and the file.
 
@@ -74,9 +67,17 @@ def load_settings(**flags: Any) -> Settings:
     except ValidationError as error:
         wrong = error.errors()[0]
         name = ".".join(str(part) for part in wrong["loc"])
+        if wrong["type"] == "extra_forbidden":
+            known = ", ".join(Settings.model_fields)
+            raise UsageError(f"{CONFIG_FILE}: there is no setting {name!r}; the settings are {known}") from None
         raise UsageError(
             f"the setting {name!r} is wrong: {wrong['msg']} (got {wrong['input']!r}); settings come from "
             f"{CONFIG_FILE}, PROFILEGEN_* variables and flags"
         ) from None
     except ValueError as error:  # tomllib's
         raise UsageError(f"{CONFIG_FILE} is not valid TOML: {error}") from None
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -17,6 +17,7 @@ from profilegen.text import fold
 _MAX_WORDS = 3
 _MAX_CHARS = 60
 _MAX_HAN = 8
+_MAX_WORD = 30
 _MIN_SAY, _MIN_SAY_SHARE = 3, 0.01
 _WORD = re.compile(r"[^\W_]+(?:['’.\-&+][^\W_]+)*")
 _HAN = re.compile(r"[㐀-鿿]")
@@ -24,6 +25,7 @@ _HAN = re.compile(r"[㐀-鿿]")
 _TAG_MARGIN = 3.0
 # Below this log-probability HanTa is guessing from a word's letters.
 _UNKNOWN = -25.0
+_NAMES_WITH_DIGIT = frozenset("2d 3d 4d 4k 8k 4g 5g".split())
 # Words after one of these in a title say whom or what an item is for, not what it is.
 _SIDE_WORDS = frozenset(
     ["for", "with", "by", "in", "to", "from", "of", "on", "at", "as", "without", "compatible", "replacement"]
@@ -136,7 +138,7 @@ def _title_pieces(title: str, language: str) -> Iterator[tuple[list[str], bool]]
     side = False
     run: list[str] = []
     for word, gap in _words(title):
-        stops = word in _function_words(language) or word in _SIDE_WORDS
+        stops = word in _function_words(language) or word in _SIDE_WORDS or _is_measure(word)
         if (gap or stops) and run:
             yield run, side
             run = []
@@ -292,6 +294,8 @@ def _parts_of_speech(word: str, language: str) -> tuple[str, ...]:
     tagger = _tagger(language)
     if tagger is None or not word.isascii():
         return ()
+    if len(word) > _MAX_WORD:  # No word; the tagger's work grows with the square of the length.
+        return ("NP0",)
     tags = tagger.tag_word(word)
     best = tags[0][1]
     if best < _UNKNOWN:
@@ -326,4 +330,4 @@ def _has_name(phrase: str, language: str) -> bool:
 
 def _is_measure(word: str) -> bool:
     """Tell whether a word is a number or an amount (12, 1.5oz, 16th), and not a name with a digit (4k, 3d)."""
-    return word[0].isdigit() and not (len(word) == 2 and word[1].isalpha())
+    return word[0].isdigit() and word.casefold() not in _NAMES_WITH_DIGIT

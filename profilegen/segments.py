@@ -86,6 +86,7 @@ class _Everywhere:
     """What the profiles of all segments say, to tell one apart."""
 
     def __init__(self, tallies: Sequence[_Tally]) -> None:
+        self.alone = len(tallies) == 1
         self._users = sum(tally.users for tally in tallies)
         self._phrases: Counter[Key] = Counter()
         self._traits: Counter[tuple[str, str]] = Counter()
@@ -186,6 +187,7 @@ def sketch(
     ids = sorted(rows, key=lambda segment_id: (-len(rows[segment_id]), segment_id))
     centroids = np.stack([_unit(vectors[rows[segment_id]].mean(axis=0)) for segment_id in ids])
     everywhere = _Everywhere(list(tallies.values()))
+    named: Counter[str] = Counter()
     sketches = []
     for at, segment_id in enumerate(ids):
         tally = tallies[segment_id]
@@ -195,11 +197,14 @@ def sketch(
         interests = tuple(
             _interest(tally, key, text, vector, vectors, inside) for key, text, vector in chosen[:_MAX_INTERESTS]
         )
+        name = _name([text for _, text, _ in chosen], tally.language())
+        named[name] += 1
         sketches.append(
             Sketch(
                 segment_id=segment_id,
                 language=tally.language(),
-                name=_name([text for _, text, _ in chosen], tally.language()),
+                # A person asks for a segment by its name, so no two have the same.
+                name=f"{name} ({named[name]})" if named[name] > 1 else name,
                 keyphrases=tuple(text for _, text, _ in chosen),
                 interests=interests,
                 values=_traits(tally, everywhere, "value"),
@@ -259,12 +264,15 @@ def _interest(tally: _Tally, key: Key, text: str, phrase: Vectors, everybody: Ve
 
 
 def _traits(tally: _Tally, everywhere: _Everywhere, kind: str) -> tuple[Claim, ...]:
-    """Return the traits that many members have and more than elsewhere; support is the share of members."""
+    """Return the traits that many members have and more than elsewhere; support is the share of members.
+
+    Where there is one segment only, there is no elsewhere.
+    """
     told = []
     for (trait_kind, text), seen in tally.traits.items():
         share = seen.users / tally.users
         lift = share / everywhere.share(trait_kind, text)
-        if trait_kind == kind and share >= _MIN_SHARE and lift >= _MIN_LIFT:
+        if trait_kind == kind and share >= _MIN_SHARE and (lift >= _MIN_LIFT or everywhere.alone):
             claim = Claim(text=text, support=round(share, 2), evidence=seen.best_evidence())
             told.append((share * lift, claim))
     return tuple(claim for _, claim in sorted(told, key=lambda row: (-row[0], row[1].text))[:_MAX_TRAITS])

@@ -7,7 +7,6 @@ they are; and what comes back is checked all the same, because a person may edit
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -123,7 +122,9 @@ def _one_line(text: str) -> str:
 
 def _gbnf(text: str) -> str:
     """Return a text as a literal of llama.cpp's grammar language."""
-    return json.dumps(text, ensure_ascii=False)
+    escaped = re.sub(r'[\\"]', r"\\\g<0>", text)
+    # The language has fewer escapes than JSON, but all characters by their number.
+    return '"' + re.sub(r"[\x00-\x1f]", lambda found: f"\\x{ord(found[0]):02x}", escaped) + '"'
 
 
 def _forms(text: str) -> str:

@@ -1,0 +1,148 @@
+"""Searching a small store: a real ledger, a real index, the real embedder; the profiles are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from profilegen.errors import StoreError, UsageError
+from profilegen.ledger import ClaimVector, Membership, open_ledger
+from profilegen.llama.catalog import ResolvedModel
+from profilegen.llama.embedder import Embedder
+from profilegen.records import Behaviour, BuiltWith, Claim, Document, Evidence, Segment, UserProfile
+from profilegen.store import Store, open_store
+
+BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
+INTERESTS = {
+    "rex": "dog training treats",
+    "fido": "dog leash",
+    "bella": "puppy toys",
+    "curly": "hair curling iron",
+    "braid": "butterfly hair clips",
+    "shampoo": "anti-dandruff shampoo",
+}
+SEGMENT_OF = {user: "seg-pets" if user in ("rex", "fido", "bella") else "seg-hair" for user in INTERESTS}
+NAMES = {"seg-pets": "Things for dogs", "seg-hair": "Hair care"}
+
+
+@pytest.fixture(scope="module")
+def directory(models: dict[str, ResolvedModel], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fill a store with six users, one document and one claim each, and a silent one."""
+    directory = tmp_path_factory.mktemp("search") / "store"
+    model = models["all-minilm-l6-v2"]
+    texts = {user: f"I bought {interest} and use it daily." for user, interest in INTERESTS.items()} | {"silent": "Ok."}
+    with Embedder(model, workers=1) as embedder, open_ledger(directory, create=True) as ledger:
+        vectors = dict(zip(texts, embedder.embed(list(texts.values())), strict=True))
+        claims = dict(zip(INTERESTS, embedder.embed(list(INTERESTS.values())), strict=True))
+        ledger.set_meta("embedder", {"name": model.name, "sha256": model.sha256, "source": model.name})
+        ledger.stage(
+            Document(id=f"d-{user}", user_id=user, text=text, language="en" if user != "silent" else "de")
+            for user, text in texts.items()
+        )
+        ledger.apply_staged(add=True)
+        ledger.put_document_vectors((f"d-{user}", vectors[user], None) for user in texts)
+        ledger.put_users((user, "en" if user != "silent" else "de", "h", vectors[user]) for user in texts)
+        ledger.put_profiles(
+            (
+                _profile(user, texts[user]),
+                "h",
+                [ClaimVector("interest", 0, INTERESTS[user], 0.5, claims[user])] if user in INTERESTS else [],
+            )
+            for user in texts
+        )
+        ledger.put_memberships(Membership(user, segment, 0.9, False) for user, segment in SEGMENT_OF.items())
+        for_segments = embedder.embed(list(NAMES.values()))
+        ledger.put_segments(
+            (_segment(segment_id), "h", vector) for segment_id, vector in zip(NAMES, for_segments, strict=True)
+        )
+    return directory
+
+
+@pytest.fixture(scope="module")
+def store(directory: Path) -> Iterator[Store]:
+    with open_store(directory) as store:
+        yield store
+
+
+def _profile(user_id: str, text: str) -> UserProfile:
+    interest = INTERESTS.get(user_id)
+    evidence = (Evidence(document=f"d-{user_id}", quote=text),)
+    return UserProfile(
+        user_id=user_id,
+        status="ok" if interest else "insufficient",
+        language="en" if interest else "de",
+        interests=(Claim(text=interest, support=0.5, evidence=evidence),) if interest else (),
+        summary=f"Buys {interest}." if interest else "",
+        behaviour=Behaviour(documents=1),
+        built_with=BUILT_WITH,
+    )
+
+
+def _segment(segment_id: str) -> Segment:
+    members = tuple(user for user, segment in SEGMENT_OF.items() if segment == segment_id)
+    name = NAMES[segment_id]
+    return Segment(id=segment_id, name=name, size=len(members), language="en", members=members, built_with=BUILT_WITH)
+
+
+def test_a_question_finds_the_users_whom_it_fits_before_the_others(store: Store) -> None:
+    found = [row.user_id for row in store.search("people who have a dog", 6)]
+    assert set(found[:3]) == {"rex", "fido", "bella"}
+    assert [row.user_id for row in store.search("anti-dandruff shampoo", 1)] == ["shampoo"]
+
+
+def test_each_user_found_comes_with_the_claim_nearest_to_the_question_and_its_quote(store: Store) -> None:
+    (found,) = store.search("dog leash", 1)
+    assert found.why == "interest “dog leash”: “I bought dog leash and use it daily.”"
+    assert found.segment == "seg-pets"
+    assert found.summary == "Buys dog leash."
+    assert -1 <= found.likeness <= 1
+
+
+def test_a_user_without_claims_is_found_by_own_words(store: Store) -> None:
+    (found,) = store.search("anything", 5, language="de")
+    assert (found.user_id, found.status, found.why) == ("silent", "insufficient", "wrote “Ok.”")
+
+
+@pytest.mark.parametrize("segment", ["seg-hair", "Hair care"])
+def test_a_segment_by_id_or_name_leaves_its_users_only(store: Store, segment: str) -> None:
+    found = [row.user_id for row in store.search("people who have a dog", 10, segment=segment)]
+    assert set(found) == {"curly", "braid", "shampoo"}
+
+
+def test_no_more_users_come_than_were_asked_for_and_none_twice(store: Store) -> None:
+    assert len(store.search("hair", 2)) == 2
+    everybody = [row.user_id for row in store.search("hair", 100)]
+    assert sorted(everybody) == sorted([*INTERESTS, "silent"])
+
+
+def test_a_language_that_nobody_writes_finds_nobody(store: Store) -> None:
+    assert store.search("dog", language="fi") == []
+
+
+@pytest.mark.parametrize("query", ["'; DROP TABLE users; --", "$and", "\0", "\ud800", "好" * 700, "{{ 7 * 7 }}", "😀"])
+def test_a_hostile_question_is_answered_like_any_other(store: Store, query: str) -> None:
+    assert len(store.search(query, 3)) == 3
+
+
+def test_users_like_a_user_are_the_nearest_and_not_the_user(store: Store) -> None:
+    found = [row.user_id for row in store.similar("curly", 6)]
+    assert "curly" not in found
+    assert found[0] in ("braid", "shampoo")
+    likeness = [row.likeness for row in store.similar("curly", 6)]
+    assert likeness == sorted(likeness, reverse=True)
+
+
+def test_what_cannot_be_asked_is_refused_with_the_reason(store: Store) -> None:
+    with pytest.raises(UsageError, match="the question is empty"):
+        store.search("  \n")
+    with pytest.raises(UsageError, match="no segment 'nope'; `profilegen segments` lists them"):
+        store.search("dog", segment="nope")
+    with pytest.raises(UsageError, match="no user 'nope'"):
+        store.similar("nope")
+
+
+def test_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        open_store(tmp_path)
