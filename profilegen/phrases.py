@@ -25,7 +25,7 @@ _HAN = re.compile(r"[㐀-鿿]")
 _TAG_MARGIN = 3.0
 # Below this log-probability HanTa is guessing from a word's letters.
 _UNKNOWN = -25.0
-_NAMES_WITH_DIGIT = frozenset("2d 3d 4d 4k 8k 4g 5g".split())
+_NAMES_WITH_DIGIT = frozenset(["2d", "3d", "4d", "4k", "8k", "4g", "5g"])
 # Words after one of these in a title say whom or what an item is for, not what it is.
 _SIDE_WORDS = frozenset(
     ["for", "with", "by", "in", "to", "from", "of", "on", "at", "as", "without", "compatible", "replacement"]
