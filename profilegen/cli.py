@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +12,29 @@ from pathlib import Path
 from typing import Annotated, Any, Never
 
 import typer
+from typer.core import TyperGroup
 
 from profilegen.errors import ProfilegenError, UsageError
 
+
+class _Commands(TyperGroup):
+    """Commands that leave Ctrl-C to `main`; Typer says nothing, or `Aborted.`, according to its version."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _StoppedError from None
+
+
+class _StoppedError(Exception):
+    """Ctrl-C was pressed."""
+
+
 app = typer.Typer(
     name="profilegen",
+    cls=_Commands,
     help="Profiles of users and segments from what they wrote, on your own machine.\n\nBegin with: profilegen demo",
     no_args_is_help=True,
     add_completion=False,
@@ -54,6 +73,15 @@ class Pooling(StrEnum):
     last = "last"
 
 
+def _readable(value: str | None) -> str | None:
+    """Refuse what the shell gave that is not UTF-8."""
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{value!r} is not valid UTF-8") from None
+    return value
+
+
 Store = Annotated[Path | None, typer.Option("--store", "-s", help="Directory of the store. [default: store]")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Count = Annotated[int, typer.Option("-n", min=1, max=1000, help="How many users.")]
@@ -65,16 +93,22 @@ Workers = Annotated[int | None, typer.Option(min=1, max=256, help="Processes tha
 def main() -> Never:
     """Run the command line; a user's mistake is one line and an exit status, never a traceback."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except UsageError as error:
         _fail(str(error), 2)
     except ProfilegenError as error:
         _fail(str(error), 1)
-    except KeyboardInterrupt:
-        _fail("stopped; what was finished is stored, the same command goes on from there", 130)
+    except (KeyboardInterrupt, _StoppedError):
+        _fail("stopped; a build goes on from where it was with the same command", 130)
     except BrokenPipeError:
-        # The reader of the pipe has gone; there is nobody to tell.
-        sys.stderr.close()
+        # The reader of the pipe has gone; Python would complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:  # such as a full disk
+        _fail(str(error), 1)
     sys.exit(0)
 
 
@@ -129,15 +163,19 @@ def build(
     else:
         from profilegen import display
 
-        display.console().print(display.build_summary(report, str(settings.store)))
+        display.show(display.build_summary(report, str(settings.store)))
 
 
 @app.command()
 def search(
-    query: Annotated[str, typer.Argument(help="What kind of users, in plain words.")],
+    query: Annotated[str, typer.Argument(help="What kind of users, in plain words.", callback=_readable)],
     n: Count = 10,
-    segment: Annotated[str | None, typer.Option(help="Only users of this segment, by id or name.")] = None,
-    language: Annotated[str | None, typer.Option(help="Only users who write in this language, as en.")] = None,
+    segment: Annotated[
+        str | None, typer.Option(help="Only users of this segment, by id or name.", callback=_readable)
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Only users who write in this language, as en.", callback=_readable)
+    ] = None,
     store: Store = None,
     json_: Json = False,
 ) -> None:
@@ -151,7 +189,7 @@ def search(
 
 @app.command()
 def similar(
-    user: Annotated[str, typer.Argument(help="A user id.")],
+    user: Annotated[str, typer.Argument(help="A user id.", callback=_readable)],
     n: Count = 10,
     store: Store = None,
     json_: Json = False,
@@ -166,7 +204,7 @@ def similar(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A user id, or the id or name of a segment.")],
+    name: Annotated[str, typer.Argument(help="A user id, or the id or name of a segment.", callback=_readable)],
     store: Store = None,
     json_: Json = False,
 ) -> None:
@@ -188,9 +226,9 @@ def show(
         if json_:
             _print_json(shown.model_dump(mode="json"))
         elif user:
-            display.console().print(display.user_page(user, opened.cited(user), segment))
+            display.show(display.user_page(user, opened.cited(user), segment))
         elif segment:
-            display.console().print(display.segment_page(segment, opened.cited(segment)))
+            display.show(display.segment_page(segment, opened.cited(segment)))
 
 
 @app.command()
@@ -206,7 +244,7 @@ def segments(store: Store = None, json_: Json = False) -> None:
         if json_:
             _print_json([segment.model_dump(mode="json") for segment in found])
         else:
-            display.console().print(display.segment_list(found))
+            display.show(display.segment_list(found))
 
 
 @app.command()
@@ -247,27 +285,26 @@ def demo(
     from profilegen.store import open_store
 
     sample = resource("examples/sample.jsonl")
-    console = display.console()
-    console.print("Building the sample: 68 invented users, English and Chinese. The first time takes a few minutes.")
+    typer.echo("Building the sample: 68 invented users, English and Chinese. The first time takes a few minutes.")
     with _progress() as progress:
         report = run([str(sample)], load_settings(store=store), progress=progress)
-    console.print(display.build_summary(report, str(store)))
+    display.show(display.build_summary(report, str(store)))
     with open_store(store) as opened:
-        console.rule("profilegen segments", align="left")
-        console.print(display.segment_list(opened.segments()))
+        _heading(f"profilegen segments --store {store}")
+        display.show(display.segment_list(opened.segments()))
         for user_id in _DEMO_USERS:
             user = opened.user(user_id)
             if user:
-                console.rule(f"profilegen show {user_id}", align="left")
+                _heading(f"profilegen show {user_id} --store {store}")
                 segment = opened.segment(user.segment) if user.segment else None
-                console.print(display.user_page(user, opened.cited(user), segment))
-        console.rule(f'profilegen search "{_DEMO_QUERY}"', align="left")
-        console.print(display.found_list(opened.search(_DEMO_QUERY, 5)))
-    console.rule("next", align="left")
-    console.print(f'  profilegen search "people with small gardens" --store {store}', markup=False)
-    console.print(f"  profilegen show USER --store {store}", markup=False)
-    console.print("  profilegen build YOUR_FILE.csv --store store", markup=False)
-    console.print("  profilegen --help", markup=False)
+                display.show(display.user_page(user, opened.cited(user), segment))
+        _heading(f'profilegen search "{_DEMO_QUERY}" -n 5 --store {store}')
+        display.show(display.found_list(opened.search(_DEMO_QUERY, 5)))
+    typer.echo("\nNow you, for example:")
+    typer.echo(f'  profilegen search "people with small gardens" --store {store}')
+    typer.echo(f"  profilegen show USER --store {store}")
+    typer.echo("  profilegen build YOUR_FILE.csv")
+    typer.echo("  profilegen --help")
 
 
 @app.command()
@@ -374,6 +411,11 @@ _DEMO_USERS = ("dungeon_dmitri", "chengfen_nvhai")
 _DEMO_QUERY = "people who train their dogs"
 
 
+def _heading(command: str) -> None:
+    """Show the command that gives what comes next."""
+    typer.secho(f"\n$ {command}", bold=True)
+
+
 def _fail(message: str, status: int) -> Never:
     typer.echo(f"error: {message}", err=True)
     sys.exit(status)
@@ -408,7 +450,7 @@ def _print_found(found: Sequence[Any], as_json: bool) -> None:
     if as_json:
         _print_json([user.model_dump(mode="json") for user in found])
     else:
-        display.console().print(display.found_list(found))
+        display.show(display.found_list(found))
 
 
 @contextmanager

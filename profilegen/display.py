@@ -15,6 +15,7 @@ _BAR_WIDTH = 10
 _HEADINGS = {"interest": "Interests", "value": "Values", "lifestyle": "Lifestyle"}
 _STATUS_STYLES = {"ok": "green", "insufficient": "yellow", "failed": "red"}
 _MAX_QUOTES, _MAX_ITEM_CHARS = 2, 60
+_PIPE_WIDTH = 100_000
 
 
 def user_page(profile: UserProfile, cited: Mapping[str, Document], segment: Segment | None) -> RenderableType:
@@ -43,7 +44,7 @@ def user_page(profile: UserProfile, cited: Mapping[str, Document], segment: Segm
 def segment_page(segment: Segment, cited: Mapping[str, Document]) -> RenderableType:
     """Return a segment for reading."""
     head = Text(segment.name, style="bold")
-    head.append(f"  {segment.id}  {_users(segment.size)}", style="dim")
+    head.append(f"  {segment.id}  {_counted(segment.size, 'user')}", style="dim")
     parts: list[RenderableType] = [head, Text(), Text(segment.summary)]
     parts += _claims(segment, cited)
     if segment.keyphrases:
@@ -58,6 +59,8 @@ def segment_page(segment: Segment, cited: Mapping[str, Document]) -> RenderableT
 
 def segment_list(segments: Sequence[Segment]) -> RenderableType:
     """Return all segments as a table."""
+    if not segments:
+        return Text("no segments yet; profilegen build makes them")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("users", justify="right")
     table.add_column("id", no_wrap=True)
@@ -84,36 +87,46 @@ def found_list(found: Sequence[Found]) -> RenderableType:
 
 def build_summary(report: BuildReport, store: str) -> RenderableType:
     """Return what a build did, in a few lines."""
-    lines = [f"{_users(report.users)} with {report.documents:,} documents in {report.segments} segments: {store}"]
+    lines = [
+        f"{_counted(report.users, 'user')} with {_counted(report.documents, 'document')} "
+        f"in {_counted(report.segments, 'segment')}: {store}"
+    ]
     lines.append(f"profiles: {report.ok:,} ok, {report.insufficient:,} insufficient, {report.failed:,} failed")
     if report.duplicates:
-        lines.append(f"dropped {report.duplicates:,} duplicates")
+        lines.append(f"dropped {_counted(report.duplicates, 'duplicate')}")
     if report.removed_users:
-        lines.append(f"removed {_users(report.removed_users)} that the input no longer has")
-    lines.append(f"embedder: {report.embedder} ({report.embedder_reason}); writer: {report.writer}")
+        lines.append(f"removed {_counted(report.removed_users, 'user')} that the input no longer has")
+    lines.append(f"embedder: {report.embedder} ({report.embedder_reason})")
+    lines.append(f"writer: {report.writer}")
     if report.changed:
         slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:4]
         spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in slowest)
         total = sum(report.seconds.values())
         lines.append(
-            f"embedded {report.embedded:,} documents, made {report.written:,} profiles in {total:.0f} s ({spent})"
+            f"embedded {_counted(report.embedded, 'document')}, made {_counted(report.written, 'profile')} "
+            f"in {total:.0f} s ({spent})"
         )
     else:
         lines.append("nothing had changed")
     text = Text("\n".join(lines))
     if report.bad_lines:
-        text.append(f"\nskipped {report.bad_lines:,} bad lines, such as", style="yellow")
+        text.append(f"\nskipped {_counted(report.bad_lines, 'bad line')}, such as", style="yellow")
         for bad in report.bad_examples[:5]:
             text.append(f"\n  {bad.file}:{bad.line}: {bad.reason}", style="yellow")
     return text
 
 
-def console() -> Console:
-    """Return a console for standard output; in a pipe, lines are as long as they are."""
-    made = Console(highlight=False)
-    if not made.is_terminal:
-        made = Console(highlight=False, width=120, soft_wrap=False)
-    return made
+def show(page: RenderableType) -> None:
+    """Print a page on standard output; in a pipe, lines are as long as they are."""
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(page)
+        return
+    console = Console(highlight=False, width=_PIPE_WIDTH)
+    with console.capture() as captured:
+        console.print(page)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
 
 
 def _indented(text: Text, columns: int) -> RenderableType:
@@ -158,7 +171,7 @@ def _about(document: Document | None) -> str:
 
 def _behaviour(profile: UserProfile) -> str:
     seen = profile.behaviour
-    parts = [f"{seen.documents} document{'s' if seen.documents != 1 else ''}"]
+    parts = [_counted(seen.documents, "document")]
     if seen.first and seen.last:
         parts.append(seen.first if seen.first == seen.last else f"{seen.first} to {seen.last}")
     if seen.per_month is not None:
@@ -182,5 +195,5 @@ def _segment_line(profile: UserProfile, segment: Segment | None) -> str:
     return f"{name} · {how}, confidence {profile.segment_confidence or 0:.2f}"
 
 
-def _users(count: int) -> str:
-    return f"{count:,} user{'s' if count != 1 else ''}"
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"

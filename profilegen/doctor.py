@@ -34,7 +34,8 @@ def examine(store: Path) -> list[Check]:
     checks += [_package(name) for name in _PACKAGES]
     checks += [_native(), Check(name="prompts", ok=prompts_dir().is_dir(), found=str(prompts_dir()))]
     pulled = [name for name in known_models() if is_pulled(name)]
-    checks.append(Check(name="models", ok=bool(pulled), found=f"{', '.join(pulled) or 'none yet'} in {models_dir()}"))
+    found = f"{', '.join(pulled)} in {models_dir()}" if pulled else "none yet; the first build fetches what it needs"
+    checks.append(Check(name="models", ok=True if pulled else None, found=found))
     checks.append(_store(store))
     return checks
 
@@ -53,7 +54,7 @@ def _native() -> Check:
 
     script = "import llama_cpp; print(llama_cpp.llama_print_system_info().decode())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    found = done.stdout.strip() or f"does not load: {(done.stderr.strip().splitlines() or ['crashed'])[-1]}"
+    found = done.stdout.strip(" |\n") or f"does not load: {(done.stderr.strip().splitlines() or ['crashed'])[-1]}"
     return Check(name="llama.cpp", ok=done.returncode == 0, found=found)
 
 

@@ -44,7 +44,7 @@ def export(store: Store, what: What, format: Format, output: Path | None) -> int
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}") from None
+        raise UsageError(f"cannot write {output or 'to standard output'}: {error.strerror}") from None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from profilegen import clustering, index, profiles, segments, summaries
 from profilegen.config import Settings
 from profilegen.errors import InputError, ModelError, StoreError
 from profilegen.ingest import Intake, read_documents
-from profilegen.ledger import Changes, Ledger, Membership, Staged, open_ledger, write_lock
+from profilegen.ledger import INCOMING_FILE, LEDGER_FILE, Changes, Ledger, Membership, Staged, open_ledger, write_lock
 from profilegen.llama.catalog import ResolvedModel, default_model, resolve
 from profilegen.llama.models import Models
 from profilegen.llama.writer import WriterSettings
@@ -59,7 +59,7 @@ def build(
     """
     clock = _Clock()
     report = progress or _silent
-    with write_lock(settings.store, create=True), open_ledger(settings.store, create=True) as ledger:
+    with _opened(settings.store) as ledger:
         with clock.stage("read"):
             intake, staged = _read(ledger, sources, mapping or {}, settings, report)
         embedder, reason = _embedder(ledger, intake, settings, re_embed, report)
@@ -81,6 +81,46 @@ def build(
         finished = _report(ledger, intake, staged, changes, models, reason, embedded, written, clock.seconds)
         ledger.record_build(finished)
     return finished
+
+
+@contextmanager
+def _opened(store: Path) -> Iterator[Ledger]:
+    """Hold the store and open it. One that was not there before, and got no document, does not stay."""
+    absent = [directory for directory in (store, *store.parents) if not directory.exists()]
+    try:
+        with (
+            write_lock(store, create=True),
+            _without_remains(store),
+            open_ledger(store, create=True) as ledger,
+        ):
+            yield ledger
+    finally:
+        with suppress(OSError):  # There is something in it.
+            for directory in absent:
+                directory.rmdir()
+
+
+@contextmanager
+def _without_remains(store: Path) -> Iterator[None]:
+    """If the block fails, remove what it staged, and a ledger that it made and that holds no document yet."""
+    new = not (store / LEDGER_FILE).exists()
+    try:
+        yield
+    except BaseException:
+        remains = [*store.glob(f"{INCOMING_FILE}*")]
+        if new and _is_empty(store):
+            remains += [*store.glob(f"{LEDGER_FILE}*"), *store.glob("write.lock")]
+        for path in remains:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _is_empty(store: Path) -> bool:
+    try:
+        with open_ledger(store, read_only=True) as ledger:
+            return not ledger.counts().documents
+    except StoreError:  # It could not even be made.
+        return True
 
 
 def _silent(stage: str, done: int, total: int) -> None:

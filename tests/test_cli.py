@@ -1,0 +1,318 @@
+"""What a person types and what comes back, in a process of its own each time."""
+
+import csv
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import profilegen
+
+COMMAND = [sys.executable, "-m", "profilegen.cli"]
+
+Done = subprocess.CompletedProcess[str]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Give the environment without what a developer may have set, so that each test sees the defaults."""
+    return {name: value for name, value in os.environ.items() if name != "PROFILEGEN_STORE"} | more
+
+
+def profilegen_(*args: str | Path, cwd: Path | None = None, stdin: str = "", **env: str) -> Done:
+    return subprocess.run(
+        [*COMMAND, *map(str, args)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env=environment(**env),
+        check=False,
+    )
+
+
+def told(done: Done, status: int) -> str:
+    """Give the one line on standard error that says what went wrong; nothing else was printed."""
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+# --- commands that read -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("search", "people with dogs", "-n", "3"),
+        ("similar", "maya_t", "-n", "3"),
+        ("show", "maya_t"),
+        ("show", "just_jo"),
+        ("segments",),
+        ("doctor",),
+    ],
+    ids=" ".join,
+)
+def test_with_json_a_command_prints_json_and_nothing_else(args: tuple[str, ...], sample_store: Path) -> None:
+    done = profilegen_(*args, "--json", "--store", sample_store)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)
+
+
+def test_models_list_prints_json() -> None:
+    names = {model["name"] for model in json.loads(profilegen_("models", "list", "--json").stdout)}
+    assert {"all-minilm-l6-v2", "smollm2-135m-instruct"} <= names
+
+
+def test_show_prints_each_claim_with_its_support_and_a_quote(sample_store: Path) -> None:
+    with profilegen.open_store(sample_store) as opened:
+        profile = opened.user("maya_t")
+    assert profile
+    page = profilegen_("show", "maya_t", "--store", sample_store).stdout
+    for _, claim in profile.claims():
+        assert f"{claim.support:.2f} {claim.text}" in page
+        assert f"“{claim.evidence[0].quote}”" in page
+    assert profile.summary in page
+
+
+def test_show_says_why_there_is_no_profile(sample_store: Path) -> None:
+    assert "No profile: one document of" in profilegen_("show", "just_jo", "--store", sample_store).stdout
+
+
+def test_a_segment_is_shown_by_id_and_by_name(sample_store: Path) -> None:
+    with profilegen.open_store(sample_store) as opened:
+        segment = opened.segments()[0]
+    by_id, by_name = (profilegen_("show", word, "--store", sample_store) for word in (segment.id, segment.name))
+    assert segment.summary in by_id.stdout
+    assert by_id.stdout == by_name.stdout
+
+
+def test_search_says_of_each_user_why(sample_store: Path) -> None:
+    lines = profilegen_("search", "people with dogs", "-n", "3", "--store", sample_store).stdout.splitlines()
+    assert sum(line.strip().startswith("why: ") for line in lines) == 3
+
+
+def test_search_keeps_to_a_segment_and_a_language(sample_store: Path) -> None:
+    with profilegen.open_store(sample_store) as opened:
+        segment = opened.segments()[-1]
+        users = {user.user_id: user for user in opened.users()}
+    done = profilegen_(
+        "search", "dogs", "--segment", segment.name, "--language", "zh", "--json", "--store", sample_store
+    )
+    found = [users[row["user_id"]] for row in json.loads(done.stdout)]
+    assert found
+    assert {(user.segment, user.language) for user in found} == {(segment.id, "zh")}
+
+
+def test_in_a_pipe_lines_are_whole_and_on_a_terminal_they_fit(sample_store: Path) -> None:
+    piped = profilegen_("segments", "--store", sample_store).stdout.splitlines()
+    with profilegen.open_store(sample_store) as opened:
+        assert len(piped) == len(opened.segments()) + 1
+    assert [line for line in piped if line != line.rstrip()] == []
+    terminal = on_terminal("segments", "--store", str(sample_store), columns=80)
+    assert max(map(len, terminal.splitlines())) <= 80
+
+
+def on_terminal(*args: str, columns: int) -> str:
+    main, other = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *args], stdout=other, stderr=other, env=environment(COLUMNS=str(columns), TERM="xterm")
+    ):
+        os.close(other)
+        printed = b""
+        try:
+            while part := os.read(main, 65536):
+                printed += part
+        except OSError:  # how a terminal ends on Linux
+            pass
+    os.close(main)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", printed.decode())
+
+
+# --- export -----------------------------------------------------------------------------------------------
+
+
+def unfolded(row: dict[str, Any]) -> dict[str, Any]:
+    """Give a row of CSV or Parquet with its lists and records as they stand in JSON."""
+    return {
+        name: json.loads(value) if isinstance(value, str) and value.startswith(("[", "{")) else value
+        for name, value in row.items()
+    }
+
+
+def in_csv(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return value
+    return "" if value is None else str(value)
+
+
+@pytest.mark.parametrize("what", ["users", "segments", "documents"])
+def test_the_three_formats_of_an_export_agree(what: str, sample_store: Path, tmp_path: Path) -> None:
+    files = {format: tmp_path / f"all.{format}" for format in ("jsonl", "csv", "parquet")}
+    for format, file in files.items():
+        done = profilegen_("export", what, "--format", format, "--output", file, "--store", sample_store)
+        assert (done.returncode, done.stdout) == (0, "")
+    rows = [json.loads(line) for line in files["jsonl"].read_text("utf-8").splitlines()]
+    assert [unfolded(row) for row in pq.read_table(files["parquet"]).to_pylist()] == rows
+    with files["csv"].open(encoding="utf-8", newline="") as stream:
+        table = [unfolded(row) for row in csv.DictReader(stream)]
+    assert table == [{name: in_csv(value) for name, value in row.items()} for row in rows]
+
+
+def test_an_export_names_every_user_once(sample_store: Path) -> None:
+    lines = profilegen_("export", "users", "--store", sample_store).stdout.splitlines()
+    assert len({json.loads(line)["user_id"] for line in lines}) == len(lines) == 68
+
+
+@pytest.mark.parametrize("args", [("export", "documents"), ("segments",), ("show", "maya_t", "--json")], ids=" ".join)
+def test_a_reader_that_leaves_early_is_no_error_to_tell(args: tuple[str, ...], sample_store: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, *args, "--store", str(sample_store)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("args", [("export", "users"), ("segments",), ("segments", "--json")], ids=" ".join)
+def test_a_full_disk_is_told_in_one_line(args: tuple[str, ...], sample_store: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [*COMMAND, *args, "--store", str(sample_store)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), check=False)
+    assert done.returncode in (1, 2)
+    assert re.fullmatch("error: .*No space left on device\n", done.stderr)
+
+
+# --- build ------------------------------------------------------------------------------------------------
+
+
+def test_build_reads_standard_input_with_mapped_columns_and_prints_its_report_as_json(tmp_path: Path) -> None:
+    table = "who,what,when\nada,My dog loves the long walk and the dog treats. My dog sleeps now.,2025-01-02\n"
+    args = ("build", "-", "--map", "user_id=who", "--map", "text=what", "--workers", "1", "--json")
+    done = profilegen_(*args, cwd=tmp_path, stdin=table)
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    assert (report["users"], report["ok"] + report["insufficient"], report["changed"]) == (1, 1, True)
+    again = profilegen_(*args[:-1], cwd=tmp_path, stdin=table)
+    assert "nothing had changed" in again.stdout
+    assert "ada" in profilegen_("show", "ada", cwd=tmp_path).stdout
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "reason"),
+    [
+        (("show", "nobody"), 1, "no user or segment 'nobody'"),
+        (("show", "\x1b[31m[bold]"), 1, r"no user or segment '\\x1b\[31m\[bold\]'"),
+        (("similar", "nobody"), 2, "no user 'nobody'"),
+        (("search", " "), 2, "the question is empty"),
+        (("search", "dogs", "--segment", "nowhere"), 2, "no segment 'nowhere'; `profilegen segments`"),
+        (("export", "users", "--output", "/no/such/folder/x"), 2, "cannot write /no/such/folder/x"),
+    ],
+    ids=str,
+)
+def test_a_mistake_in_a_question_is_told_in_one_line(
+    args: tuple[str, ...], status: int, reason: str, sample_store: Path
+) -> None:
+    assert re.search(reason, told(profilegen_(*args, "--store", sample_store), status))
+
+
+def test_an_argument_that_is_not_utf_8_is_told_in_one_line(sample_store: Path) -> None:
+    assert "not valid UTF-8" in told(profilegen_("show", os.fsdecode(b"\xff"), "--store", sample_store), 2)
+
+
+@pytest.mark.parametrize("args", [("search", "dogs", "-n", "0"), ("export", "everything"), ("build",), ("nonsense",)])
+def test_misuse_is_told_without_a_traceback(args: tuple[str, ...], tmp_path: Path) -> None:
+    done = profilegen_(*args, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("args", [("show", "u"), ("search", "dogs"), ("segments",), ("export", "users")], ids=" ".join)
+def test_without_a_store_the_way_to_make_one_is_told(args: tuple[str, ...], tmp_path: Path) -> None:
+    assert "profilegen build FILES --store store" in told(profilegen_(*args, cwd=tmp_path), 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "reason"),
+    [
+        (("no-such-file.csv",), 1, "no-such-file.csv: No such file"),
+        (("in.csv", "--map", "text"), 2, "--map wants FIELD=COLUMN"),
+        (("in.csv", "--map", "txt=text"), 2, "no field 'txt'"),
+        (("in.csv", "--map", "text=body"), 2, "no column body"),
+        (("in.csv", "--store", "in.csv"), 1, "cannot make a store at in.csv"),
+        (("in.csv", "--store", "/proc/store"), 1, "cannot make a store at /proc/store"),
+        (("in.csv", "--max-bad", "2"), 2, "'max_bad' is wrong"),
+        (("in.csv", "--embedder", "in.csv"), 1, "in.csv is not a usable GGUF file"),
+        (("in.csv", "--embedder", "smollm2-135m-instruct"), 1, "does not embed"),
+        (("in.csv", "--writer", "all-minilm-l6-v2"), 1, "cannot write"),
+        (("empty.csv",), 1, "no rows in empty.csv"),
+    ],
+    ids=str,
+)
+def test_a_mistake_in_a_build_is_told_in_one_line_and_leaves_nothing(
+    args: tuple[str, ...], status: int, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text("user_id,text\nada,I walk my dog.\n")
+    (tmp_path / "empty.csv").write_text("")
+    assert reason in told(profilegen_("build", *args, cwd=tmp_path), status)
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "empty.csv"}
+
+
+def test_too_many_bad_lines_are_named_by_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(f"user_id,text\nada,I walk my dog.\n{'u' * 513},words\n")
+    done = profilegen_("build", "in.csv", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "in.csv:3: the user id has 513 characters" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_a_directory_that_may_not_be_written_to_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("user_id,text\nada,I walk my dog.\n")
+    (tmp_path / "store").mkdir(mode=0o500)
+    assert "cannot write to store: Permission denied" in told(profilegen_("build", "in.csv", cwd=tmp_path), 1)
+
+
+# --- settings ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("toml", "reason"),
+    [
+        ("store = [", "profilegen.toml is not valid TOML"),
+        ("\xff\xfe", "profilegen.toml is not valid TOML"),
+        ("stoer = 'x'", "there is no setting 'stoer'; the settings are store, "),
+        ("seed = 'x'", "the setting 'seed' is wrong"),
+    ],
+)
+def test_a_settings_file_that_is_wrong_is_told_in_one_line(toml: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "profilegen.toml").write_bytes(toml.encode("latin-1"))
+    assert reason in told(profilegen_("segments", cwd=tmp_path), 2)
+
+
+def test_a_flag_is_stronger_than_the_environment_and_that_than_the_file(tmp_path: Path) -> None:
+    (tmp_path / "profilegen.toml").write_text("store = 'from-file'")
+    assert "no store at from-file" in told(profilegen_("segments", cwd=tmp_path), 1)
+    assert "no store at from-env" in told(profilegen_("segments", cwd=tmp_path, PROFILEGEN_STORE="from-env"), 1)
+    done = profilegen_("segments", "--store", "from-flag", cwd=tmp_path, PROFILEGEN_STORE="from-env")
+    assert "no store at from-flag" in told(done, 1)
+
+
+def test_an_environment_variable_that_is_wrong_is_told_in_one_line(tmp_path: Path) -> None:
+    assert "the setting 'seed' is wrong" in told(profilegen_("segments", cwd=tmp_path, PROFILEGEN_SEED="x"), 2)
