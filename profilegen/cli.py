@@ -407,7 +407,7 @@ def models_add(
 
 # --- printing ---------------------------------------------------------------------------------------------
 
-_DEMO_USERS = ("dungeon_dmitri", "chengfen_nvhai")
+_DEMO_USERS = ("oldboy_walter", "laochen_yuanzi")
 _DEMO_QUERY = "people who train their dogs"
 
 

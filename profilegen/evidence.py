@@ -239,7 +239,8 @@ def _gain(row: int, scaled: Vectors, alike: Vectors, chosen: Sequence[int]) -> f
 def _says_again(phrase: Candidate, other: Candidate) -> bool:
     """Tell whether the words of one are among the other's, or both name the same kind of thing."""
     one, two = set(phrase.key), set(other.key)
-    return one <= two or two <= one or phrase.key[-1] == other.key[-1]
+    said = phrase.text in other.text or other.text in phrase.text
+    return said or one <= two or two <= one or phrase.key[-1] == other.key[-1]
 
 
 def _quotes(draft: Draft, claim: str, places: Iterable[int]) -> tuple[Evidence, ...]:

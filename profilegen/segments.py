@@ -58,16 +58,15 @@ class _Seen:
 
 @dataclass
 class _Tally:
-    """What the profiles of one segment say, counted by user."""
+    """What the profiles of one segment in one language say, counted by user."""
 
+    language: str = "en"
     users: int = 0
     phrases: dict[Key, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
     traits: dict[tuple[str, str], _Seen] = field(default_factory=lambda: defaultdict(_Seen))
-    languages: Counter[str] = field(default_factory=Counter)
 
     def add(self, profile: UserProfile) -> None:
         self.users += 1
-        self.languages[profile.language] += 1
         found: dict[Key, tuple[str, Claim]] = {}
         for kind, claim in profile.claims():
             if kind == "interest":
@@ -77,9 +76,6 @@ class _Tally:
                 self.traits[kind, claim.text].add(claim.text, claim)
         for key, (text, claim) in found.items():
             self.phrases[key].add(text, claim)
-
-    def language(self) -> str:
-        return self.languages.most_common(1)[0][0] if self.languages else "en"
 
 
 class _Everywhere:
@@ -197,12 +193,12 @@ def sketch(
         interests = tuple(
             _interest(tally, key, text, vector, vectors, inside) for key, text, vector in chosen[:_MAX_INTERESTS]
         )
-        name = _name([text for _, text, _ in chosen], tally.language())
+        name = _name([text for _, text, _ in chosen], tally.language)
         named[name] += 1
         sketches.append(
             Sketch(
                 segment_id=segment_id,
-                language=tally.language(),
+                language=tally.language,
                 # A person asks for a segment by its name, so no two have the same.
                 name=f"{name} ({named[name]})" if named[name] > 1 else name,
                 keyphrases=tuple(text for _, text, _ in chosen),
@@ -217,12 +213,18 @@ def sketch(
     return sketches
 
 
-def _tallies(profiles: Iterable[UserProfile], segment_of: Mapping[str, str]) -> dict[str, _Tally]:
-    tallies: dict[str, _Tally] = defaultdict(_Tally)
+def _tallies(profiles: Iterable[UserProfile], segment_of: Mapping[str, str]) -> Mapping[str, _Tally]:
+    """Return the tally of each segment, of the users who write in the language that most of its users write in."""
+    by_language: dict[str, dict[str, _Tally]] = defaultdict(dict)
     for profile in profiles:
-        if profile.user_id in segment_of:
-            tallies[segment_of[profile.user_id]].add(profile)
-    return tallies
+        if segment_id := segment_of.get(profile.user_id):
+            tally = by_language[segment_id].setdefault(profile.language, _Tally(profile.language))
+            tally.add(profile)
+    most = {
+        segment_id: max(tallies.values(), key=lambda tally: (tally.users, tally.language))
+        for segment_id, tallies in by_language.items()
+    }
+    return defaultdict(_Tally, most)
 
 
 def _keyphrases(
@@ -272,7 +274,12 @@ def _traits(tally: _Tally, everywhere: _Everywhere, kind: str) -> tuple[Claim, .
     for (trait_kind, text), seen in tally.traits.items():
         share = seen.users / tally.users
         lift = share / everywhere.share(trait_kind, text)
-        if trait_kind == kind and share >= _MIN_SHARE and (lift >= _MIN_LIFT or everywhere.alone):
+        if (
+            trait_kind == kind
+            and share >= _MIN_SHARE
+            and seen.users >= min(2, tally.users)
+            and (lift >= _MIN_LIFT or everywhere.alone)
+        ):
             claim = Claim(text=text, support=round(share, 2), evidence=seen.best_evidence())
             told.append((share * lift, claim))
     return tuple(claim for _, claim in sorted(told, key=lambda row: (-row[0], row[1].text))[:_MAX_TRAITS])
