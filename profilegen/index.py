@@ -4,6 +4,9 @@ A build fills a directory of its own and then switches a pointer file to it, for
 survive a kill while it loads: what is half-built is never searched. And Chroma does not erase: after a
 delete, even of a whole collection, vectors and ids are still in its files, so only a new directory, and the
 removal of the old one, forgets a user.
+
+The directory is filled by a process of its own, which has never seen a removed user: Chroma writes its vector
+files at the size it has reserved, with whatever the process last kept in that memory.
 """
 
 from __future__ import annotations
@@ -47,6 +50,7 @@ POINTER_FILE = "index.json"
 _BATCH_ROWS = 5_000
 _PROBED_ROWS = 32
 _PROBE_TIMEOUT_S = 600
+_PROGRESS = "progress"
 
 
 class Hit(NamedTuple):
@@ -85,8 +89,7 @@ def build_index(ledger: Ledger, store_dir: Path, progress: Callable[[int, int], 
     revision = ledger.revision()
     fresh = store_dir / f"index-{secrets.token_hex(8)}"
     try:
-        _load(ledger, fresh, progress or (lambda done, total: None))
-        _settle(fresh)
+        _fill(fresh, progress or (lambda done, total: None))
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
@@ -117,21 +120,11 @@ def probe(store_dir: Path) -> bool:
     """
     if _read_pointer(store_dir) is None:
         return False
-    # The child must find this very package, wherever it is started.
-    path = os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")])
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", "profilegen.index", str(store_dir)],
-            env=os.environ | {"PYTHONPATH": path.rstrip(os.pathsep)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_PROBE_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return child.returncode == 0
+    with _child("probe", store_dir) as child:
+        try:
+            return child.wait(_PROBE_TIMEOUT_S) == 0
+        except subprocess.TimeoutExpired:
+            return False
 
 
 class Index:
@@ -222,6 +215,49 @@ class Index:
         if self._client is not None:
             self._client.close()
         self._client = None
+
+
+def _fill(directory: Path, progress: Callable[[int, int], None]) -> None:
+    """Have a child build the index of the store around `directory` in it."""
+    said = ""
+    with _child("build", directory) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith(_PROGRESS):
+                done, total = line.split()[1:]
+                progress(int(done), int(total))
+            else:
+                said = line.strip()
+    if child.returncode:
+        raise StoreError(said or f"cannot build the search index in {directory.parent}: {_ended(child.returncode)}")
+
+
+@contextmanager
+def _child(job: Literal["probe", "build"], directory: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run this module for a job; it ends with the block."""
+    # The child must find this very package, wherever it is started.
+    path = os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")])
+    child = subprocess.Popen(
+        [sys.executable, "-m", "profilegen.index", job, str(directory)],
+        env=os.environ | {"PYTHONPATH": path.rstrip(os.pathsep), "PYTHONIOENCODING": "utf-8"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+    )
+    with child:
+        try:
+            yield child
+        except BaseException:
+            child.kill()
+            raise
+        finally:
+            if job == "probe":
+                child.kill()
+
+
+def _ended(status: int) -> str:
+    return f"the process that builds it was ended by signal {-status}" if status < 0 else f"exit status {status}"
 
 
 def _load(ledger: Ledger, directory: Path, progress: Callable[[int, int], None]) -> None:
@@ -409,5 +445,25 @@ def _finds_its_rows(collection: Collection) -> bool:
     return sum(distance < 1e-3 for distance in nearest) >= 0.9 * len(vectors)
 
 
+def _build(directory: Path) -> None:
+    """Fill `directory`, telling the parent how far it is; without a parent to tell, it ends."""
+    from profilegen.ledger import open_ledger
+
+    with open_ledger(directory.parent, read_only=True) as ledger:
+        _load(ledger, directory, lambda done, total: print(_PROGRESS, done, total, flush=True))
+    _settle(directory)
+
+
+def _main(job: str, directory: Path) -> int:
+    if job == "probe":
+        return 0 if _answers(directory) else 1
+    try:
+        _build(directory)
+    except StoreError as error:
+        print(error, flush=True)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    sys.exit(0 if _answers(Path(sys.argv[1])) else 1)
+    sys.exit(_main(sys.argv[1], Path(sys.argv[2])))
