@@ -12,7 +12,7 @@ PAGE = Path(__file__).with_name("cli.md")
 _COLUMNS = 100
 _HEAD = """# Commands
 
-What `profilegen COMMAND --help` says. This page is made by `make docs`; edit the texts in `profilegen/cli.py`.
+What `profilegen COMMAND --help` says. This page is made by `make docs`; edit the texts in `profilegen/cli/`.
 
 Exit status: 0 when the work is done, 1 when it failed, 2 for misuse, 130 when it was interrupted. Progress is shown on
 a terminal only.

@@ -1,0 +1,34 @@
+"""The command line itself, to which each module of commands adds its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+
+class Commands(TyperGroup):
+    """Commands that leave Ctrl-C to `main`; Typer says nothing, or `Aborted.`, according to its version."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise StoppedError from None
+
+
+class StoppedError(Exception):
+    """Ctrl-C was pressed."""
+
+
+app = typer.Typer(
+    name="profilegen",
+    cls=Commands,
+    help="Profiles of users and segments from what they wrote, on your own machine.\n\nBegin with: profilegen demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)

@@ -1,0 +1,138 @@
+"""The commands that make a store and look after it: build, demo, doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from profilegen.cli.app import app
+from profilegen.cli.console import heading, print_json, progress_bars
+from profilegen.cli.options import Embedder, Json, Store, Workers, Writer
+from profilegen.errors import UsageError
+
+_DEMO_USERS = ("oldboy_walter", "laochen_yuanzi")
+_DEMO_QUERY = "people who train their dogs"
+
+
+@app.command()
+def build(
+    files: Annotated[list[str], typer.Argument(help="Files or directories to read, - for standard input.")],
+    store: Store = None,
+    map: Annotated[
+        list[str] | None, typer.Option("--map", help="Column of a field, as text=body; may be given again.")
+    ] = None,
+    embedder: Embedder = None,
+    writer: Writer = None,
+    add: Annotated[bool, typer.Option("--add", help="Keep what the store has and the files have not.")] = False,
+    re_embed: Annotated[
+        bool, typer.Option("--re-embed", help="Embed everything again, with another embedder.")
+    ] = False,
+    max_bad: Annotated[
+        float | None, typer.Option(help="Share of bad lines past which nothing is built. [default: 0.01]")
+    ] = None,
+    min_cluster_size: Annotated[
+        int | None, typer.Option(help="Smallest segment. [default: grows with the users]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the clustering. [default: 42]")] = None,
+    workers: Workers = None,
+    json_: Json = False,
+) -> None:
+    """Read what users wrote and make or update the store.
+
+    CSV, TSV, JSON Lines, JSON and Parquet, plain or compressed. The store ends up with what the files hold: users
+    and texts that are in it already are not worked on again, those that are gone are removed (see --add).
+
+    Example: profilegen build reviews.jsonl --store store
+
+    Example: profilegen build posts.csv --map user_id=handle --map text=body
+    """
+    from profilegen.config import load_settings
+    from profilegen.pipeline import build as run
+
+    settings = load_settings(
+        store=store,
+        embedder=embedder,
+        writer=writer,
+        max_bad=max_bad,
+        min_cluster_size=min_cluster_size,
+        seed=seed,
+        workers=workers,
+    )
+    with progress_bars() as progress:
+        report = run(files, settings, mapping=_mapping(map or []), add=add, re_embed=re_embed, progress=progress)
+    if json_:
+        print_json(report.model_dump(mode="json"))
+    else:
+        from profilegen import display
+
+        display.show(display.build_summary(report, str(settings.store)))
+
+
+@app.command()
+def demo(
+    store: Annotated[Path, typer.Option("--store", "-s", help="Directory of the store.")] = Path("demo-store"),
+) -> None:
+    """Build the sample that ships with profilegen and look at what comes out.
+
+    Example: profilegen demo
+    """
+    from profilegen import display
+    from profilegen.config import load_settings
+    from profilegen.pipeline import build as run
+    from profilegen.resources import resource
+    from profilegen.store import open_store
+
+    sample = resource("examples/sample.jsonl")
+    typer.echo("Building the sample: 68 invented users, English and Chinese. The first time takes a few minutes.")
+    with progress_bars() as progress:
+        report = run([str(sample)], load_settings(store=store), progress=progress)
+    display.show(display.build_summary(report, str(store)))
+    with open_store(store) as opened:
+        heading(f"profilegen segments --store {store}")
+        display.show(display.segment_list(opened.segments()))
+        for user_id in _DEMO_USERS:
+            user = opened.user(user_id)
+            if user:
+                heading(f"profilegen show {user_id} --store {store}")
+                segment = opened.segment(user.segment) if user.segment else None
+                display.show(display.user_page(user, opened.cited(user), segment))
+        heading(f'profilegen search "{_DEMO_QUERY}" -n 5 --store {store}')
+        display.show(display.found_list(opened.search(_DEMO_QUERY, 5)))
+    typer.echo("\nNow you, for example:")
+    typer.echo(f'  profilegen search "people with small gardens" --store {store}')
+    typer.echo(f"  profilegen show USER --store {store}")
+    typer.echo("  profilegen build YOUR_FILE.csv")
+    typer.echo("  profilegen --help")
+
+
+@app.command()
+def doctor(store: Store = None, json_: Json = False) -> None:
+    """Check the installation, the models and the store.
+
+    Example: profilegen doctor
+    """
+    from profilegen.config import load_settings
+    from profilegen.doctor import examine
+
+    checks = examine(load_settings(store=store).store)
+    if json_:
+        print_json([check.model_dump(mode="json") for check in checks])
+    else:
+        for check in checks:
+            mark = {True: "ok  ", False: "bad ", None: "    "}[check.ok]
+            typer.echo(f"{mark}{check.name}: {check.found}")
+    if any(check.ok is False for check in checks):
+        raise typer.Exit(1)
+
+
+def _mapping(pairs: Sequence[str]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        field, equals, column = pair.partition("=")
+        if not (field and equals and column):
+            raise UsageError(f"--map wants FIELD=COLUMN, as in --map text=body, not {pair!r}")
+        mapping[field.strip()] = column.strip()
+    return mapping

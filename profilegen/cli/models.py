@@ -1,0 +1,107 @@
+"""The commands under `profilegen models`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from profilegen.cli.app import app
+from profilegen.cli.console import print_json, progress_bars
+from profilegen.cli.options import Json
+from profilegen.errors import UsageError
+
+models_app = typer.Typer(
+    help="The models that embed and write: list them, fetch them, add your own.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(models_app, name="models")
+
+
+class Pooling(StrEnum):
+    """How the vectors of a text's tokens become one."""
+
+    mean = "mean"
+    cls = "cls"
+    last = "last"
+
+
+@models_app.command("list")
+def models_list(json_: Json = False) -> None:
+    """List the models that have a name, and which of them are here.
+
+    Example: profilegen models list
+    """
+    from profilegen.llama.catalog import is_pulled, known_models
+
+    rows: list[dict[str, Any]] = [
+        {
+            "name": model.name,
+            "job": model.job,
+            "languages": list(model.languages),
+            "size_mb": model.size_mb,
+            "licence": model.licence,
+            "default": model.default,
+            "here": is_pulled(model.name),
+        }
+        for model in known_models().values()
+    ]
+    if json_:
+        print_json(rows)
+        return
+    for row in rows:
+        languages = "all languages" if row["languages"] == ["*"] else ", ".join(row["languages"])
+        notes = ", ".join(word for word in ("default" * row["default"], "here" * row["here"]) if word)
+        typer.echo(
+            f"{row['name']:<28} {row['job']:<9} {row['size_mb']:>6} MB  {row['licence']:<12} {languages:<16} {notes}"
+        )
+
+
+@models_app.command("pull")
+def models_pull(names: Annotated[list[str], typer.Argument(help="Names of the catalogue.")]) -> None:
+    """Fetch models, check them and make GGUF files of them.
+
+    Example: profilegen models pull all-minilm-l6-v2 smollm2-135m-instruct
+    """
+    from profilegen.llama.catalog import load_catalog
+    from profilegen.llama.fetch import pull
+
+    catalog = load_catalog()
+    unknown = [name for name in names if name not in catalog]
+    if unknown:
+        raise UsageError(f"there is no model {unknown[0]!r}; `profilegen models list` has the names")
+    for name in names:
+        with progress_bars() as progress:
+            path = pull(catalog[name], progress)
+        typer.echo(path)
+
+
+@models_app.command("add")
+def models_add(
+    file: Annotated[Path, typer.Argument(help="A GGUF file of yours.")],
+    name: Annotated[str | None, typer.Option(help="Its name from now on. [default: the file's]")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="A language it knows, as en; may be given again.")] = None,
+    pooling: Annotated[Pooling | None, typer.Option(help="How an embedder pools its tokens.")] = None,
+    prefix: Annotated[str, typer.Option(help="What stands before each text that is embedded.")] = "",
+    query_prefix: Annotated[
+        str | None, typer.Option(help="What stands before a search query. [default: the prefix]")
+    ] = None,
+) -> None:
+    """Keep a GGUF file of your own among the models, under a name.
+
+    Example: profilegen models add ~/qwen3-4b-q4_k_m.gguf --name qwen3-4b --language en --language zh
+    """
+    from profilegen.llama.catalog import add_model
+
+    model = add_model(
+        file,
+        name or file.stem.lower(),
+        languages=tuple(language or ()),
+        pooling=pooling.value if pooling else None,
+        prefix=prefix,
+        query_prefix=query_prefix,
+    )
+    typer.echo(f"{model.name} ({model.job}) is here; use it with --{model.job} {model.name}")

@@ -1,0 +1,27 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from profilegen.errors import UsageError
+
+
+def readable(value: str | None) -> str | None:
+    """Refuse what the shell gave that is not UTF-8."""
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{value!r} is not valid UTF-8") from None
+    return value
+
+
+Store = Annotated[Path | None, typer.Option("--store", "-s", help="Directory of the store. [default: store]")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Count = Annotated[int, typer.Option("-n", min=1, max=1000, help="How many users.")]
+Embedder = Annotated[str | None, typer.Option(help="Name or path of the embedding model. [default: follows the data]")]
+Writer = Annotated[str | None, typer.Option(help="Name or path of the writing model. [default: the catalogue's]")]
+Workers = Annotated[int | None, typer.Option(min=1, max=256, help="Processes that hold a model. [default: one a core]")]

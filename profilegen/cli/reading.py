@@ -1,0 +1,145 @@
+"""The commands that read a store: search, similar, show, segments, export."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from profilegen.cli.app import app
+from profilegen.cli.console import opened_store, print_json
+from profilegen.cli.options import Count, Json, Store, readable
+from profilegen.errors import ProfilegenError, UsageError
+
+
+class What(StrEnum):
+    """What can be exported."""
+
+    users = "users"
+    segments = "segments"
+    documents = "documents"
+
+
+class Format(StrEnum):
+    """How it can be exported."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What kind of users, in plain words.", callback=readable)],
+    n: Count = 10,
+    segment: Annotated[
+        str | None, typer.Option(help="Only users of this segment, by id or name.", callback=readable)
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Only users who write in this language, as en.", callback=readable)
+    ] = None,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Find users by what they care about, and say why each was found.
+
+    Example: profilegen search "people who train dogs"
+    """
+    with opened_store(store) as opened:
+        _print_found(opened.search(query, n, segment=segment, language=language), json_)
+
+
+@app.command()
+def similar(
+    user: Annotated[str, typer.Argument(help="A user id.", callback=readable)],
+    n: Count = 10,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Find the users most like a user.
+
+    Example: profilegen similar maya_t -n 5
+    """
+    with opened_store(store) as opened:
+        _print_found(opened.similar(user, n), json_)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A user id, or the id or name of a segment.", callback=readable)],
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Show the profile of a user or of a segment, each claim with the words it rests on.
+
+    Example: profilegen show maya_t
+    """
+    from profilegen import display
+
+    with opened_store(store) as opened:
+        user = opened.user(name)
+        segment = opened.segment(user.segment) if user and user.segment else opened.segment(name)
+        shown = user or segment
+        if shown is None:
+            raise ProfilegenError(
+                f"there is no user or segment {name!r} in {opened.directory}; find users with `profilegen search`, "
+                "segments with `profilegen segments`"
+            )
+        if json_:
+            print_json(shown.model_dump(mode="json"))
+        elif user:
+            display.show(display.user_page(user, opened.cited(user), segment))
+        elif segment:
+            display.show(display.segment_page(segment, opened.cited(segment)))
+
+
+@app.command()
+def segments(store: Store = None, json_: Json = False) -> None:
+    """List the segments, the largest first.
+
+    Example: profilegen segments --json
+    """
+    from profilegen import display
+
+    with opened_store(store) as opened:
+        found = opened.segments()
+        if json_:
+            print_json([segment.model_dump(mode="json") for segment in found])
+        else:
+            display.show(display.segment_list(found))
+
+
+@app.command()
+def export(
+    what: Annotated[What, typer.Argument(help="What to export.")],
+    format: Annotated[Format, typer.Option("--format", "-f", help="As what.")] = Format.jsonl,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write. [default: standard output]")
+    ] = None,
+    store: Store = None,
+) -> None:
+    """Write all users, segments or documents for other programs.
+
+    Example: profilegen export users --format parquet -o users.parquet
+    """
+    from profilegen.export import export as run
+
+    if output is None and format is Format.parquet and sys.stdout.isatty():
+        raise UsageError("Parquet is not for a terminal; name a file with --output")
+    with opened_store(store) as opened:
+        count = run(opened, what.value, format.value, output)
+    if output is not None:
+        typer.echo(f"wrote {count:,} {what.value} to {output}", err=True)
+
+
+def _print_found(found: Sequence[Any], as_json: bool) -> None:
+    from profilegen import display
+
+    if as_json:
+        print_json([user.model_dump(mode="json") for user in found])
+    else:
+        display.show(display.found_list(found))
