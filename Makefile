@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo lint test docs lock clean
+.PHONY: help env demo lint test docs screenshots lock clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 env: $(STAMP) ## the environment in .venv, installed anew when pyproject.toml or constraints.txt changes
 
@@ -24,10 +24,14 @@ lint: env ## style and types
 
 test: env ## all tests, with the real models, which are fetched first
 	$(BIN)/profilegen models pull $(MODELS)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -r s
 
 docs: env ## write docs/cli.md from the help texts
 	$(BIN)/python docs/generate_cli.py
+
+screenshots: env ## take the pictures of the review page in docs/images; needs Chromium
+	$(BIN)/profilegen build examples/sample.jsonl --store demo-store
+	$(BIN)/python docs/make_screenshots.py demo-store
 
 lock: env ## write constraints.txt: the newest releases that pyproject.toml allows, for every platform
 	$(BIN)/python -m pip install --quiet uv

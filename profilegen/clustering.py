@@ -11,11 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from profilegen.reduction import reduce
+
 Vectors = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 _NEIGHBORS = 15
 _COMPONENTS = 5
+# UMAP takes minutes for more users than this; the segments of a sample of so many are those of all
+# (docs/performance.md has the time and the error).
+_FITTED_USERS = 10_000
+_PLACED_TOGETHER = 1_000
 _MIN_USERS_A_LANGUAGE = 5
 _MANY_CLUSTERS, _MAX_SHARE = 8, 0.2
 # Two clusters are the same segment if they share at least this much of the users of both (Jaccard index).
@@ -39,18 +45,20 @@ def default_min_cluster_size(n_users: int) -> int:
 def cluster(vectors: Vectors, *, seed: int, min_cluster_size: int | None = None) -> Clusters:
     """Cluster users; those that HDBSCAN leaves out go to the nearest cluster, with half its confidence at most.
 
-    UMAP to five dimensions, then HDBSCAN, is the recipe of BERTopic (Grootendorst 2022, arXiv 2203.05794).
+    UMAP to five dimensions, then HDBSCAN, is the recipe of BERTopic (Grootendorst 2022, arXiv 2203.05794). More
+    than ten thousand users are clustered by a random sample of so many, and the others go with their neighbours.
 
     :param vectors: (n_users, n_dims) float32, rows L2-normalised.
     """
     smallest = min_cluster_size or default_min_cluster_size(len(vectors))
     if len(vectors) < 2 * smallest or len(vectors) < 8:
         return _one_cluster(len(vectors))
-    reduced = _reduce(vectors, seed)
-    labels, confidence = _density_clusters(reduced, smallest)
-    if labels.max(initial=-1) < 0:
-        return _one_cluster(len(vectors))
-    return _assign_noise(reduced, labels, confidence)
+    if len(vectors) <= _FITTED_USERS:
+        return _fit(vectors, seed, smallest)
+    sample = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:_FITTED_USERS])
+    # A segment is as large a share of the sample as of all.
+    fitted = _fit(vectors[sample], seed, max(5, round(smallest * _FITTED_USERS / len(vectors))))
+    return _place(vectors, sample, fitted)
 
 
 def without_language(vectors: Vectors, languages: Sequence[str]) -> Vectors:
@@ -105,23 +113,13 @@ def _one_cluster(n_users: int) -> Clusters:
     return Clusters(np.zeros(n_users, np.int64), np.full(n_users, 0.5, np.float32), np.zeros(n_users, np.bool_))
 
 
-def _reduce(vectors: Vectors, seed: int) -> Vectors:
-    """Return (n_users, up to 5) float32 by UMAP (McInnes et al. 2018), the same for the same seed."""
-    import umap
-
-    # The spectral start needs many more users than dimensions.
-    start = "spectral" if len(vectors) > 50 else "random"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a seed means one thread; that is meant
-        reducer = umap.UMAP(
-            n_neighbors=min(_NEIGHBORS, len(vectors) - 1),
-            n_components=min(_COMPONENTS, len(vectors) - 2),
-            min_dist=0.0,
-            metric="cosine",
-            init=start,
-            random_state=seed,
-        )
-        return np.asarray(reducer.fit_transform(vectors), np.float32)
+def _fit(vectors: Vectors, seed: int, smallest: int) -> Clusters:
+    """Cluster users by all of them."""
+    reduced = reduce(vectors, min(_COMPONENTS, len(vectors) - 2), min_dist=0.0, seed=seed)
+    labels, confidence = _density_clusters(reduced, smallest)
+    if labels.max(initial=-1) < 0:
+        return _one_cluster(len(vectors))
+    return _assign_noise(reduced, labels, confidence)
 
 
 def _density_clusters(reduced: Vectors, smallest: int) -> tuple[Labels, Vectors]:
@@ -164,3 +162,29 @@ def _assign_noise(reduced: Vectors, labels: Labels, confidence: Vectors) -> Clus
         second = ordered[:, 1] if ordered.shape[1] > 1 else ordered[:, 0] + 1
         confidence[noise] = 0.5 * (1 - ordered[:, 0] / np.maximum(second, 1e-9))
     return Clusters(labels, confidence, noise)
+
+
+def _place(vectors: Vectors, sample: npt.NDArray[np.int64], fitted: Clusters) -> Clusters:
+    """Give the users outside the sample the cluster of most of their nearest neighbours in it, weighed by cosine.
+
+    Their confidence is the mean of the neighbours', those of another cluster counted as none.
+    """
+    labels = np.empty(len(vectors), np.int64)
+    confidence = np.empty(len(vectors), np.float32)
+    assigned = np.empty(len(vectors), np.bool_)
+    labels[sample], confidence[sample], assigned[sample] = fitted.labels, fitted.confidence, fitted.assigned
+    known = vectors[sample]
+    others = np.setdiff1d(np.arange(len(vectors)), sample)
+    for start in range(0, len(others), _PLACED_TOGETHER):
+        rows = others[start : start + _PLACED_TOGETHER]
+        likeness = vectors[rows] @ known.T
+        nearest = np.argpartition(likeness, -_NEIGHBORS)[:, -_NEIGHBORS:]
+        weights = np.maximum(np.take_along_axis(likeness, nearest, axis=1), 1e-6)
+        weights /= weights.sum(axis=1, keepdims=True)
+        votes = np.zeros((len(rows), fitted.labels.max() + 1), np.float32)
+        np.add.at(votes, (np.arange(len(rows))[:, None], fitted.labels[nearest]), weights)
+        labels[rows] = votes.argmax(axis=1)
+        agreeing = weights * (fitted.labels[nearest] == labels[rows, None])
+        confidence[rows] = (agreeing * fitted.confidence[nearest]).sum(axis=1)
+        assigned[rows] = (weights * fitted.assigned[nearest]).sum(axis=1) > 0.5
+    return Clusters(labels, confidence, assigned)

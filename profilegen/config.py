@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     store: Path = Field(Path("store"), description="Directory of the store.")
     embedder: str = Field("auto", description="Name or path of the embedding model; auto follows the data.")
     writer: str = Field("auto", description="Name or path of the writing model; auto is the catalogue's default.")
+    taxonomy: str = Field(
+        "auto", description="File of interest categories; auto keeps the store's, default is the list that ships."
+    )
     seed: int = Field(42, ge=0, description="Seed of UMAP, so that the same users give the same segments.")
     min_cluster_size: int | None = Field(
         None,

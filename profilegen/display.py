@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -11,15 +12,30 @@ from rich.text import Text
 
 from profilegen.records import BuildReport, Claim, Document, Found, Segment, UserProfile
 
+if TYPE_CHECKING:
+    from profilegen.evaluation.figures import Evaluation
+
 _BAR_WIDTH = 10
 _HEADINGS = {"interest": "Interests", "value": "Values", "lifestyle": "Lifestyle"}
 _STATUS_STYLES = {"ok": "green", "insufficient": "yellow", "failed": "red"}
 _MAX_QUOTES, _MAX_ITEM_CHARS = 2, 60
+_MAX_CATEGORIES, _MAX_LISTED = 8, 3
 _PIPE_WIDTH = 100_000
+# A segment whose overlap with what new clusterings find is less than this is not to be relied on (Hennig 2007).
+_SHAKY = 0.6
 
 
-def user_page(profile: UserProfile, cited: Mapping[str, Document], segment: Segment | None) -> RenderableType:
-    """Return a user's profile for reading."""
+def user_page(
+    profile: UserProfile,
+    cited: Mapping[str, Document],
+    segment: Segment | None,
+    *,
+    numbers: Mapping[tuple[str, str], int] | None = None,
+) -> RenderableType:
+    """Return a user's profile for reading.
+
+    :param numbers: what to put before claims, by kind and text.
+    """
     head = Text(profile.user_id, style="bold")
     head.append(f"  {profile.status}", style=_STATUS_STYLES[profile.status])
     head.append(f"  {profile.language}", style="dim")
@@ -28,7 +44,7 @@ def user_page(profile: UserProfile, cited: Mapping[str, Document], segment: Segm
         parts.append(Text(f"No profile: {profile.reason}.", style="yellow"))
     if profile.summary:
         parts += [Text(), Text(profile.summary)]
-    parts += _claims(profile, cited)
+    parts += _claims(profile, cited, numbers or {})
     parts += [Text(), Text("Behaviour", style="bold"), _indented(Text(_behaviour(profile)), 2)]
     parts += [
         Text(),
@@ -46,10 +62,13 @@ def segment_page(segment: Segment, cited: Mapping[str, Document]) -> RenderableT
     head = Text(segment.name, style="bold")
     head.append(f"  {segment.id}  {_counted(segment.size, 'user')}", style="dim")
     parts: list[RenderableType] = [head, Text(), Text(segment.summary)]
-    parts += _claims(segment, cited)
+    parts += _claims(segment, cited, {})
     if segment.keyphrases:
         parts += [Text(), Text("Keyphrases", style="bold")]
         parts.append(_indented(Text(" · ".join(segment.keyphrases)), 2))
+    if segment.categories:
+        parts += [Text(), Text("Categories of its users", style="bold")]
+        parts.append(_indented(Text(_categories(segment, _MAX_CATEGORIES)), 2))
     shown = segment.members[:10]
     more = f" and {segment.size - len(shown)} more" if segment.size > len(shown) else ""
     parts += [Text(), Text("Most typical users", style="bold")]
@@ -66,8 +85,10 @@ def segment_list(segments: Sequence[Segment]) -> RenderableType:
     table.add_column("id", no_wrap=True)
     table.add_column("segment", ratio=2)
     table.add_column("what its users care about", ratio=3)
+    table.add_column("categories of its users", ratio=2)
     for segment in segments:
-        table.add_row(str(segment.size), segment.id, Text(segment.name, style="bold"), Text(segment.summary))
+        name, summary = Text(segment.name, style="bold"), Text(segment.summary)
+        table.add_row(str(segment.size), segment.id, name, summary, Text(_categories(segment, _MAX_LISTED)))
     return table
 
 
@@ -108,12 +129,36 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
         )
     else:
         lines.append("nothing had changed")
+    if report.categorised and not report.written:
+        lines.append(f"gave the interests of {_counted(report.categorised, 'user')} their categories")
     text = Text("\n".join(lines))
     if report.bad_lines:
         text.append(f"\nskipped {_counted(report.bad_lines, 'bad line')}, such as", style="yellow")
         for bad in report.bad_examples[:5]:
             text.append(f"\n  {bad.file}:{bad.line}: {bad.reason}", style="yellow")
     return text
+
+
+def evaluation_table(evaluation: Evaluation) -> RenderableType:
+    """Return the figures of a store, each with its 95% interval, and what could not be measured."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("figure", no_wrap=True)
+    for name in ("value", "low", "high"):
+        table.add_column(name, justify="right")
+    table.add_column("over")
+    for figure in evaluation.figures:
+        bounds = (f"{value:.3f}" for value in (figure.value, figure.low, figure.high))
+        table.add_row(figure.name, *bounds, f"{figure.n:,} {figure.unit}")
+    reasons: dict[str, list[str]] = {}
+    for row in evaluation.left_out:
+        reasons.setdefault(row.reason, []).append(row.name)
+    left_out = [Text(f"left out, {reason}: {', '.join(names)}", style="dim") for reason, names in reasons.items()]
+    told = [
+        Text(f"shaky segment: {segment.name} ({segment.id}), stability {segment.stability:.2f}")
+        for segment in evaluation.segments
+        if segment.stability is not None and segment.stability < _SHAKY
+    ]
+    return Group(table, Text(), *left_out, *told)
 
 
 def show(page: RenderableType) -> None:
@@ -133,23 +178,29 @@ def _indented(text: Text, columns: int) -> RenderableType:
     return Padding(text, (0, 0, 0, columns), expand=False)
 
 
-def _claims(profile: UserProfile | Segment, cited: Mapping[str, Document]) -> list[RenderableType]:
+def _claims(
+    profile: UserProfile | Segment, cited: Mapping[str, Document], numbers: Mapping[tuple[str, str], int]
+) -> list[RenderableType]:
     parts: list[RenderableType] = []
     heading = None
     for kind, claim in profile.claims():
         if kind != heading:
             heading = kind
             parts += [Text(), Text(_HEADINGS[kind], style="bold")]
-        parts.append(_claim(claim, cited))
+        parts.append(_claim(claim, cited, numbers.get((kind, claim.text))))
     return parts
 
 
-def _claim(claim: Claim, cited: Mapping[str, Document]) -> RenderableType:
-    line = Text("  ")
+def _claim(claim: Claim, cited: Mapping[str, Document], number: int | None) -> RenderableType:
+    line = Text("  " if number is None else f"{number:>3} ")
     full = round(claim.support * _BAR_WIDTH)
     line.append("█" * full + "░" * (_BAR_WIDTH - full), style="cyan")
     line.append(f" {claim.support:.2f} ", style="dim")
     line.append(claim.text)
+    if claim.category:
+        line.append(f"  {claim.category.name}", style="dim")
+    if claim.reviewed:
+        line.append(f"  {claim.reviewed.verdict} by {claim.reviewed.by}", style="green")
     parts: list[RenderableType] = [line]
     for evidence in claim.evidence[:_MAX_QUOTES]:
         quote = Text(f"“{' '.join(evidence.quote.split())}”", style="italic")
@@ -157,6 +208,10 @@ def _claim(claim: Claim, cited: Mapping[str, Document]) -> RenderableType:
         quote.append(f" — {about}" if about else "", style="dim not italic")
         parts.append(_indented(quote, 18))
     return Group(*parts)
+
+
+def _categories(segment: Segment, most: int) -> str:
+    return " · ".join(f"{count.category.name} {count.users / segment.size:.0%}" for count in segment.categories[:most])
 
 
 def _about(document: Document | None) -> str:

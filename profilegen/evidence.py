@@ -18,14 +18,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from profilegen.phrases import Candidate, candidates, keys
+from profilegen.phrases import Candidate, Lexicon, candidates, keys
 from profilegen.records import Claim, Document, Evidence, Kind
 from profilegen.text import fold, sentences
 from profilegen.traits import Trait, find_cued
 
 Vectors = npt.NDArray[np.float32]
 
-MAX_INTERESTS = 5
+# A user of many documents has more interests to tell.
+_FEW_INTERESTS, MAX_INTERESTS = 5, 8
+# Up to so many, what is known from one title alone may stand for an interest.
+_MIN_INTERESTS = 3
 MAX_TRAITS = 3
 _MAX_CANDIDATES = 32
 _MAX_CUED = 24
@@ -36,7 +39,7 @@ _MIN_SUPPORT = 0.3
 # deviations above chance on, wholly at the second.
 _CARRIES_FROM, _CARRIES_WHOLLY = 2.5, 6.0
 # A document that says the phrase is about it from here on.
-_ABOUT, _PLAINLY_ABOUT = 1.0, 3.0
+_ABOUT, _PLAINLY_ABOUT = 1.0, 2.0
 # A single word of running text, such as "table", is an interest only where the documents are about it.
 _SINGLE_WORD_ABOUT = 2.0
 # One document alone is half a reason: a claim of a single purchase never has more support than this.
@@ -44,6 +47,7 @@ _ONE_DOCUMENT = 0.5
 # The same two bounds for a sentence that holds a cue of a trait, against the examples of the trait.
 _TRAIT_FROM, _TRAIT_WHOLLY = 0.5, 2.5
 _DIVERSITY = 0.35
+_COVERAGE = 2.0  # how much better a phrase is that carries documents which none so far does
 _ASIDE = 0.6  # the weight of a phrase that names no item itself
 
 
@@ -94,21 +98,19 @@ class Found:
     vectors: Mapping[tuple[Kind, int], Vectors]
 
 
-def draft(
-    documents: Sequence[Document], language: str, traits: Sequence[Trait], common: frozenset[tuple[str, ...]]
-) -> Draft:
+def draft(documents: Sequence[Document], language: str, traits: Sequence[Trait], lexicon: Lexicon) -> Draft:
     """Collect what may be claimed of a user, by words alone.
 
-    :param common: keys of the phrases that several users say; in running text, others must be said twice.
+    :param lexicon: what other users say; in running text, what is not common must be said twice.
     """
     told = _without_signatures(documents)
-    phrases = [phrase for phrase in candidates(told, language) if _is_thing(phrase, common)][:_MAX_CANDIDATES]
+    phrases = [phrase for phrase in candidates(told, language, lexicon) if _is_thing(phrase, lexicon)]
     cued = [
         _Cued(trait, position, document.text[start:end])
         for position, document in enumerate(told)
         for trait, start, end in find_cued(document.text, language, traits)
     ]
-    return Draft(tuple(documents), language, tuple(phrases), tuple(cued[:_MAX_CUED]))
+    return Draft(tuple(documents), language, tuple(phrases[:_MAX_CANDIDATES]), tuple(cued[:_MAX_CUED]))
 
 
 def weigh(
@@ -168,7 +170,9 @@ def _interests(
     scores = _interest_scores(draft.phrases, deviations, support)
     telling = [_is_telling(phrase, row) for phrase, row in zip(draft.phrases, deviations, strict=True)]
     allowed = (support >= _MIN_SUPPORT) & np.array(telling)
-    chosen = _diverse(draft.phrases, scores, vectors, allowed)
+    firm = allowed & np.array([len(phrase.key) > 1 or len(phrase.documents) > 1 for phrase in draft.phrases])
+    chosen = _diverse(draft.phrases, scores, vectors, deviations, firm, _most_interests(len(documents)))
+    chosen = _diverse(draft.phrases, scores, vectors, deviations, allowed, _MIN_INTERESTS, chosen)
     claims = []
     for row in chosen:
         places = [int(at) for at in np.argsort(-carried[row], kind="stable") if carried[row][at] > 0]
@@ -194,30 +198,53 @@ def _support(carried: Vectors) -> Vectors:
 
 def _interest_scores(phrases: Sequence[Candidate], deviations: Vectors, support: Vectors) -> Vectors:
     weights = np.array([phrase.weight for phrase in phrases], np.float32)
-    words = np.array([len(phrase.key) for phrase in phrases], np.float32)
-    return np.asarray(deviations.mean(axis=1) + 2.0 * support + 0.5 * weights + 0.3 * (words >= 2), np.float32)
+    several = np.array([len(phrase.key) > 1 for phrase in phrases], np.float32)
+    return np.asarray(deviations.mean(axis=1) + 2.0 * support + 0.5 * weights + 0.3 * several, np.float32)
 
 
 def _diverse(
-    phrases: Sequence[Candidate], scores: Vectors, vectors: Vectors, allowed: npt.NDArray[np.bool_]
+    phrases: Sequence[Candidate],
+    scores: Vectors,
+    vectors: Vectors,
+    deviations: Vectors,
+    allowed: npt.NDArray[np.bool_],
+    most: int,
+    already: Sequence[int] = (),
 ) -> list[int]:
-    """Choose rows by maximal marginal relevance (Carbonell and Goldstein 1998), none that says one again."""
-    rows = [int(row) for row in np.flatnonzero(allowed)]
+    """Add rows to those chosen already until there are so many, none that says one again.
+
+    By maximal marginal relevance (Carbonell and Goldstein 1998), and by the documents that only this row carries, so
+    that what a user wrote of once is not crowded out by what the user wrote of often.
+    """
+    chosen = list(already)
+    rows = [
+        row
+        for row in map(int, np.flatnonzero(allowed))
+        if not any(_says_again(phrases[row], phrases[other]) for other in chosen)
+    ]
     if not rows:
-        return []
+        return chosen
     low, high = scores[rows].min(), scores[rows].max()
     scaled = (scores - low) / max(float(high - low), 1e-6)
     alike = vectors @ vectors.T
-    chosen: list[int] = []
-    while rows and len(chosen) < MAX_INTERESTS:
-        best = max(rows, key=lambda row: _gain(row, scaled, alike, chosen))
+    covers = np.clip(deviations / _CARRIES_WHOLLY, 0, 1.5)
+    covered = covers[chosen].max(axis=0, initial=0.0)
+    while rows and len(chosen) < most:
+        new = np.maximum(covers - covered, 0).mean(axis=1)
+        gains = {row: _gain(row, scaled, alike, chosen) + _COVERAGE * float(new[row]) for row in rows}
+        best = max(gains, key=gains.__getitem__)
         chosen.append(best)
+        covered = np.maximum(covered, covers[best])
         rows = [row for row in rows if row != best and not _says_again(phrases[row], phrases[best])]
     return chosen
 
 
-def _is_thing(phrase: Candidate, common: frozenset[tuple[str, ...]]) -> bool:
-    return phrase.weight > _ASIDE or len(phrase.documents) > 1 or phrase.key in common
+def _most_interests(n_documents: int) -> int:
+    return min(MAX_INTERESTS, max(_FEW_INTERESTS, 3 + n_documents // 2))
+
+
+def _is_thing(phrase: Candidate, lexicon: Lexicon) -> bool:
+    return phrase.weight > _ASIDE or len(phrase.documents) > 1 or lexicon.is_common(phrase.key)
 
 
 def _is_telling(phrase: Candidate, deviations: Vectors) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import secrets
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,16 +25,18 @@ _KINDS: dict[What, type[Record]] = {"users": UserProfile, "segments": Segment, "
 _ROWS_TOGETHER = 5_000
 
 
-def export(store: Store, what: What, format: Format, output: Path | None) -> int:
+def export(store: Store, what: What, format: Format, output: Path | None, *, category: str | None = None) -> int:
     """Write all of a kind to a file, or to standard output where `output` is None; returns how many.
 
-    In CSV and Parquet, lists and records are JSON in a column of text.
+    In CSV and Parquet, lists and records are JSON in a column of text. The file is there when it is whole; one
+    that was there before stays until then.
 
-    :raises UsageError: the file cannot be written.
+    :param category: of users, only those with an interest of this category (id or name) or of one that it holds.
+    :raises UsageError: the file cannot be written, or there is no such category.
     """
     rows: Iterable[Record]
     if what == "users":
-        rows = store.users()
+        rows = store.users() if category is None else store.with_category(category)
     elif what == "segments":
         rows = store.segments()
     else:
@@ -47,14 +50,45 @@ def export(store: Store, what: What, format: Format, output: Path | None) -> int
         raise UsageError(f"cannot write {output or 'to standard output'}: {error.strerror}") from None
 
 
+def export_text(text: str, output: Path | None) -> None:
+    """Write a page for people where `export` writes rows.
+
+    :raises UsageError: the file cannot be written.
+    """
+    try:
+        with _opened(output) as stream:
+            stream.write(text.encode("utf-8", "replace"))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(f"cannot write {output or 'to standard output'}: {error.strerror}") from None
+
+
+def users_as_bytes(users: Iterable[UserProfile], format: Format) -> bytes:
+    """Return what `export` would write of some users."""
+    stream = io.BytesIO()
+    _WRITERS[format](users, UserProfile, stream)
+    return stream.getvalue()
+
+
 @contextmanager
 def _opened(output: Path | None) -> Iterator[IO[bytes]]:
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    with output.open("wb") as stream:
-        yield stream
+    if output.exists() and not output.is_file():  # a named pipe, a device; of a directory this says that it is one
+        with output.open("wb") as stream:
+            yield stream
+        return
+    whole = output.resolve()  # A link stays one.
+    draft = whole.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with draft.open("xb") as stream:
+            yield stream
+        draft.replace(whole)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _write_jsonl(rows: Iterable[Record], kind: type[Record], stream: IO[bytes]) -> int:

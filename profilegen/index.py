@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from profilegen import categories, reviewed
 from profilegen.errors import StoreError
 from profilegen.vectors import document_vectors
 
@@ -51,6 +52,8 @@ _BATCH_ROWS = 5_000
 _PROBED_ROWS = 32
 _PROBE_TIMEOUT_S = 600
 _PROGRESS = "progress"
+# Between the parts of a claim's id; no user id holds a control character.
+_BETWEEN = "\x1f"
 
 
 class Hit(NamedTuple):
@@ -97,12 +100,22 @@ def build_index(ledger: Ledger, store_dir: Path, progress: Callable[[int, int], 
     _remove_others(store_dir, fresh)
 
 
+def claim_user(row_id: str) -> str:
+    """Return the user of a row of the collection `claims`."""
+    return row_id.partition(_BETWEEN)[0]
+
+
 def open_index(store_dir: Path) -> Index:
     """Open the index that the store at `store_dir` points to.
 
     :raises StoreError: there is none, or it cannot be opened.
     """
     return Index(store_dir)
+
+
+def category_field(node_id: str) -> str:
+    """Return the name under which a user's row says that an interest is of a category or of one below it."""
+    return f"category {node_id}"
 
 
 def current_revision(store_dir: Path) -> str | None:
@@ -135,6 +148,7 @@ class Index:
         self._lock = threading.Lock()
         self._pointer: _Pointer | None = None
         self._client: Client | None = None
+        self._collections: dict[CollectionName, Collection] = {}
         with self._lock:
             self._follow()
 
@@ -173,6 +187,24 @@ class Index:
         """Do what `query` does for each row of `vectors` (n_queries, n_dims) at once."""
         return self._asked(collection, lambda rows: _query(rows, vectors, n, where))
 
+    def nearest(
+        self, collection: CollectionName, vector: Vector, n: int, where: Mapping[str, Any] | None = None
+    ) -> dict[str, float]:
+        """Return the ids of the rows that `query` finds, the nearest first, each with its cosine.
+
+        For hundreds of rows this is about six times as quick as to have everything of them read.
+        """
+        return self._asked(collection, lambda rows: _nearest(rows, vector, n, where))
+
+    def texts(self, collection: CollectionName, ids: Sequence[str]) -> dict[str, str | None]:
+        """Return the text of each of the rows named that is there."""
+
+        def found(rows: Collection) -> dict[str, str | None]:
+            got = rows.get(ids=list(ids), include=["documents"])
+            return dict(zip(got["ids"], got["documents"] or (), strict=True))
+
+        return self._asked(collection, found) if ids else {}
+
     def _asked(self, collection: CollectionName, question: Callable[[Collection], T]) -> T:
         from chromadb.errors import ChromaError, InvalidArgumentError
 
@@ -180,7 +212,9 @@ class Index:
             while True:
                 client = self._follow()
                 try:
-                    return question(client.get_collection(collection, embedding_function=None))
+                    if collection not in self._collections:
+                        self._collections[collection] = client.get_collection(collection, embedding_function=None)
+                    return question(self._collections[collection])
                 except InvalidArgumentError as error:
                     message = f"{error}: the index at {self._store_dir} was built with another embedding model"
                     raise StoreError(message) from error
@@ -212,6 +246,7 @@ class Index:
         return self._client
 
     def _let_go(self) -> None:
+        self._collections.clear()
         if self._client is not None:
             self._client.close()
         self._client = None
@@ -312,7 +347,11 @@ def _document_rows(ledger: Ledger) -> Iterator[_Row]:
 
 
 def _user_rows(ledger: Ledger) -> Iterator[_Row]:
+    decided = ledger.decided_users()
+    taxonomy = categories.stored_taxonomy(ledger)
     for profile, vector in ledger.iter_profile_vectors():
+        if profile.user_id in decided:
+            profile = reviewed.laid_over(ledger, profile)
         metadata: dict[str, str | int | float] = {
             "language": profile.language,
             "status": profile.status,
@@ -320,13 +359,14 @@ def _user_rows(ledger: Ledger) -> Iterator[_Row]:
         }
         if profile.segment is not None and profile.segment_confidence is not None:
             metadata |= {"segment": profile.segment, "segment_confidence": profile.segment_confidence}
+        metadata |= {category_field(node): True for node in categories.nodes_of(profile, taxonomy)}
         if vector.any():
             yield _Row(profile.user_id, vector, metadata, profile.summary)
 
 
 def _segment_rows(ledger: Ledger) -> Iterator[_Row]:
     vectors = dict(zip(*ledger.segment_matrix(), strict=True))
-    for segment in ledger.segments():
+    for segment in reviewed.segments(ledger):
         if segment.id in vectors and vectors[segment.id].any():
             metadata: dict[str, str | int | float] = {"name": segment.name, "size": segment.size}
             yield _Row(segment.id, vectors[segment.id], metadata, segment.summary)
@@ -340,7 +380,8 @@ def _claim_rows(ledger: Ledger) -> Iterator[_Row]:
             "support": claim.support,
         }
         if claim.vector.any():
-            yield _Row(f"{user_id}\x1f{claim.kind}\x1f{claim.position}", claim.vector, metadata, claim.text)
+            name = _BETWEEN.join([user_id, claim.kind, str(claim.position)])
+            yield _Row(name, claim.vector, metadata, claim.text)
 
 
 def _add(collection: Collection, rows: list[_Row]) -> None:
@@ -399,24 +440,39 @@ def _remove_others(store_dir: Path, kept: Path) -> None:
 
 
 def _query(collection: Collection, vectors: Vector, n: int, where: Mapping[str, Any] | None) -> list[list[Hit]]:
-    n = min(n, collection.count())
-    if n < 1:
+    found = _found(collection, vectors, n, where, ["distances", "metadatas", "documents"])
+    if found is None:
         return [[] for _ in vectors]
-    conditions = [{key: value} for key, value in (where or {}).items()]
-    found = collection.query(
-        query_embeddings=vectors,
-        n_results=n,
-        where={"$and": conditions} if len(conditions) > 1 else conditions[0] if conditions else None,
-        include=["metadatas", "documents", "distances"],
-    )
-    ids, distances, metadata, documents = (
-        cast("list[list[Any]]", found[column]) for column in ("ids", "distances", "metadatas", "documents")
-    )
+    ids, distances, metadata, documents = found
     return [
         # Rounding makes some distances of equal vectors negative.
         [Hit(row[0], max(0.0, row[1]), row[2], row[3]) for row in zip(*columns, strict=True)]
         for columns in zip(ids, distances, metadata, documents, strict=True)
     ]
+
+
+def _nearest(collection: Collection, vector: Vector, n: int, where: Mapping[str, Any] | None) -> dict[str, float]:
+    found = _found(collection, vector[np.newaxis], n, where, ["distances"])
+    if found is None:
+        return {}
+    (ids,), (distances,) = found
+    return {row_id: min(1.0, 1 - distance) for row_id, distance in zip(ids, distances, strict=True)}
+
+
+def _found(
+    collection: Collection, vectors: Vector, n: int, where: Mapping[str, Any] | None, columns: list[Any]
+) -> list[list[list[Any]]] | None:
+    """Return the ids and the columns named, each a list of values for each vector; None where none are wanted."""
+    if n < 1:
+        return None
+    conditions = [{key: value} for key, value in (where or {}).items()]
+    found = collection.query(
+        query_embeddings=vectors,
+        n_results=n,
+        where={"$and": conditions} if len(conditions) > 1 else conditions[0] if conditions else None,
+        include=columns,
+    )
+    return [cast("list[list[Any]]", found[column]) for column in ("ids", *columns)]  # type: ignore[literal-required]
 
 
 def _damaged(store_dir: Path, reason: object) -> StoreError:

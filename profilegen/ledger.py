@@ -28,8 +28,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from profilegen import ledger_review
 from profilegen.errors import StoreError
-from profilegen.records import BuildReport, Claim, Document, Kind, Segment, UserProfile
+from profilegen.ledger_review import ReviewTables
+from profilegen.records import BuildReport, Category, Claim, Document, Kind, Segment, UserProfile
 
 Vector = NDArray[np.float32]
 Row = tuple[Any, ...]
@@ -214,7 +216,7 @@ def write_lock(directory: Path, *, create: bool = False) -> Iterator[None]:
         lock.release()
 
 
-class Ledger:
+class Ledger(ReviewTables):
     """An open ledger. Threads may read it side by side; only one thread may write."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -332,6 +334,7 @@ class Ledger:
                 removed += bool(documents or users)
             if removed:
                 self._strike_from_segments()
+                self._forget_removed()
                 self._touch()
         if removed:
             self._fold_log()
@@ -349,6 +352,10 @@ class Ledger:
             records: dict[str, str] = dict(rows)
             found |= {name: Document.model_validate_json(records[name]) for name in batch if name in records}
         return found
+
+    def users_of(self, document_ids: Sequence[str]) -> dict[str, str]:
+        """Return the user of each of the documents named that is there."""
+        return self._named("SELECT id, user_id FROM documents WHERE id", document_ids)
 
     def iter_documents(self) -> Iterator[Document]:
         """Give every document in order of id."""
@@ -484,6 +491,14 @@ class Ledger:
                 found.setdefault(user_id, []).append(claim)
         return found
 
+    def put_claims(self, user_id: str, claims: Sequence[ClaimVector]) -> None:
+        """Store what a user with a profile is found by, in place of what was there."""
+        rows = [(user_id, *claim[:-1], _pack(claim.vector)) for claim in claims]
+        with self._transaction():
+            self._connection.execute("DELETE FROM claims WHERE user_id = ?", (user_id,))
+            self._connection.executemany("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._touch()
+
     # Profiles
 
     def put_profiles(self, rows: Iterable[tuple[UserProfile, str, Sequence[ClaimVector]]]) -> None:
@@ -506,6 +521,34 @@ class Ledger:
                 self._connection.executemany("INSERT INTO profiles VALUES (?, ?, ?, ?)", profiles)
                 self._connection.executemany("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?)", claims)
                 self._touch()
+
+    def not_categorised(self, taxonomy: str) -> list[str]:
+        """Return the users with interests whose categories are not of this version of a taxonomy."""
+        rows = self._rows(
+            "SELECT user_id FROM profiles WHERE json_extract(record, '$.built_with.taxonomy') IS NOT ?"
+            " AND json_array_length(record, '$.interests') > 0 ORDER BY user_id",
+            (taxonomy,),
+        )
+        return [user_id for (user_id,) in rows]
+
+    def put_categories(self, profiles: Iterable[UserProfile]) -> None:
+        """Store profiles whose interests have other categories now; what they are made from is as it was."""
+        for batch in _batches(profiles, _PAGE_ROWS):
+            rows = [(_without_segment(profile).model_dump_json(), profile.user_id) for profile in batch]
+            with self._transaction():
+                self._connection.executemany("UPDATE profiles SET record = ? WHERE user_id = ?", rows)
+                self._touch()
+
+    def categories(self, segment_id: str | None = None) -> Iterator[tuple[str, str, Category]]:
+        """Give (segment id, user id, category) of each interest that has one, of one segment or of all."""
+        rows = self._rows(
+            "SELECT segment_id, user_id, json_extract(interest.value, '$.category')"
+            " FROM profiles JOIN memberships USING (user_id), json_each(profiles.record, '$.interests') AS interest"
+            " WHERE json_extract(interest.value, '$.category') IS NOT NULL AND (? IS NULL OR segment_id = ?)",
+            (segment_id, segment_id),
+        )
+        for segment, user_id, category in rows:
+            yield segment, user_id, Category(**json.loads(category))
 
     def profile_hashes(self) -> dict[str, str]:
         """Return the hash of each user's profile."""
@@ -532,6 +575,10 @@ class Ledger:
             self._connection.execute("DELETE FROM memberships")
             self._connection.executemany("INSERT INTO memberships VALUES (?, ?, ?, ?)", memberships)
             self._touch()
+
+    def segments_of(self, user_ids: Sequence[str]) -> dict[str, str]:
+        """Return the segment of each of the users named that has one."""
+        return self._named("SELECT user_id, segment_id FROM memberships WHERE user_id", user_ids)
 
     def memberships(self) -> list[Membership]:
         """Return the segment of each user that has one, in order of user id."""
@@ -610,6 +657,17 @@ class Ledger:
         with _explained(self._path):
             yield from self._connection.execute(sql, parameters)
 
+    def _execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run a statement inside a transaction; returns how many rows it touched."""
+        return self._connection.execute(sql, parameters).rowcount
+
+    def _named(self, sql: str, names: Sequence[str]) -> dict[str, str]:
+        """Return what a query of two columns finds for the names that its last word is to be among."""
+        found: dict[str, str] = {}
+        for batch in _batches(names, _PAGE_ROWS):
+            found.update(self._rows(f"{sql} IN ({_marks(batch)})", batch))
+        return found
+
     def _one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         return next(self._rows(sql, parameters), None)
 
@@ -687,6 +745,8 @@ class Ledger:
         execute("DROP TABLE temp.losers")
         if removed or removed_users:
             self._strike_from_segments()
+        if written > new or removed or removed_users:
+            self._forget_removed()
         return Changes(new, written - new, removed, removed_users)
 
     def _strike_from_segments(self) -> None:
@@ -750,6 +810,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_o
         connection.execute("PRAGMA secure_delete = ON")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == SCHEMA_VERSION:
+        if not read_only:
+            connection.executescript(ledger_review.SCHEMA)
         return
     if version > SCHEMA_VERSION:
         raise StoreError(f"{path} was made by a newer profilegen (ledger version {version}); install that version")
@@ -757,7 +819,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_o
         raise StoreError(f"{path} is not a ledger of profilegen; name another directory as the store")
     revision = json.dumps(secrets.token_hex(8))
     connection.executescript(
-        f"BEGIN IMMEDIATE; {_SCHEMA} INSERT INTO meta VALUES ('revision', '{revision}');"
+        f"BEGIN IMMEDIATE; {_SCHEMA} {ledger_review.SCHEMA} INSERT INTO meta VALUES ('revision', '{revision}');"
         f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
 
@@ -14,11 +14,19 @@ from profilegen.records import Document
 from profilegen.resources import prompts_dir
 from profilegen.text import fold
 
+Key = tuple[str, ...]
+"""The stems of a phrase's words."""
+Phrase = tuple[str, Key, float, bool]
+"""Text, key, weight, and whether it is all of a noun phrase and not its end."""
+
 _MAX_WORDS = 3
+# Of a phrase that is said once and not known, so many words: with more, it is half a title.
+_MAX_UNKNOWN_WORDS = 2
 _MAX_CHARS = 60
 _MAX_HAN = 8
 _MAX_WORD = 30
-_MIN_SAY, _MIN_SAY_SHARE = 3, 0.01
+# A phrase is known from this many users on, and common from this share of them.
+_MIN_SAY, _KNOWN_SHARE, _COMMON_SHARE = 3, 0.002, 0.01
 _WORD = re.compile(r"[^\W_]+(?:['’.\-&+][^\W_]+)*")
 _HAN = re.compile(r"[㐀-鿿]")
 # Tags of HanTa within this log-probability of a word's best one count as possible.
@@ -26,6 +34,24 @@ _TAG_MARGIN = 3.0
 # Below this log-probability HanTa is guessing from a word's letters.
 _UNKNOWN = -25.0
 _NAMES_WITH_DIGIT = frozenset(["2d", "3d", "4d", "4k", "8k", "4g", "5g"])
+# Plurals that describe what comes after them.
+_PLURALS_BEFORE_NOUNS = frozenset(
+    [
+        "sports",
+        "kids",
+        "women",
+        "men",
+        "boys",
+        "girls",
+        "games",
+        "arts",
+        "crafts",
+        "toddlers",
+        "ladies",
+        "adults",
+        "pets",
+    ]
+)
 # Words after one of these in a title say whom or what an item is for, not what it is.
 _SIDE_WORDS = frozenset(
     ["for", "with", "by", "in", "to", "from", "of", "on", "at", "as", "without", "compatible", "replacement"]
@@ -37,51 +63,70 @@ class Candidate:
     """A phrase of a user. `documents` are positions in the user's list; `weight` is 1 where it names an item."""
 
     text: str
-    key: tuple[str, ...]
+    key: Key
     documents: tuple[int, ...]
     weight: float
 
 
-def candidates(documents: Sequence[Document], language: str) -> list[Candidate]:
+@dataclass(frozen=True)
+class Lexicon:
+    """How many of `n_users` users say a phrase, by its key; phrases that fewer than three say are left out.
+
+    What nobody else says ("looked like a walnut") is a turn of phrase, a brand or half a title; what several say
+    is a thing.
+    """
+
+    n_users: int = 0
+    counts: Mapping[Key, int] = field(default_factory=dict)
+
+    def knows(self, key: Key) -> bool:
+        """Tell whether so many users say a phrase that it names a thing."""
+        return self.counts.get(key, 0) >= max(_MIN_SAY, _KNOWN_SHARE * self.n_users)
+
+    def is_common(self, key: Key) -> bool:
+        """Tell whether so many users say a phrase that it counts in running text too."""
+        return self.counts.get(key, 0) >= max(_MIN_SAY, _COMMON_SHARE * self.n_users)
+
+
+def lexicon(users: Iterable[tuple[Sequence[Document], str]]) -> Lexicon:
+    """Count the phrases of users, given as (documents, language), each once a user."""
+    counts: Counter[Key] = Counter()
+    n_users = 0
+    for documents, language in users:
+        n_users += 1
+        counts.update({key for document in documents for _, key, *_ in _phrases(document, language, None)})
+    return Lexicon(n_users, {key: count for key, count in counts.items() if count >= _MIN_SAY})
+
+
+def candidates(documents: Sequence[Document], language: str, known: Lexicon) -> list[Candidate]:
     """Return the phrases of a user's documents, those in more documents and in item titles first.
 
-    Phrases that differ only in inflection are one; the form that stands first is shown.
+    Phrases that differ only in inflection are one; the form that stands first is shown. What the user says in one
+    document and hardly anybody else says is cut to what is known of it: "makana vitamin serum" is a vitamin serum.
     """
-    found: dict[tuple[str, ...], tuple[str, set[int], float]] = {}
+    found: dict[Key, tuple[str, set[int], float]] = {}
+    cut: set[Key] = set()
     for position, document in enumerate(documents):
-        for text, key, weight in _phrases(document, language):
+        for text, key, weight, whole in _phrases(document, language, known):
+            if not whole and len(key) > _MAX_UNKNOWN_WORDS and language not in _NO_SPACES:
+                cut.add(key)
             shown, places, best = found.get(key, (text, set(), 0.0))
             places.add(position)
             found[key] = (shown, places, max(best, weight))
     rows = [
         Candidate(text, key, tuple(sorted(at)), weight)
         for key, (text, at, weight) in found.items()
-        # A name that is said once is a brand or half a title; said again, it is what the user is after.
-        if len(at) > 1 or not _has_name(text, language)
+        if len(at) > 1 or known.knows(key) or not (key in cut or _has_name(text, language))
     ]
-    return sorted(rows, key=lambda row: (-len(row.documents) * row.weight, -row.weight, row.text))
+    return sorted(
+        rows, key=lambda row: (-len(row.documents) * row.weight, not known.knows(row.key), -row.weight, row.text)
+    )
 
 
-def common_phrases(users: Iterable[tuple[Sequence[Document], str]]) -> frozenset[tuple[str, ...]]:
-    """Return the keys of the phrases that at least one in a hundred users says, and three in all.
-
-    What nobody else says ("looked like a walnut") is a turn of phrase; what several say is a thing.
-
-    :param users: documents and language of each user.
-    """
-    counts: Counter[tuple[str, ...]] = Counter()
-    n_users = 0
-    for documents, language in users:
-        n_users += 1
-        counts.update(candidate.key for candidate in candidates(documents, language))
-    least = max(_MIN_SAY, _MIN_SAY_SHARE * n_users)
-    return frozenset(key for key, count in counts.items() if count >= least)
-
-
-def heads(phrase: str, language: str) -> list[tuple[str, tuple[str, ...]]]:
+def heads(phrase: str, language: str) -> list[tuple[str, Key]]:
     """Return a phrase and the shorter phrases that end it (butterfly hair clips, hair clips, clips) with keys."""
     words = [word for word, _ in _segmented(phrase)] if language in _NO_SPACES else phrase.split()
-    return [(text, key) for text, key, _ in _endings(words, language, 1.0)]
+    return [(text, key) for text, key, *_ in _endings(words, language, 1.0)]
 
 
 def keys(text: str, language: str) -> frozenset[str]:
@@ -92,17 +137,21 @@ def keys(text: str, language: str) -> frozenset[str]:
     return frozenset(_stem(word, language) for word in words if word not in _stop_words(language))
 
 
-def _phrases(document: Document, language: str) -> Iterator[tuple[str, tuple[str, ...], float]]:
-    """Give (text, key, weight) of each phrase, with repetition."""
+def _phrases(document: Document, language: str, known: Lexicon | None) -> Iterator[Phrase]:
+    """Give each phrase, with repetition.
+
+    Of an item title, also the phrases inside that are known: many titles are heaps of words, with the name of the
+    thing somewhere in them. Without a lexicon, all of them.
+    """
     if document.item_title:
-        yield from _item_phrases(document, language)
+        yield from _item_phrases(document, language, known)
     own = ". ".join(part for part in (document.title, document.text) if part)
     pieces = _han_pieces(own, _NOUN_TAGS) if language in _NO_SPACES else _spaced_pieces(own, language)
     for words in pieces:
         yield from _endings(words, language, 0.5)
 
 
-def _item_phrases(document: Document, language: str) -> Iterator[tuple[str, tuple[str, ...], float]]:
+def _item_phrases(document: Document, language: str, known: Lexicon | None) -> Iterator[Phrase]:
     title = document.item_title or ""
     if language in _NO_SPACES or _HAN.search(title):
         for words in _han_pieces(title, _TITLE_TAGS):
@@ -113,13 +162,18 @@ def _item_phrases(document: Document, language: str) -> Iterator[tuple[str, tupl
     for number, (words, side) in enumerate(_title_pieces(title, language)):
         weight = 0.6 if side else 1.0 if number == 0 else 0.8
         yield from _endings(words, language, weight)
+        for end in range(2, len(words)):
+            for phrase in _endings(words[:end], language, weight):
+                if known is None or (len(phrase[1]) > 1 and known.knows(phrase[1])):
+                    yield phrase
 
 
-def _endings(words: Sequence[str], language: str, weight: float) -> Iterator[tuple[str, tuple[str, ...], float]]:
+def _endings(words: Sequence[str], language: str, weight: float) -> Iterator[Phrase]:
     """Give the phrases that end a run of words: what stands last in a noun phrase is what it is about."""
     han = language in _NO_SPACES
+    stems = [_stem(word.casefold(), language) for word in words]
     end = len(words)
-    while end and not (han or _is_noun(words[end - 1], language)):
+    while end and (stems[end - 1] in _not_last(language) or not (han or _is_noun(words[end - 1], language))):
         end -= 1
     for start in range(max(0, end - _MAX_WORDS), end):
         chosen = words[start:end]
@@ -128,18 +182,20 @@ def _endings(words: Sequence[str], language: str, weight: float) -> Iterator[tup
         text = ("" if han else " ").join(chosen)
         if len(text) > (_MAX_HAN if han else _MAX_CHARS):
             continue
-        key = tuple(_stem(word.casefold(), language) for word in chosen)
-        if not _generic(language).issuperset(key) and _judging(language).isdisjoint(key):
-            yield text, key, weight
+        key = tuple(stems[start:end])
+        if key[0] in _not_first(language) or _judging(language).intersection(key):
+            continue
+        if not _generic(language).issuperset(key):
+            yield text, key, weight, start == 0
 
 
 def _title_pieces(title: str, language: str) -> Iterator[tuple[list[str], bool]]:
-    """Give the runs of words of an item title between stop words and punctuation, and whether one is aside."""
+    """Give the noun phrases of an item title, and whether one is aside."""
     side = False
     run: list[str] = []
     for word, gap in _words(title):
         stops = word in _function_words(language) or word in _SIDE_WORDS or _is_measure(word)
-        if (gap or stops) and run:
+        if run and (gap or stops or _begins_phrase(word, run[-1], language)):
             yield run, side
             run = []
         if gap:
@@ -150,6 +206,18 @@ def _title_pieces(title: str, language: str) -> Iterator[tuple[list[str], bool]]
             run.append(word)
     if run:
         yield run, side
+
+
+def _begins_phrase(word: str, before: str, language: str) -> bool:
+    """Tell whether a word after another begins a new noun phrase, though no mark or stop word stands between.
+
+    Titles pile up names ("Hair Clips Butterfly Barrettes", "Fidget Sphere Educational Toys"): a plural ends one, and
+    an adjective after a noun begins one.
+    """
+    ended = _parts_of_speech(before.casefold(), language)[:1]
+    if ended == ("NN2",):
+        return before.casefold() not in _PLURALS_BEFORE_NOUNS
+    return ended == ("NN1",) and _parts_of_speech(word.casefold(), language) == ("AJ0",)
 
 
 def _spaced_pieces(text: str, language: str) -> Iterator[list[str]]:
@@ -212,6 +280,18 @@ def _generic(language: str) -> frozenset[str]:
     return _listed("generic", language)
 
 
+@cache
+def _not_first(language: str) -> frozenset[str]:
+    """Return the stems of the words that no interest begins with: "real milk chocolate" is milk chocolate."""
+    return _listed("not_first", language)
+
+
+@cache
+def _not_last(language: str) -> frozenset[str]:
+    """Return the stems of the words that no interest ends with: "gel polish colors" is gel polish."""
+    return _listed("not_last", language)
+
+
 def _listed(name: str, language: str) -> frozenset[str]:
     lists = tomllib.loads((prompts_dir() / "generic.toml").read_text(encoding="utf-8"))
     return frozenset(_stem(word, language) for word in lists.get(name, {}).get(language, "").split())
@@ -241,6 +321,7 @@ def _stop_words(language: str) -> frozenset[str]:
 
 _NO_SPACES = frozenset(("zh",))
 _NOUN_TAGS = frozenset(["n", "nz", "ns", "nt", "nrt", "ng", "vn", "eng"])
+_NAME_TAGS = frozenset(["ns", "nt"])
 _TITLE_TAGS = _NOUN_TAGS | frozenset(["v", "a", "b", "an", "nr"])
 # The segmenter guesses some clauses to be nouns; adverbs and verbs of judgement give them away.
 _NOT_IN_NOUNS = frozenset("很太不没挺真是有超")
@@ -324,7 +405,7 @@ def _stands_in_noun_phrase(word: str, language: str) -> bool:
 
 def _has_name(phrase: str, language: str) -> bool:
     if language in _NO_SPACES:
-        return False
+        return any(tag in _NAME_TAGS for _, tag in _segmented(phrase))
     return any(_parts_of_speech(word.casefold(), language)[:1] == ("NP0",) for word in phrase.split())
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from profilegen import clustering, index, profiles, segments, summaries
+from profilegen import categories, clustering, index, plane, profiles, reviewed, segments, summaries
 from profilegen.config import Settings
 from profilegen.errors import InputError, ModelError, StoreError
 from profilegen.ingest import Intake, read_documents
@@ -60,6 +60,7 @@ def build(
     clock = _Clock()
     report = progress or _silent
     with _opened(settings.store) as ledger:
+        taxonomy = categories.taxonomy_of(ledger, settings.taxonomy)
         with clock.stage("read"):
             intake, staged = _read(ledger, sources, mapping or {}, settings, report)
         embedder, reason = _embedder(ledger, intake, settings, re_embed, report)
@@ -72,13 +73,22 @@ def build(
                 _make_users(ledger, embedder)
             with clock.stage("segments"):
                 _cluster(ledger, settings, report)
+            with clock.stage("map"):
+                _place(ledger, settings, report)
             with clock.stage("profiles"):
                 written = _write_profiles(ledger, models, report)
+            with clock.stage("categories"):
+                categorised = categories.categorise(
+                    ledger, taxonomy, models.embed, lambda done, total: report("categories", done, total)
+                )
+                reviewed.refresh_claims(ledger, models.embed)
             with clock.stage("segment profiles"):
                 _write_segments(ledger, models, report)
             with clock.stage("index"):
                 _index(ledger, settings.store, report)
-        finished = _report(ledger, intake, staged, changes, models, reason, embedded, written, clock.seconds)
+        finished = _report(
+            ledger, intake, staged, changes, models, reason, embedded, written, categorised, clock.seconds
+        )
         ledger.record_build(finished)
     return finished
 
@@ -321,6 +331,19 @@ def _cluster(ledger: Ledger, settings: Settings, progress: Progress) -> None:
     progress("segments", 1, 1)
 
 
+def _place(ledger: Ledger, settings: Settings, progress: Progress) -> None:
+    """Give every user a place on the map."""
+    made_of = _hash(ledger.get_meta("clusters"), settings.seed)
+    if ledger.get_meta("map") == made_of:
+        return
+    progress("map", 0, 1)
+    user_ids, vectors = ledger.user_matrix()
+    centred = clustering.without_language(vectors, ledger.user_languages())
+    ledger.put_points(user_ids, plane.places(centred, seed=settings.seed))
+    ledger.set_meta("map", made_of)
+    progress("map", 1, 1)
+
+
 def _write_profiles(ledger: Ledger, models: Models, progress: Progress) -> int:
     """Write the profiles that are missing or made from something else; returns how many."""
     method = _hash(profiles.METHOD, summaries.templates_hash(), models.writer.sha256)
@@ -347,14 +370,17 @@ def _write_segments(ledger: Ledger, models: Models, progress: Progress) -> None:
     """Describe the segments again if any member or profile changed: each is told apart from all others."""
     profile_hashes = ledger.profile_hashes()
     memberships = ledger.memberships()
-    made_of = _hash(*(f"{row.user_id}\0{row.segment_id}\0{profile_hashes.get(row.user_id)}" for row in memberships))
+    made_of = _hash(
+        *(f"{row.user_id}\0{row.segment_id}\0{profile_hashes.get(row.user_id)}" for row in memberships),
+        *ledger.decided_versions(),
+    )
     stored = ledger.segment_hashes()
     if stored and set(stored.values()) == {made_of}:
         return
     progress("segment profiles", 0, 1)
     user_ids, vectors = ledger.user_matrix()
     segment_of = {row.user_id: row.segment_id for row in memberships}
-    sketches = segments.sketch(ledger.iter_profiles(), segment_of, user_ids, vectors, models.embed)
+    sketches = segments.sketch(reviewed.profiles(ledger), segment_of, user_ids, vectors, models.embed)
     told = write_segments(sketches, models)
     ledger.put_segments((sketch.segment(*told[sketch.segment_id]), made_of, sketch.centroid) for sketch in sketches)
     progress("segment profiles", 1, 1)
@@ -381,6 +407,7 @@ def _report(
     reason: str,
     embedded: int,
     written: int,
+    categorised: int,
     seconds: dict[str, float],
 ) -> BuildReport:
     counts = ledger.counts()
@@ -393,6 +420,7 @@ def _report(
         segments=counts.segments,
         embedded=embedded,
         written=written,
+        categorised=categorised,
         removed_users=changes.removed_users,
         duplicates=staged.duplicates,
         bad_lines=intake.bad,
@@ -400,6 +428,6 @@ def _report(
         embedder=models.embedder.name,
         embedder_reason=reason,
         writer=models.writer.name,
-        changed=any(changes) or bool(embedded or written),
+        changed=any(changes) or bool(embedded or written or categorised),
         seconds=seconds,
     )

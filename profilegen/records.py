@@ -52,6 +52,15 @@ class Category(Record):
     name: str
 
 
+class Word(Record):
+    """What a person said of a claim that stands. `wrote` is what the machine wrote, where a person changed it."""
+
+    verdict: Literal["approved", "edited", "added"]
+    by: str
+    at: datetime
+    wrote: str | None = None
+
+
 class Claim(Record):
     """One thing a profile says. `support` is 0 to 1; docs/architecture.md says how it is computed."""
 
@@ -59,6 +68,7 @@ class Claim(Record):
     category: Category | None = None
     support: float = Field(ge=0, le=1)
     evidence: tuple[Evidence, ...]
+    reviewed: Word | None = None
 
 
 class Behaviour(Record):
@@ -75,33 +85,39 @@ class Behaviour(Record):
 
 
 class BuiltWith(Record):
-    """What a profile was made with. `summary` says who phrased it: the writer, or the template of a language."""
+    """What a profile was made with.
+
+    `summary` says who phrased it, the writer or the template of a language; `taxonomy` which version of which scheme
+    the categories of the interests are of.
+    """
 
     embedder: str
     writer: str
     prompt: str
     summary: Literal["writer", "template", "none"]
+    taxonomy: str | None = None
 
 
-class _Told(Record):
-    """What users' and segments' profiles have in common."""
+class CategoryCount(Record):
+    """How many users have an interest of a category."""
 
-    interests: tuple[Claim, ...] = ()
-    values: tuple[Claim, ...] = ()
-    lifestyle: tuple[Claim, ...] = ()
-    summary: str = ""
-
-    def claims(self) -> Iterator[tuple[Kind, Claim]]:
-        """Give every claim with its kind, interests first."""
-        for claim in self.interests:
-            yield "interest", claim
-        for claim in self.values:
-            yield "value", claim
-        for claim in self.lifestyle:
-            yield "lifestyle", claim
+    category: Category
+    users: int
 
 
-class UserProfile(_Told):
+class Review(Record):
+    """What persons decided on a profile: how many claims, an open flag's note, who, and when last."""
+
+    approved: int = 0
+    edited: int = 0
+    struck: int = 0
+    added: int = 0
+    flag: str | None = None
+    by: tuple[str, ...]
+    last: datetime
+
+
+class UserProfile(Record):
     """What is said of one user. `segment_assigned` marks a user whom HDBSCAN called noise."""
 
     user_id: str
@@ -111,22 +127,51 @@ class UserProfile(_Told):
     segment: str | None = None
     segment_confidence: float | None = None
     segment_assigned: bool = False
+    interests: tuple[Claim, ...] = ()
+    values: tuple[Claim, ...] = ()
+    lifestyle: tuple[Claim, ...] = ()
     behaviour: Behaviour
-    reviewed: None = None
+    summary: str = ""
+    reviewed: Review | None = None
     built_with: BuiltWith
 
+    def claims(self) -> Iterator[tuple[Kind, Claim]]:
+        """Give every claim with its kind, interests first."""
+        return _claims(self)
 
-class Segment(_Told):
-    """A cluster of users. `members` are user ids, the most typical first; `exemplars` are document ids."""
+
+class Segment(Record):
+    """A cluster of users. `members` are user ids, the most typical first; `exemplars` are document ids.
+
+    `categories` count its members by what their interests are of, the most frequent first.
+    """
 
     id: str
     name: str
     size: int
     language: str
+    interests: tuple[Claim, ...] = ()
+    values: tuple[Claim, ...] = ()
+    lifestyle: tuple[Claim, ...] = ()
+    summary: str = ""
     keyphrases: tuple[str, ...] = ()
+    categories: tuple[CategoryCount, ...] = ()
     members: tuple[str, ...] = ()
     exemplars: tuple[str, ...] = ()
     built_with: BuiltWith
+
+    def claims(self) -> Iterator[tuple[Kind, Claim]]:
+        """Give every claim with its kind, interests first."""
+        return _claims(self)
+
+
+def _claims(told: UserProfile | Segment) -> Iterator[tuple[Kind, Claim]]:
+    for claim in told.interests:
+        yield "interest", claim
+    for claim in told.values:
+        yield "value", claim
+    for claim in told.lifestyle:
+        yield "lifestyle", claim
 
 
 class Found(Record):
@@ -159,6 +204,7 @@ class BuildReport(Record):
     segments: int
     embedded: int
     written: int
+    categorised: int = 0
     removed_users: int
     duplicates: int
     bad_lines: int

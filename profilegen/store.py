@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from profilegen import index
+from profilegen import categories, index, reviewed
 from profilegen.errors import StoreError, UsageError
 from profilegen.ledger import ClaimVector, Counts, Ledger, open_ledger, write_lock
 from profilegen.llama.catalog import resolve
 from profilegen.llama.embedder import Embedder
-from profilegen.records import BuildReport, Document, Found, Segment, UserProfile
+from profilegen.records import BuildReport, Category, Document, Found, Segment, UserProfile
 
 Vectors = npt.NDArray[np.float32]
 
@@ -32,7 +33,7 @@ _MAX_WHY_CHARS = 160
 def open_store(directory: str | Path = "store") -> Store:
     """Open the store that `profilegen build` made, to read and to search it.
 
-    :raises StoreError: there is none, or it is damaged.
+    :raises StoreError: there is none, it is damaged, or no build has got as far as to fill it.
     """
     return Store(Path(directory))
 
@@ -43,6 +44,10 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._ledger: Ledger = open_ledger(directory, read_only=True)
+        if self._ledger.get_meta("embedder") is None:  # The first build reads its files still, or was killed then.
+            self._ledger.close()
+            command = f"profilegen build FILES --store {shlex.quote(str(directory))}"
+            raise StoreError(f"nothing is in {directory} yet; fill it with `{command}`")
 
     def __enter__(self) -> Self:
         """Return the store."""
@@ -60,22 +65,29 @@ class Store:
         self._ledger.close()
 
     def user(self, user_id: str) -> UserProfile | None:
-        """Return the profile of a user, or None."""
-        return self._ledger.profile(user_id)
+        """Return the profile of a user with the decisions of persons on it, or None."""
+        return reviewed.profile(self._ledger, user_id)
 
     def users(self) -> Iterator[UserProfile]:
-        """Give every profile, in order of user id."""
-        return self._ledger.iter_profiles()
+        """Give every profile with the decisions of persons on it, in order of user id."""
+        return reviewed.profiles(self._ledger)
 
     def segment(self, segment_id: str) -> Segment | None:
         """Return a segment by id or by name, or None."""
-        by_id = self._ledger.segment(segment_id)
-        named = (segment for segment in self._ledger.segments() if segment.name == segment_id)
-        return by_id or next(named, None)
+        found = self._segment(segment_id)
+        return self._with_categories([found], found.id)[0] if found else None
 
     def segments(self) -> list[Segment]:
-        """Return all segments, the largest first."""
-        return self._ledger.segments()
+        """Return all segments, the largest first, with the names that persons gave them."""
+        return self._with_categories(reviewed.segments(self._ledger))
+
+    def with_category(self, category: str) -> Iterator[UserProfile]:
+        """Give every profile with an interest of a category (id or name) or of one that it holds.
+
+        :raises UsageError: there is no such category.
+        """
+        wanted, taxonomy = self._category_ids(category), categories.stored_taxonomy(self._ledger)
+        return (profile for profile in self.users() if wanted & categories.nodes_of(profile, taxonomy))
 
     def documents(self, user_id: str | None = None) -> Iterator[Document]:
         """Give the documents of a user, or of all."""
@@ -97,7 +109,13 @@ class Store:
         return build.report if build else None
 
     def search(
-        self, query: str, n: int = 10, *, segment: str | None = None, language: str | None = None
+        self,
+        query: str,
+        n: int = 10,
+        *,
+        segment: str | None = None,
+        language: str | None = None,
+        category: str | None = None,
     ) -> list[Found]:
         """Return the `n` users that a question in plain words fits best, each with the reason.
 
@@ -106,36 +124,37 @@ class Store:
 
         :param segment: only users of this segment (id or name).
         :param language: only users who write in this language (a code such as `en`).
-        :raises UsageError: an empty question, or a segment that there is not.
+        :param category: only users with an interest of this category (id or name) or of one that it holds.
+        :raises UsageError: an empty question, or a segment or category that there is not.
         """
         if not query.strip():
             raise UsageError("the question is empty; ask for users in a few words")
-        where = self._conditions(segment, language)
+        where = self._conditions(segment, language, category)
         question = self._embedder.embed([query], queries=True)[0]
         rows = max(_LOOKED_AT, _LOOKED_AT_PER_USER * n)
-        first = self._index.query("users", question, _FEEDBACK_USERS, where)
+        first = self._index.nearest("users", question, _FEEDBACK_USERS, where)
         if not first:
             return []
-        near = self._ledger.user_vectors([hit.id for hit in first])
+        near = self._ledger.user_vectors(list(first))
         moved = _unit(question + _FEEDBACK_WEIGHT * _unit(np.mean(list(near.values()), axis=0)))
-        users = self._index.query("users", moved, rows, where)
-        # Claims and documents know no segment: users who are found by them alone are not added, only moved up.
-        claims = _best_by_user(self._index.query("claims", question, rows))
-        documents = _best_by_user(self._index.query("documents", question, rows))
-        segments = {hit.id: 1 - hit.distance for hit in self._index.query("segments", question, rows)}
-        likeness = {hit.id: 1 - hit.distance for hit in users}
-        their_segments = {
-            hit.id: segments.get(str(hit.metadata.get("segment")), min(segments.values(), default=0.0)) for hit in users
-        }
+        likeness = self._index.nearest("users", moved, rows, where)
         ids = list(likeness)
+        # Claims and documents know no segment: users who are found by them alone are not added, only moved up.
+        claims = self._without_struck(self._index.nearest("claims", question, rows))
+        documents = self._index.nearest("documents", question, rows)
+        segments = self._index.nearest("segments", question, rows)
+        segment_of = self._ledger.segments_of(ids)
+        farthest = min(segments.values(), default=0.0)
+        their_segments = {user_id: segments.get(segment_of.get(user_id, ""), farthest) for user_id in ids}
+        claim_users = {claim_id: index.claim_user(claim_id) for claim_id in claims}
         scores = (
             _standardised(ids, likeness)
             + _SEGMENT_WEIGHT * _standardised(ids, their_segments)
-            + _CLAIM_WEIGHT * _standardised(ids, claims)
-            + _DOCUMENT_WEIGHT * _standardised(ids, documents)
+            + _CLAIM_WEIGHT * _standardised(ids, _best_by_user(claims, claim_users))
+            + _DOCUMENT_WEIGHT * _standardised(ids, _best_by_user(documents, self._ledger.users_of(list(documents))))
         )
         best = [ids[row] for row in np.argsort(-scores, kind="stable")[:n]]
-        return self._found(best, {user: float(likeness[user]) for user in best}, question)
+        return self._found(best, likeness, question)
 
     def similar(self, user_id: str, n: int = 10) -> list[Found]:
         """Return the `n` users whose vectors are nearest to a user's, each with what they have in common.
@@ -145,25 +164,67 @@ class Store:
         vector = self._ledger.user_vectors([user_id]).get(user_id)
         if vector is None:
             raise UsageError(f"there is no user {user_id!r} in {self.directory}")
-        hits = [hit for hit in self._index.query("users", vector, n + 1) if hit.id != user_id][:n]
-        return self._found([hit.id for hit in hits], {hit.id: 1 - hit.distance for hit in hits}, vector)
+        likeness = self._index.nearest("users", vector, n + 1)
+        return self._found([found for found in likeness if found != user_id][:n], likeness, vector)
 
-    def _conditions(self, segment: str | None, language: str | None) -> dict[str, Any] | None:
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return (n_texts, n_dims) float32, rows L2-normalised: texts as documents are embedded in this store."""
+        return self._embedder.embed(texts)
+
+    def _segment(self, segment_id: str) -> Segment | None:
+        """Return a segment by id or by name, its categories not counted."""
+        by_id = reviewed.segment(self._ledger, segment_id)
+        everyone = (segment for segment in reviewed.segments(self._ledger) if segment.name == segment_id)
+        return by_id or next(everyone, None)
+
+    def _with_categories(self, segments: Sequence[Segment], segment_id: str | None = None) -> list[Segment]:
+        """Return segments with the categories of their users, as persons left them; `segment_id` if it is only one."""
+        taxonomy = categories.stored_taxonomy(self._ledger)
+        if taxonomy is None:
+            return list(segments)
+        decided = self._ledger.decided_users()
+        rows: dict[str, list[tuple[str, Category]]] = {}
+        for segment, user_id, category in self._ledger.categories(segment_id):
+            if user_id not in decided:
+                rows.setdefault(segment, []).append((user_id, category))
+        for user_id, segment in self._ledger.segments_of(sorted(decided)).items():
+            profile = self.user(user_id)
+            kept = [claim.category for claim in profile.interests if claim.category] if profile else []
+            rows.setdefault(segment, []).extend((user_id, category) for category in kept)
+        return [
+            segment.model_copy(
+                update={"categories": categories.counted(rows.get(segment.id, ()), taxonomy, segment.language)}
+            )
+            for segment in segments
+        ]
+
+    def _category_ids(self, category: str) -> frozenset[str]:
+        taxonomy = categories.stored_taxonomy(self._ledger)
+        found = taxonomy.named(category) if taxonomy else frozenset[str]()
+        if not found:
+            scheme = f"the taxonomy {taxonomy.scheme} has" if taxonomy else f"{self.directory} has"
+            raise UsageError(f"{scheme} no category {category!r}; `profilegen segments` shows those that users have")
+        return found
+
+    def _conditions(self, segment: str | None, language: str | None, category: str | None) -> dict[str, Any] | None:
         conditions: dict[str, Any] = {}
         if segment is not None:
-            found = self.segment(segment)
+            found = self._segment(segment)
             if found is None:
                 raise UsageError(f"there is no segment {segment!r}; `profilegen segments` lists them")
             conditions["segment"] = found.id
         if language is not None:
             conditions["language"] = language
+        if category is not None:
+            fields = [{index.category_field(node): True} for node in sorted(self._category_ids(category))]
+            conditions |= {"$or": fields} if len(fields) > 1 else fields[0]
         return conditions or None
 
     def _found(self, user_ids: Sequence[str], likeness: Mapping[str, float], wanted: Vectors) -> list[Found]:
         claims = self._ledger.claims_of(user_ids)
         found = []
         for user_id in user_ids:
-            profile = self._ledger.profile(user_id)
+            profile = self.user(user_id)
             if profile is not None:
                 why = self._why(profile, claims.get(user_id, []), wanted)
                 found.append(
@@ -184,10 +245,24 @@ class Store:
         if not claims or not stated:
             own = next(iter(self._ledger.user_documents(profile.user_id)), None)
             return f"wrote “{_shortened(own.text)}”" if own else ""
-        nearest = max(claims, key=lambda claim: float(claim.vector @ wanted))
-        claim = next((claim for kind, claim in stated if claim.text == nearest.text), stated[0][1])
+        likeness = {(claim.kind, claim.text): float(claim.vector @ wanted) for claim in claims}
+        # What a person has changed since the last build has no vector yet.
+        kind, claim = max(stated, key=lambda row: likeness.get((row[0], row[1].text), -1.0))
         quote = f": “{_shortened(claim.evidence[0].quote)}”" if claim.evidence else ""
-        return f"{nearest.kind} “{claim.text}”{quote}"
+        return f"{kind} “{claim.text}”{quote}"
+
+    def _without_struck(self, claims: Mapping[str, float]) -> dict[str, float]:
+        """Leave out claims (by their id in the index) that a person has struck or changed since it was built."""
+        decided = self._ledger.decided_users()
+        doubtful = [claim_id for claim_id in claims if index.claim_user(claim_id) in decided]
+        texts = self._index.texts("claims", doubtful)
+        profiles = {user_id: self.user(user_id) for user_id in {index.claim_user(claim_id) for claim_id in doubtful}}
+        stated = {
+            user_id: {claim.text for _, claim in profile.claims()} if profile else set()
+            for user_id, profile in profiles.items()
+        }
+        struck = {claim_id for claim_id in doubtful if texts.get(claim_id) not in stated[index.claim_user(claim_id)]}
+        return {claim_id: likeness for claim_id, likeness in claims.items() if claim_id not in struck}
 
     @cached_property
     def _index(self) -> index.Index:
@@ -206,10 +281,6 @@ class Store:
     @cached_property
     def _embedder(self) -> Embedder:
         made_with = self._ledger.get_meta("embedder")
-        if made_with is None:
-            raise StoreError(
-                f"{self.directory} is empty; fill it with: profilegen build FILES --store {self.directory}"
-            )
         model = resolve(made_with["source"], "embedder", pull=True)
         if model.sha256 != made_with["sha256"]:
             raise StoreError(
@@ -219,11 +290,12 @@ class Store:
         return Embedder(model, workers=1)
 
 
-def _best_by_user(hits: Sequence[index.Hit]) -> dict[str, float]:
+def _best_by_user(likeness: Mapping[str, float], user_of: Mapping[str, str]) -> dict[str, float]:
+    """Return the likeness of each user's best row; rows and their users by the row's id."""
     best: dict[str, float] = {}
-    for hit in hits:
-        user_id = str(hit.metadata["user_id"])
-        best[user_id] = max(best.get(user_id, -1.0), 1 - hit.distance)
+    for row_id, value in likeness.items():
+        if user_id := user_of.get(row_id):
+            best[user_id] = max(best.get(user_id, -1.0), value)
     return best
 
 

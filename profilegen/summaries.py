@@ -7,6 +7,7 @@ they are; and what comes back is checked all the same, because a person may edit
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import jinja2
 from profilegen.llama.writer import Answer, Prompt, turns_from
 from profilegen.phrases import keys
 from profilegen.resources import prompts_dir
+from profilegen.taxonomy import INTERESTS_FILE
 from profilegen.text import fold
 
 Subject = Literal["user", "segment"]
@@ -92,9 +94,13 @@ def is_repetitive(text: str) -> bool:
 
 @cache
 def templates_hash() -> str:
-    """Return a hash of all templates and lists, which changes when a person edits one."""
+    """Return a hash of all templates and lists that profiles are made with, which changes when one is edited.
+
+    Not of the list of categories, which are given to the interests of a profile that is written.
+    """
     digest = hashlib.sha256()
-    for path in sorted(prompts_dir().iterdir()):
+    others = ("judge.", INTERESTS_FILE)
+    for path in sorted(path for path in prompts_dir().iterdir() if not path.name.startswith(others)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -111,7 +117,7 @@ def _environment() -> jinja2.Environment:
         autoescape=False,  # the output is a prompt or plain text, never HTML
         keep_trailing_newline=False,
     )
-    environment.filters |= {"gbnf": _gbnf, "forms": _forms, "chain": _chain, "upper_first": _upper_first}
+    environment.filters |= {"literal": _literal, "forms": _forms, "chain": _chain, "upper_first": _upper_first}
     return environment
 
 
@@ -120,17 +126,15 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _gbnf(text: str) -> str:
-    """Return a text as a literal of llama.cpp's grammar language."""
-    escaped = re.sub(r'[\\"]', r"\\\g<0>", text)
-    # The language has fewer escapes than JSON, but all characters by their number.
-    return '"' + re.sub(r"[\x00-\x1f]", lambda found: f"\\x{ord(found[0]):02x}", escaped) + '"'
+def _literal(text: str) -> str:
+    """Return a text as a literal of a Lark grammar, which is one of JSON."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _forms(text: str) -> str:
     """Return the alternatives of an English noun phrase, as it is and in the plural."""
     plural = _plural(text)
-    return f"({_gbnf(text)} | {_gbnf(plural)})" if plural else _gbnf(text)
+    return f"({_literal(text)} | {_literal(plural)})" if plural else _literal(text)
 
 
 def _plural(text: str) -> str | None:

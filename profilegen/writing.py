@@ -19,6 +19,7 @@ from profilegen.ledger import ClaimVector, Ledger
 from profilegen.llama.models import Models
 from profilegen.llama.worker import Failure
 from profilegen.llama.writer import Answer, Prompt
+from profilegen.phrases import Lexicon
 from profilegen.records import BuiltWith, Document, UserProfile
 from profilegen.segments import Sketch
 from profilegen.summaries import Telling
@@ -115,12 +116,12 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
     traits = load_traits()
     background = _background(ledger)
     scale = evidence.trait_scale(traits, models.embed, background)
-    common = _common_phrases(ledger)
+    lexicon = _lexicon(ledger)
     remembered: dict[str, Vectors] = {}
     for users in _batches(ledger.iter_users(wanted), _USERS_TOGETHER):
         languages = [profiles.main_language(user.documents) for user in users]
         drafts = [
-            evidence.draft(user.documents if profiles.says_enough(user.documents) else (), language, traits, common)
+            evidence.draft(user.documents if profiles.says_enough(user.documents) else (), language, traits, lexicon)
             for user, language in zip(users, languages, strict=True)
         ]
         if len(remembered) > _REMEMBERED_PHRASES:
@@ -133,18 +134,27 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
             yield _Case(user.user_id, user.documents, language, found)
 
 
-def _common_phrases(ledger: Ledger) -> frozenset[tuple[str, ...]]:
-    """Return the phrases that several users say, counted once and again when the users are many more or fewer."""
+def _lexicon(ledger: Ledger) -> Lexicon:
+    """Return what users say, counted once and again when they are many more or fewer, or a list was edited."""
     n_users = ledger.counts().users
-    made_of = [summaries.templates_hash(), n_users]
-    stored = ledger.get_meta("common_phrases")
-    if stored and stored["made_of"][0] == made_of[0] and 0.8 < n_users / max(stored["made_of"][1], 1) < 1.25:
-        return frozenset(map(tuple, stored["keys"]))
+    stored = ledger.get_meta("lexicon")
+    if (
+        stored
+        and stored["made_of"] == [profiles.METHOD, summaries.templates_hash()]
+        and 0.8 < n_users / max(stored["of_users"], 1) < 1.25
+    ):
+        return Lexicon(stored["n_users"], {tuple(key): count for key, count in stored["counts"]})
     sample = sorted(ledger.user_ids(), key=_scattered)[:_COUNTED_USERS]
     users = ledger.iter_users(sample, with_vectors=False)
-    common = phrases.common_phrases((user.documents, profiles.main_language(user.documents)) for user in users)
-    ledger.set_meta("common_phrases", {"made_of": made_of, "keys": sorted(common)})
-    return common
+    found = phrases.lexicon((user.documents, profiles.main_language(user.documents)) for user in users)
+    value = {
+        "made_of": [profiles.METHOD, summaries.templates_hash()],
+        "of_users": n_users,
+        "n_users": found.n_users,
+        "counts": sorted(found.counts.items()),
+    }
+    ledger.set_meta("lexicon", value)
+    return found
 
 
 def _background(ledger: Ledger) -> evidence.Background:

@@ -1,12 +1,20 @@
 """What several test modules share: the real models and a store of the sample."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import profilegen
+from profilegen.index import POINTER_FILE
 from profilegen.llama.catalog import ResolvedModel, load_catalog, resolve
 from profilegen.resources import resource
+
+# A shell has what it runs in the background ignore Ctrl-C, and what that starts inherits it; tests press Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +27,11 @@ def models() -> dict[str, ResolvedModel]:
 @pytest.fixture(scope="session")
 def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a store built from the whole sample that ships; copy it before you change it."""
-    store = tmp_path_factory.mktemp("sample") / "store"
-    profilegen.build(resource("examples/sample.jsonl"), store=store)
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which the processes share: the first builds for all
+    store = folder / "sample-store"
+    with FileLock(folder / "sample-store.lock"):
+        if not (store / POINTER_FILE).exists():
+            profilegen.build(resource("examples/sample.jsonl"), store=store)
     return store

@@ -1,10 +1,13 @@
-"""What a person types and what comes back, in a process of its own each time."""
+"""What a person types and what comes back."""
 
+import contextlib
 import csv
+import io
 import json
 import os
 import pty
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import profilegen
+from profilegen.cli import main
+from profilegen.errors import UsageError
+from profilegen.export import export
+from profilegen.ledger import open_ledger
 
 COMMAND = [sys.executable, "-m", "profilegen.cli"]
 
@@ -26,14 +33,31 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def profilegen_(*args: str | Path, cwd: Path | None = None, stdin: str = "", **env: str) -> Done:
+    """Run the command line in this process, which is quicker to start than another."""
+    command = ["profilegen", *map(str, args)]
+    out, err, given = (io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", write_through=True) for _ in "123")
+    given.write(stdin)
+    given.seek(0)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.chdir(cwd or Path.cwd()),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.delenv("PROFILEGEN_STORE", raising=False)
+        for name, value in env.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", command)
+        patch.setattr(sys, "stdin", given)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    printed = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return Done(command, int(ended.value.code or 0), *printed)
+
+
+def in_a_process(*args: str | Path, cwd: Path | None = None) -> Done:
     return subprocess.run(
-        [*COMMAND, *map(str, args)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        env=environment(**env),
-        check=False,
+        [*COMMAND, *map(str, args)], cwd=cwd, capture_output=True, text=True, env=environment(), check=False
     )
 
 
@@ -66,7 +90,7 @@ def test_with_json_a_command_prints_json_and_nothing_else(args: tuple[str, ...],
 
 
 def test_models_list_prints_json() -> None:
-    names = {model["name"] for model in json.loads(profilegen_("models", "list", "--json").stdout)}
+    names = {model["name"] for model in json.loads(in_a_process("models", "list", "--json").stdout)}
     assert {"all-minilm-l6-v2", "smollm2-135m-instruct"} <= names
 
 
@@ -170,6 +194,35 @@ def test_an_export_names_every_user_once(sample_store: Path) -> None:
     assert len({json.loads(line)["user_id"] for line in lines}) == len(lines) == 68
 
 
+def test_the_fields_of_users_and_segments_stand_in_an_order_that_a_person_reads(sample_store: Path) -> None:
+    with profilegen.open_store(sample_store) as opened:
+        user, segment = next(opened.users()).model_dump(), opened.segments()[0].model_dump()
+    assert " ".join(user) == (
+        "user_id status reason language segment segment_confidence segment_assigned interests values lifestyle "
+        "behaviour summary reviewed built_with"
+    )
+    assert " ".join(segment) == (
+        "id name size language interests values lifestyle summary keyphrases categories members exemplars built_with"
+    )
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_an_export_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it(
+    format: str, sample_store: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "users"
+    file.write_text("from before")
+    with profilegen.open_store(sample_store) as opened:
+        at_most, ever = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, ever))  # as a disk that is full then
+        try:
+            with pytest.raises(UsageError, match=r"cannot write .*users: File too large"):
+                export(opened, "users", format, file)  # type: ignore[arg-type]
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (at_most, ever))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"users": "from before"}
+
+
 @pytest.mark.parametrize("args", [("export", "documents"), ("segments",), ("show", "maya_t", "--json")], ids=" ".join)
 def test_a_reader_that_leaves_early_is_no_error_to_tell(args: tuple[str, ...], sample_store: Path) -> None:
     with subprocess.Popen(
@@ -231,7 +284,7 @@ def test_a_mistake_in_a_question_is_told_in_one_line(
 
 
 def test_an_argument_that_is_not_utf_8_is_told_in_one_line(sample_store: Path) -> None:
-    assert "not valid UTF-8" in told(profilegen_("show", os.fsdecode(b"\xff"), "--store", sample_store), 2)
+    assert "not valid UTF-8" in told(in_a_process("show", os.fsdecode(b"\xff"), "--store", sample_store), 2)
 
 
 @pytest.mark.parametrize("args", [("search", "dogs", "-n", "0"), ("export", "everything"), ("build",), ("nonsense",)])
@@ -246,6 +299,15 @@ def test_misuse_is_told_without_a_traceback(args: tuple[str, ...], tmp_path: Pat
 def test_without_a_store_the_way_to_make_one_is_told(args: tuple[str, ...], tmp_path: Path) -> None:
     assert "profilegen build FILES --store store" in told(profilegen_(*args, cwd=tmp_path), 1)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("args", [("show", "u"), ("search", "dogs"), ("segments",), ("export", "users")], ids=" ".join)
+def test_of_a_store_whose_first_build_was_killed_while_it_read_the_way_to_fill_it_is_told(
+    args: tuple[str, ...], tmp_path: Path
+) -> None:
+    open_ledger(tmp_path / "store", create=True).close()
+    line = told(profilegen_(*args, cwd=tmp_path), 1)
+    assert "nothing is in store yet; fill it with `profilegen build FILES --store store`" in line
 
 
 @pytest.mark.parametrize(

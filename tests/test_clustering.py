@@ -3,11 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from profilegen import clustering
 from profilegen.clustering import (
     Clusters,
     Vectors,
     _assign_noise,
     _density_clusters,
+    _place,
     cluster,
     default_min_cluster_size,
     match_ids,
@@ -74,6 +76,42 @@ def test_the_same_seed_gives_the_same_labels(users: Vectors, clusters: Clusters)
 def test_users_who_wrote_all_the_same_are_clustered() -> None:
     found = cluster(np.repeat(random_units(1), 20, axis=0), seed=1)
     assert found.labels.min() == 0
+
+
+@pytest.fixture
+def sampled(users: Vectors, monkeypatch: pytest.MonkeyPatch) -> Clusters:
+    monkeypatch.setattr(clustering, "_FITTED_USERS", 60)
+    return cluster(users, seed=42)
+
+
+def test_users_beyond_the_sample_join_the_users_who_are_like_them(sampled: Clusters) -> None:
+    labels = [set(sampled.labels[at * N_USERS : (at + 1) * N_USERS].tolist()) for at in range(N_TOPICS)]
+    assert [len(group) for group in labels] == [1] * N_TOPICS
+    assert len(set.union(*labels)) == N_TOPICS
+
+
+def test_users_beyond_the_sample_have_a_confidence_too(sampled: Clusters) -> None:
+    assert ((sampled.confidence >= 0) & (sampled.confidence <= 1)).all()
+    assert sampled.confidence[: N_TOPICS * N_USERS].mean() > 0.5
+
+
+def test_the_same_seed_draws_the_same_sample(
+    users: Vectors, sampled: Clusters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clustering, "_FITTED_USERS", 60)
+    again = cluster(users, seed=42)
+    assert (again.labels == sampled.labels).all()
+    assert (again.confidence == sampled.confidence).all()
+
+
+def test_a_user_is_placed_with_most_neighbours_and_less_surely_the_more_of_them_are_elsewhere() -> None:
+    east, north = np.eye(2, dtype=np.float32)
+    known = np.repeat([east, north], [12, 3], axis=0)
+    fitted = Clusters(np.repeat([0, 1], [12, 3]), np.ones(15, np.float32), np.zeros(15, np.bool_))
+    placed = _place(np.concatenate([known, unit(east + north)[None]]), np.arange(15), fitted)
+    assert placed.labels[-1] == 0
+    assert placed.confidence[-1] == pytest.approx(12 / 15)
+    assert (placed.labels[:15] == fitted.labels).all()
 
 
 @pytest.mark.parametrize("n_users", [0, 1, 2, 7, 9])

@@ -38,6 +38,7 @@ HOSTILE_IDS = [
     " ",
 ]
 DIMS = 8
+N_USERS = 300
 
 
 @pytest.fixture
@@ -48,6 +49,25 @@ def store(tmp_path: Path) -> Path:
 @pytest.fixture
 def ledger(store: Path) -> Iterator[Ledger]:
     with open_ledger(store, create=True) as ledger:
+        yield ledger
+
+
+@pytest.fixture(scope="module")
+def indexed_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("indexed") / "store"
+    users = [f"u{i}" for i in range(N_USERS)]
+    with open_ledger(store, create=True) as ledger:
+        add_documents(ledger, users, units(N_USERS))
+        add_profiles(ledger, users, units(N_USERS))
+        build_index(ledger, store)
+    return store
+
+
+@pytest.fixture
+def indexed(indexed_store: Path, store: Path) -> Iterator[Ledger]:
+    """Give the ledger of a store of 300 users with its index, to be changed."""
+    shutil.copytree(indexed_store, store)
+    with open_ledger(store) as ledger:
         yield ledger
 
 
@@ -184,21 +204,17 @@ def test_every_row_is_written_out_so_that_no_reader_has_to_add_it_again(ledger: 
     assert n * 4 in lengths  # four bytes a row
 
 
-def test_many_vectors_are_asked_at_once(ledger: Ledger, store: Path) -> None:
-    add_documents(ledger, ["u1", "u2", "u3"], units(3))
-    build_index(ledger, store)
+def test_many_vectors_are_asked_at_once(indexed: Ledger, store: Path) -> None:
     with open_index(store) as index:
-        hits = index.query_many("documents", units(3), 1)
-    assert [row[0].id for row in hits] == ["d-u1", "d-u2", "d-u3"]
+        hits = index.query_many("documents", units(N_USERS)[:3], 1)
+    assert [row[0].id for row in hits] == ["d-u0", "d-u1", "d-u2"]
 
 
-def test_all_conditions_must_be_met(ledger: Ledger, store: Path) -> None:
-    add_documents(ledger, ["u1", "u2", "u3"], units(3))
-    build_index(ledger, store)
+def test_all_conditions_must_be_met(indexed: Ledger, store: Path) -> None:
     with open_index(store) as index:
-        hits = index.query("documents", units(3)[0], 3, {"language": "en", "user_id": {"$in": ["u2", "u9"]}})
+        hits = index.query("documents", units(3)[0], 3, {"language": "en", "user_id": {"$in": ["u2", "nobody"]}})
         assert [hit.id for hit in hits] == ["d-u2"]
-        assert index.query("documents", units(3)[0], 3, {"user_id": "u9"}) == []
+        assert index.query("documents", units(3)[0], 3, {"user_id": "nobody"}) == []
 
 
 def test_empty_collections_answer_with_nothing(ledger: Ledger, store: Path) -> None:
@@ -225,9 +241,7 @@ def test_hostile_ids_are_only_names(ledger: Ledger, store: Path) -> None:
     assert sorted(path.name for path in store.parent.iterdir()) == ["store"]
 
 
-def test_vectors_of_another_model_are_a_store_error(ledger: Ledger, store: Path) -> None:
-    add_documents(ledger, ["u1"], units(1))
-    build_index(ledger, store)
+def test_vectors_of_another_model_are_a_store_error(indexed: Ledger, store: Path) -> None:
     with open_index(store) as index, pytest.raises(StoreError, match="another embedding model"):
         index.query("documents", np.ones(DIMS + 1, dtype=np.float32), 1)
 
@@ -257,11 +271,7 @@ def test_an_open_index_follows_to_the_new_one_and_the_old_one_is_removed(ledger:
     assert [path.name for path in store.glob("index-*")] == [index_directory(store).name]
 
 
-def test_an_index_removed_under_an_open_one_is_an_error_and_no_crash(ledger: Ledger, store: Path) -> None:
-    users = [f"u{i}" for i in range(300)]
-    add_documents(ledger, users, units(300))
-    add_profiles(ledger, users, units(300))
-    build_index(ledger, store)
+def test_an_index_removed_under_an_open_one_is_an_error_and_no_crash(indexed: Ledger, store: Path) -> None:
     with open_index(store) as index:
         assert index.query("documents", units(1)[0], 1)
         shutil.rmtree(index_directory(store))
@@ -272,12 +282,10 @@ def test_an_index_removed_under_an_open_one_is_an_error_and_no_crash(ledger: Led
             index.query("users", units(1)[0], 1)
 
 
-def test_a_closed_index_opens_again_when_asked(ledger: Ledger, store: Path) -> None:
-    add_documents(ledger, ["u1"], units(1))
-    build_index(ledger, store)
+def test_a_closed_index_opens_again_when_asked(indexed: Ledger, store: Path) -> None:
     index = open_index(store)
     index.close()
-    assert index.count("documents") == 1
+    assert index.count("documents") == N_USERS
     index.close()
 
 
@@ -370,8 +378,7 @@ def test_no_index_is_told_and_not_healthy(ledger: Ledger, store: Path) -> None:
     assert not probe(store)
 
 
-def test_a_missing_directory_is_told_and_not_made(ledger: Ledger, store: Path) -> None:
-    build_index(ledger, store)
+def test_a_missing_directory_is_told_and_not_made(indexed: Ledger, store: Path) -> None:
     directory = index_directory(store)
     shutil.rmtree(directory)
     assert not probe(store)
@@ -381,20 +388,15 @@ def test_a_missing_directory_is_told_and_not_made(ledger: Ledger, store: Path) -
 
 
 @pytest.mark.parametrize("name", ["chroma.sqlite3", "*/data_level0.bin"])
-def test_an_overwritten_index_is_not_healthy_and_is_built_again(ledger: Ledger, store: Path, name: str) -> None:
-    n = 300
-    add_documents(ledger, [f"u{i}" for i in range(n)], units(n))
-    build_index(ledger, store)
+def test_an_overwritten_index_is_not_healthy_and_is_built_again(indexed: Ledger, store: Path, name: str) -> None:
     for path in index_directory(store).glob(name):
         path.write_bytes(np.random.default_rng(1).bytes(path.stat().st_size))
     assert not probe(store)
-    build_index(ledger, store)
+    build_index(indexed, store)
     assert probe(store)
 
 
-def test_a_damaged_index_that_can_be_opened_is_a_store_error_when_asked(ledger: Ledger, store: Path) -> None:
-    add_documents(ledger, ["u1"], units(1))
-    build_index(ledger, store)
+def test_a_damaged_index_that_can_be_opened_is_a_store_error_when_asked(indexed: Ledger, store: Path) -> None:
     for path in index_directory(store).glob("*/header.bin"):
         path.write_bytes(bytes(path.stat().st_size))
     with open_index(store) as index, pytest.raises(StoreError, match="damaged"):

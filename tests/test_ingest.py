@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from profilegen.errors import InputError, UsageError
-from profilegen.ingest import MAX_BAD_EXAMPLES, MAX_TEXT_BYTES, Intake, read_documents
+from profilegen.ingest import MAX_BAD_EXAMPLES, Intake, read_documents
+from profilegen.ingest.documents import MAX_TEXT_BYTES
 from profilegen.records import Document
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -624,8 +625,8 @@ def test_memory_does_not_grow_with_the_number_of_rows(
     tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Cleaning and telling the language hold nothing from text to text; without them this is quick.
-    monkeypatch.setattr("profilegen.ingest.clean", str)
-    monkeypatch.setattr("profilegen.ingest.language", lambda text: "en")
+    monkeypatch.setattr("profilegen.ingest.documents.clean", str)
+    monkeypatch.setattr("profilegen.ingest.documents.language", lambda text: "en")
     path = tmp_path / f"a.{form}"
     rows = generated(8_000)  # 40 MB
     with path.open("w", encoding="utf-8") as file:

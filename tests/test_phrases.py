@@ -5,9 +5,10 @@ import re
 
 import pytest
 
-from profilegen.phrases import candidates, common_phrases, heads, keys
+from profilegen.phrases import Lexicon, candidates, heads, keys, lexicon
 from profilegen.records import Document
 
+NOBODY = Lexicon()
 HOSTILE = [
     "",
     " \n\t",
@@ -34,8 +35,8 @@ def document(text: str = "", **fields: str) -> Document:
     return Document.model_validate({"id": "d", "user_id": "u", "text": text, **fields})
 
 
-def texts(*documents: Document, language: str = "en") -> list[str]:
-    return [candidate.text for candidate in candidates(documents, language)]
+def texts(*documents: Document, language: str = "en", known: Lexicon = NOBODY) -> list[str]:
+    return [candidate.text for candidate in candidates(documents, language, known)]
 
 
 @pytest.mark.parametrize(
@@ -61,14 +62,14 @@ def test_a_name_with_a_digit_is_no_measure() -> None:
 
 def test_inflected_forms_are_one_candidate_in_all_documents_that_hold_one() -> None:
     titles = ["Hair Clips", "Hair Clip", "hair clips"]
-    found = candidates([document(item_title=title) for title in titles], "en")
+    found = candidates([document(item_title=title) for title in titles], "en", NOBODY)
     (clips,) = [row for row in found if row.text.casefold() in ("hair clip", "hair clips")]
     assert clips.documents == (0, 1, 2)
     assert clips.text == "hair clips"
 
 
 def test_no_two_candidates_have_the_same_key() -> None:
-    rows = candidates([document(item_title="Dog Beds"), document("My dog's bed. A bed for dogs.")], "en")
+    rows = candidates([document(item_title="Dog Beds"), document("My dog's bed. A bed for dogs.")], "en", NOBODY)
     assert len({row.key for row in rows}) == len(rows)
 
 
@@ -86,10 +87,10 @@ def test_the_brand_of_the_document_is_dropped_from_the_title_that_it_begins(bran
 
 @pytest.mark.parametrize(
     ("title", "phrase"),
-    [("苹果手机保护壳", "保护"), ("无线蓝牙耳机", "耳机"), ("家用电热水壶", "水壶"), ("儿童绘本故事书", "故事书")],
+    [("苹果手机保护壳", "保护"), ("无线运动耳机", "耳机"), ("家用电热水壶", "水壶"), ("儿童绘本故事书", "故事书")],
 )
 def test_chinese_titles_are_segmented_into_words(title: str, phrase: str) -> None:
-    rows = candidates([document(item_title=title)], "zh")
+    rows = candidates([document(item_title=title)], "zh", NOBODY)
     assert any(phrase in row.text for row in rows)
     assert all("".join(row.key) == row.text for row in rows)
     assert any(len(row.key) > 1 for row in rows)
@@ -99,7 +100,7 @@ def test_chinese_titles_are_segmented_into_words(title: str, phrase: str) -> Non
 @pytest.mark.parametrize("language", ["en", "zh", "de", "th", "und", "xx"])
 def test_hostile_text_does_not_break(language: str) -> None:
     for text in HOSTILE:
-        found = candidates([document(text, title=text, item_title=text, brand=text[:5])] * 2, language)
+        found = candidates([document(text, title=text, item_title=text, brand=text[:5])] * 2, language, NOBODY)
         assert all(0 < len(row.text) <= 60 and row.key for row in found)
 
 
@@ -109,21 +110,64 @@ def test_random_characters_do_not_break() -> None:
         starts = generator.choices((0x20, 0x41, 0x27, 0x2019, 0x4E00, 0xFF01), k=40)
         text = "".join(chr(start + generator.randrange(32)) for start in starts)
         for language in ("en", "zh"):
-            candidates([document(text, item_title=text)], language)
+            candidates([document(text, item_title=text)], language, NOBODY)
 
 
 @pytest.mark.parametrize("language", ["en", "zh", "xx"])
 def test_empty_documents_have_no_phrases(language: str) -> None:
-    assert candidates([], language) == []
-    assert candidates([document(), document(" ")], language) == []
+    assert candidates([], language, NOBODY) == []
+    assert candidates([document(), document(" ")], language, NOBODY) == []
 
 
-def test_a_phrase_is_common_where_three_users_say_it() -> None:
+def test_a_phrase_is_known_and_common_where_three_users_say_it() -> None:
     said, alone = document(item_title="Dog Leash"), document(item_title="Yoga Mat")
-    common = common_phrases([([said], "en"), ([said], "en"), ([said, said], "en"), ([alone, alone, alone], "en")])
-    (leash,) = [key for _, key in heads("dog leash", "en")[:1]]
-    assert leash in common
-    assert heads("yoga mat", "en")[0][1] not in common
+    found = lexicon([([said], "en"), ([said], "en"), ([said, said], "en"), ([alone, alone, alone], "en")])
+    leash, mat = heads("dog leash", "en")[0][1], heads("yoga mat", "en")[0][1]
+    assert found.knows(leash)
+    assert found.is_common(leash)
+    assert not found.knows(mat)
+
+
+def test_what_is_known_of_a_long_title_is_found_inside_it() -> None:
+    known = lexicon([([document(item_title="Hair Clip")], "en")] * 3)
+    title = "Pretty Big Hair Clip Barrette Holder"
+    assert "hair clip" in texts(document(item_title=title), known=known)
+    assert "hair clip" not in texts(document(item_title=title))
+
+
+def test_the_end_of_a_long_title_is_cut_to_two_words_unless_it_is_said_again_or_known() -> None:
+    item = document(item_title="Fruity Lemon Coconut Caramel Candy")
+    known = lexicon([([item], "en")] * 3)
+    assert {"caramel candy", "candy"} == set(texts(item))
+    assert "coconut caramel candy" in texts(item, item)
+    assert "coconut caramel candy" in texts(item, known=known)
+
+
+@pytest.mark.parametrize(
+    ("title", "inside"),
+    [
+        ("Picture Frames Wedding Table", "frames wedding"),
+        ("Fidget Sphere Educational Toys", "sphere educational"),
+        ("Hair Scissors Thinning Shears", "scissors thinning"),
+    ],
+)
+def test_a_plural_ends_a_phrase_of_a_title_and_an_adjective_after_a_noun_begins_one(title: str, inside: str) -> None:
+    found = texts(document(item_title=title))
+    assert found
+    assert not [text for text in found if inside in text]
+
+
+@pytest.mark.parametrize(
+    ("title", "phrase"), [("Real Milk Chocolate", "milk chocolate"), ("Gel Polish Colors", "gel polish")]
+)
+def test_words_that_begin_or_end_no_interest_are_left_out(title: str, phrase: str) -> None:
+    assert max(texts(document(item_title=title)), key=len) == phrase
+
+
+def test_the_name_of_a_place_is_a_candidate_only_where_it_is_said_again() -> None:
+    hotel = document("北京的酒店很干净。")
+    assert "北京" not in texts(hotel, language="zh")
+    assert "北京" in texts(hotel, hotel, language="zh")
 
 
 def test_the_shorter_phrases_that_end_a_phrase_are_its_heads() -> None:

@@ -1,20 +1,17 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import shutil
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from profilegen.llama.catalog import ResolvedModel
-from profilegen.llama.writer import Answer
+from profilegen.llama.writer import Answer, WriteEngine
 from profilegen.phrases import keys
 from profilegen.resources import prompts_dir
 from profilegen.summaries import (
@@ -48,40 +45,6 @@ HOSTILE = [
     "「中文」，和。",
     "x" * 500,
 ]
-# Reads [grammar, text] pairs, prints for each whether the grammar can be parsed and lets the text stand, whole.
-FITS = textwrap.dedent(
-    """
-    import ctypes, json, os, sys
-    out = os.dup(1)
-    os.dup2(2, 1)
-    import llama_cpp as llama
-    quiet = llama.llama_log_callback(lambda *_: None)
-    llama.llama_log_set(quiet, ctypes.c_void_p(0))
-    params = llama.llama_model_default_params()
-    params.vocab_only = True
-    model = llama.llama_model_load_from_file(sys.argv[1].encode(), params)
-    vocab = llama.llama_model_get_vocab(model)
-
-    def fits(grammar, text):
-        sampler = llama.llama_sampler_init_grammar(vocab, grammar.encode(), b"root")
-        if not sampler:
-            return False
-        data, tokens = text.encode(), (ctypes.c_int * 4096)()
-        n = llama.llama_tokenize(vocab, data, len(data), tokens, 4096, False, False)
-        for token in [*tokens[:n], llama.llama_vocab_eos(vocab)]:
-            one = (llama.llama_token_data * 1)(llama.llama_token_data(token, 0.0, 0.0))
-            row = llama.llama_token_data_array(data=one, size=1, selected=-1, sorted=False)
-            llama.llama_sampler_apply(sampler, ctypes.byref(row))
-            if one[0].logit < 0:
-                return False
-            if token != llama.llama_vocab_eos(vocab):
-                llama.llama_sampler_accept(sampler, token)
-        return True
-
-    answers = [fits(*pair) for pair in json.load(sys.stdin)]
-    os.write(out, json.dumps(answers).encode())
-    """
-)
 
 
 def tellings(subject: Subject, language: str) -> list[Telling]:
@@ -100,15 +63,17 @@ def is_told(telling: Telling) -> bool:
 
 
 @pytest.fixture(scope="module")
-def writer(models: dict[str, ResolvedModel]) -> Path:
-    return models["smollm2-135m-instruct"].path
+def writer(models: dict[str, ResolvedModel]) -> WriteEngine:
+    return WriteEngine(str(models["smollm2-135m-instruct"].path), slots=1, context_tokens=256, gpu_layers=0)
 
 
-def fits(writer: Path, pairs: Iterable[tuple[str, str]]) -> list[bool]:
-    """Ask llama.cpp, in a process of its own, for a bad grammar may end it."""
-    command = [sys.executable, "-c", FITS, str(writer)]
-    done = subprocess.run(command, input=json.dumps(list(pairs)), capture_output=True, text=True, check=True)
-    return list(json.loads(done.stdout))
+def fits(writer: WriteEngine, pairs: Iterable[tuple[str, str]]) -> list[bool]:
+    """Tell of each pair whether its grammar can be parsed and lets the text stand, whole."""
+    return [fits_whole(writer._matcher(grammar), writer._tokenizer.tokenize_str(text)) for grammar, text in pairs]
+
+
+def fits_whole(matcher: Any, tokens: list[int]) -> bool:
+    return bool(matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting())
 
 
 # What a template says
@@ -177,7 +142,7 @@ def test_the_turns_before_the_last_are_the_same_for_all(subject: Subject) -> Non
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_grammar_lets_the_example_of_the_prompt_stand(subject: Subject, language: str, writer: Path) -> None:
+def test_the_grammar_lets_the_example_of_the_prompt_stand(subject: Subject, language: str, writer: WriteEngine) -> None:
     turns = prompt(tellings(subject, language)[-1]).shared
     pairs = []
     for (_, request), (_, example) in itertools.pairwise(turns[1:]):
@@ -190,7 +155,9 @@ def test_the_grammar_lets_the_example_of_the_prompt_stand(subject: Subject, lang
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_combination_of_claims_has_a_grammar_that_lets_a_whole_summary_stand(language: str, writer: Path) -> None:
+def test_every_combination_of_claims_has_a_grammar_that_lets_a_whole_summary_stand(
+    language: str, writer: WriteEngine
+) -> None:
     told = [telling for subject in SUBJECTS for telling in tellings(subject, language) if is_told(telling)]
     # A segment's writer is not told of lifestyle.
     told = [replace(telling, lifestyle=()) if telling.subject == "segment" else telling for telling in told]
@@ -199,13 +166,13 @@ def test_every_combination_of_claims_has_a_grammar_that_lets_a_whole_summary_sta
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_hostile_claim_is_a_literal_of_the_grammar(language: str, writer: Path) -> None:
+def test_a_hostile_claim_is_a_literal_of_the_grammar(language: str, writer: WriteEngine) -> None:
     told = [Telling("user", language, (claim,), (claim,), (claim,)) for claim in HOSTILE]
     pairs = [(prompt(telling).grammar, compose(telling)) for telling in told]
     assert [pair for pair, good in zip(pairs, fits(writer, pairs), strict=True) if not good] == []
 
 
-def test_the_grammar_refuses_what_is_not_claimed(writer: Path) -> None:
+def test_the_grammar_refuses_what_is_not_claimed(writer: WriteEngine) -> None:
     grammar = prompt(Telling("user", "en", ("dog bed",))).grammar
     texts = ["Buys dog beds.", "Buys cat beds.", "Buys dog beds. And a cat.", "Buys"]
     assert fits(writer, [(grammar, text) for text in texts]) == [True, False, False, False]

@@ -1,16 +1,20 @@
 """The wheel, installed outside the checkout, is all that is needed."""
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import sysconfig
 import venv
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from profilegen.llama.catalog import ResolvedModel
+import profilegen
+from profilegen.ledger import LEDGER_FILE
 from profilegen.resources import models_dir
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +59,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         ".jinja",
         ".toml",
         ".jsonl",
+        ".css",
+        ".js",
+        ".md",
+        ".LICENSE",
     }
 
 
@@ -72,10 +80,20 @@ def test_an_installed_profilegen_has_its_prompts_and_its_catalogue_inside_itself
 
 
 def test_an_installed_profilegen_builds_and_shows_the_sample_that_it_carries(
-    elsewhere: Path, empty: Path, models: dict[str, ResolvedModel]
+    elsewhere: Path, empty: Path, sample_store: Path
 ) -> None:
     assert elsewhere.parent in _found("examples/sample.jsonl", elsewhere, empty).parents
+    store = empty / "demo-store"
+    shutil.copytree(sample_store, store)
+    with closing(sqlite3.connect(store / LEDGER_FILE)) as ledger, ledger:
+        ledger.execute("PRAGMA foreign_keys = ON")
+        ledger.execute("DELETE FROM profiles WHERE user_id IN ('maya_t', 'oldboy_walter')")
     said = _run([str(elsewhere / "profilegen"), "demo"], empty)
+    with profilegen.open_store(store) as opened:
+        report = opened.last_build()
+    # With a sample, prompts or models that are not those of the checkout it would have made more again.
+    assert report is not None
+    assert (report.embedded, report.written) == (0, 2)
     assert "68 users with 277 documents" in said
     assert "0 failed" in said
     assert "profilegen segments" in said

@@ -8,7 +8,7 @@ from typing import Never
 
 import typer
 
-from profilegen.cli import building, models, reading  # noqa: F401 (they register their commands)
+from profilegen.cli import building, evaluate, models, reading, review  # noqa: F401 (they register their commands)
 from profilegen.cli.app import StoppedError, app
 from profilegen.errors import ProfilegenError, UsageError
 

@@ -10,7 +10,7 @@ import typer
 
 from profilegen.cli.app import app
 from profilegen.cli.console import heading, print_json, progress_bars
-from profilegen.cli.options import Embedder, Json, Store, Workers, Writer
+from profilegen.cli.options import Embedder, Json, Store, Workers, Writer, readable
 from profilegen.errors import UsageError
 
 _DEMO_USERS = ("oldboy_walter", "laochen_yuanzi")
@@ -26,6 +26,13 @@ def build(
     ] = None,
     embedder: Embedder = None,
     writer: Writer = None,
+    taxonomy: Annotated[
+        str | None,
+        typer.Option(
+            help="File of categories for interests, or default. [default: the store's, else the list that ships]",
+            callback=readable,
+        ),
+    ] = None,
     add: Annotated[bool, typer.Option("--add", help="Keep what the store has and the files have not.")] = False,
     re_embed: Annotated[
         bool, typer.Option("--re-embed", help="Embed everything again, with another embedder.")
@@ -48,6 +55,8 @@ def build(
     Example: profilegen build reviews.jsonl --store store
 
     Example: profilegen build posts.csv --map user_id=handle --map text=body
+
+    Example: profilegen build reviews.jsonl --taxonomy audience-taxonomy-1.1.tsv
     """
     from profilegen.config import load_settings
     from profilegen.pipeline import build as run
@@ -56,6 +65,7 @@ def build(
         store=store,
         embedder=embedder,
         writer=writer,
+        taxonomy=taxonomy,
         max_bad=max_bad,
         min_cluster_size=min_cluster_size,
         seed=seed,

@@ -20,6 +20,12 @@ def readable(value: str | None) -> str | None:
 
 
 Store = Annotated[Path | None, typer.Option("--store", "-s", help="Directory of the store. [default: store]")]
+Category = Annotated[
+    str | None,
+    typer.Option(
+        help="Only users with an interest of this category, by id or name, or of one that it holds.", callback=readable
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Count = Annotated[int, typer.Option("-n", min=1, max=1000, help="How many users.")]
 Embedder = Annotated[str | None, typer.Option(help="Name or path of the embedding model. [default: follows the data]")]

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from profilegen.cli.app import app
 from profilegen.cli.console import opened_store, print_json
-from profilegen.cli.options import Count, Json, Store, readable
+from profilegen.cli.options import Category, Count, Json, Store, readable
 from profilegen.errors import ProfilegenError, UsageError
 
 
@@ -22,6 +22,7 @@ class What(StrEnum):
     users = "users"
     segments = "segments"
     documents = "documents"
+    report = "report"
 
 
 class Format(StrEnum):
@@ -30,6 +31,15 @@ class Format(StrEnum):
     jsonl = "jsonl"
     csv = "csv"
     parquet = "parquet"
+    html = "html"
+    md = "md"
+
+
+class Page(StrEnum):
+    """How a profile can be written for people."""
+
+    html = "html"
+    md = "md"
 
 
 @app.command()
@@ -42,15 +52,18 @@ def search(
     language: Annotated[
         str | None, typer.Option(help="Only users who write in this language, as en.", callback=readable)
     ] = None,
+    category: Category = None,
     store: Store = None,
     json_: Json = False,
 ) -> None:
     """Find users by what they care about, and say why each was found.
 
     Example: profilegen search "people who train dogs"
+
+    Example: profilegen search "gifts for a birthday" --category Pets
     """
     with opened_store(store) as opened:
-        _print_found(opened.search(query, n, segment=segment, language=language), json_)
+        _print_found(opened.search(query, n, segment=segment, language=language, category=category), json_)
 
 
 @app.command()
@@ -72,12 +85,19 @@ def similar(
 def show(
     name: Annotated[str, typer.Argument(help="A user id, or the id or name of a segment.", callback=readable)],
     store: Store = None,
+    format: Annotated[
+        Page | None, typer.Option("--format", "-f", help="Print a page to give away, with everything that is known.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Show the profile of a user or of a segment, each claim with the words it rests on.
 
     Example: profilegen show maya_t
+
+    Example: profilegen show maya_t --format html > maya_t.html
     """
+    if json_ and format:
+        raise UsageError("--json and --format are two ways to print; choose one")
     from profilegen import display
 
     with opened_store(store) as opened:
@@ -89,7 +109,12 @@ def show(
                 f"there is no user or segment {name!r} in {opened.directory}; find users with `profilegen search`, "
                 "segments with `profilegen segments`"
             )
-        if json_:
+        if format:
+            from profilegen import report
+
+            page = report.sheet(opened, user, format.value) if user else None
+            typer.echo(page or report.segment_sheet(opened, shown, format.value), nl=False)
+        elif json_:
             print_json(shown.model_dump(mode="json"))
         elif user:
             display.show(display.user_page(user, opened.cited(user), segment))
@@ -116,22 +141,43 @@ def segments(store: Store = None, json_: Json = False) -> None:
 @app.command()
 def export(
     what: Annotated[What, typer.Argument(help="What to export.")],
-    format: Annotated[Format, typer.Option("--format", "-f", help="As what.")] = Format.jsonl,
+    format: Annotated[
+        Format | None, typer.Option("--format", "-f", help="As what. [default: jsonl; of a report, html]")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write. [default: standard output]")
     ] = None,
+    category: Category = None,
     store: Store = None,
 ) -> None:
-    """Write all users, segments or documents for other programs.
+    """Write all users, segments or documents for other programs, or a report for people who have none of this.
 
     Example: profilegen export users --format parquet -o users.parquet
+
+    Example: profilegen export users --category "Skin care"
+
+    Example: profilegen export report -o report.html
     """
     from profilegen.export import export as run
+    from profilegen.export import export_text
 
+    if (what is What.report) != (format in {Format.html, Format.md} if format else what is What.report):
+        raise UsageError("a report is html or md; users, segments and documents are jsonl, csv or parquet")
+    if what is What.report:
+        from profilegen.report import report
+
+        with opened_store(store) as opened:
+            export_text(report(opened, "md" if format is Format.md else "html"), output)
+        if output is not None:
+            typer.echo(f"wrote the report to {output}", err=True)
+        return
+    if category is not None and what is not What.users:
+        raise UsageError("--category chooses among users; leave it out for segments and documents")
+    format = format or Format.jsonl
     if output is None and format is Format.parquet and sys.stdout.isatty():
         raise UsageError("Parquet is not for a terminal; name a file with --output")
     with opened_store(store) as opened:
-        count = run(opened, what.value, format.value, output)
+        count = run(opened, cast("Any", what.value), cast("Any", format.value), output, category=category)
     if output is not None:
         typer.echo(f"wrote {count:,} {what.value} to {output}", err=True)
 

@@ -66,6 +66,16 @@ def piece(vocab: Any, token: int) -> bytes:
     return ctypes.string_at(buffer, max(0, length))
 
 
+def guidance_tokenizer(vocab: Any) -> Any:
+    """Return the vocabulary as llguidance wants it; takes a second for 50,000 tokens."""
+    from llguidance.llamacpp import lltokenizer_from_vocab
+
+    ends = [
+        token for token in range(llama_cpp.llama_vocab_n_tokens(vocab)) if llama_cpp.llama_vocab_is_eog(vocab, token)
+    ]
+    return lltokenizer_from_vocab(vocab, eos_token=ends or None)
+
+
 class Batch:
     """A batch of llama.cpp that is filled again and again."""
 

@@ -4,11 +4,13 @@ Each child holds one context with a fixed number of slots. What prompts share (i
 once and copied to every slot; a slot takes the next prompt as soon as its answer is finished. A prompt is read in a
 decode call of its own and answers grow by one token a sequence a call, over a split cache: so an answer is the same
 whatever shares the batch (with a unified cache or with mixed calls it is not).
+
+A grammar says which tokens may come next (llguidance, https://github.com/guidance-ai/llguidance), and often that only
+one text can: such text is not generated but read like a prompt, and at the end of an answer not even read.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,7 +35,7 @@ class Prompt:
 
     :param shared: the turns that many prompts begin with; they are read once a child.
     :param request: the last turn, the user's.
-    :param grammar: GBNF that the answer follows.
+    :param grammar: GBNF that the answer follows, or a grammar of llguidance (Lark, or JSON that holds one).
     :param max_tokens: budget of the answer; an answer that needs more comes back as not finished.
     :param repeat_penalty: what the likelihood of tokens that the answer has already is divided by.
     """
@@ -102,15 +104,17 @@ class Writer:
 
 @dataclass
 class _Slot:
-    """A sequence at work: its prompt, the grammar's state, what was written so far."""
+    """A sequence at work: its prompt, the state of its grammar, what was written so far."""
 
     job: int
-    sampler: Any
+    matcher: Any
     penalty: float
     max_tokens: int
     prompt_tokens: int
     position: int
     tokens: list[int] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
+    outcome: Literal["finished", "cut off"] | None = None
 
 
 class WriteEngine:
@@ -142,7 +146,7 @@ class WriteEngine:
         self._n_vocab = llama_cpp.llama_vocab_n_tokens(self._vocab)
         self._batch = native.Batch(max(self._n_batch, slots + 1))
         self._formatter = _formatter(llama_cpp, native, self._model, self._vocab)
-        self._grammars: dict[str, Any] = {}
+        self._tokenizer = native.guidance_tokenizer(self._vocab)
         self._waiting: deque[tuple[int, Prompt]] = deque()
         self._slots: list[_Slot | None] = [None] * slots
         self._shared: tuple[Turn, ...] | None = None
@@ -172,7 +176,7 @@ class WriteEngine:
         """Read a prompt into a slot and choose its first token."""
         try:
             shared, own = self._tokens(prompt)
-            grammar = self._grammar(prompt.grammar)
+            matcher = self._matcher(prompt.grammar)
         except (ValueError, TemplateError) as error:
             return [(job, Failure(str(error)))]
         common, length = len(shared), len(shared) + len(own)
@@ -186,82 +190,90 @@ class WriteEngine:
         if common and self._llama.llama_memory_seq_pos_max(self._memory, sequence) != common - 1:
             self._llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
             self._llama.llama_memory_seq_cp(self._memory, 0, sequence, -1, -1)
-        self._read(own, sequence, common)
-        sampler = self._llama.llama_sampler_clone(grammar)
-        slot = _Slot(job, sampler, prompt.repeat_penalty, prompt.max_tokens, length, length)
-        answer = self._take(slot, self._logits(-1))
-        if answer is None:
-            self._slots[number] = slot
-            return []
-        return [(job, answer)]
+        slot = _Slot(job, matcher, prompt.repeat_penalty, prompt.max_tokens, length, common, unread=own)
+        self._force(slot)
+        if answer := self._read_ahead(number, slot):
+            return [(job, answer)]
+        self._slots[number] = slot
+        return []
 
     def _grow(self) -> list[tuple[int, Answer | Failure]]:
-        """Write one token in each slot at work, in one call."""
+        """Write one token in each slot at work, in one call, and what the grammars force after it."""
         active = [(number, slot) for number, slot in enumerate(self._slots) if slot is not None]
         if not active:
             return []
         self._batch.clear()
         for number, slot in active:
-            self._batch.add(slot.tokens[-1:], number + 1, start=slot.position, logits="last")
+            self._batch.add(slot.unread, number + 1, start=slot.position, logits="last")
             slot.position += 1
         self._decode()
+        for row, (_, slot) in enumerate(active):
+            self._choose(slot, self._logits(row))
         finished: list[tuple[int, Answer | Failure]] = []
-        for row, (number, slot) in enumerate(active):
-            answer = self._take(slot, self._logits(row))
-            if answer is not None:
+        for number, slot in active:
+            if answer := self._read_ahead(number, slot):
                 self._slots[number] = None
                 finished.append((slot.job, answer))
         return finished
 
-    def _take(self, slot: _Slot, logits: npt.NDArray[np.float32]) -> Answer | None:
-        """Choose the next token; return the answer if it is the last."""
-        token = self._choose(slot, logits)
-        ended = token is not None and self._llama.llama_vocab_is_eog(self._vocab, token)
-        if token is not None and not ended:
-            self._llama.llama_sampler_accept(slot.sampler, token)
-            slot.tokens.append(token)
-            if len(slot.tokens) < slot.max_tokens:
-                return None
-        self._llama.llama_sampler_free(slot.sampler)
-        text = b"".join(self._native.piece(self._vocab, token) for token in slot.tokens).decode(errors="replace")
-        return Answer(text.strip(), ended, slot.prompt_tokens, len(slot.tokens))
+    def _read_ahead(self, number: int, slot: _Slot) -> Answer | None:
+        """Read what is more than one token, until a token is to be chosen or the answer is finished."""
+        while slot.outcome is None and len(slot.unread) > 1:
+            self._read(slot.unread, number + 1, slot.position)
+            slot.position += len(slot.unread)
+            self._choose(slot, self._logits(-1))
+        if slot.outcome is None:
+            return None
+        tokens = slot.tokens[: slot.max_tokens]
+        text = b"".join(self._native.piece(self._vocab, token) for token in tokens).decode(errors="replace")
+        return Answer(text.strip(), slot.outcome == "finished", slot.prompt_tokens, len(tokens))
 
-    def _choose(self, slot: _Slot, logits: npt.NDArray[np.float32]) -> int | None:
-        """Return the most likely token that the grammar allows, or None where it allows none.
-
-        Asking the grammar about the whole vocabulary costs a third of all time, so it is asked about the most
-        likely token, then the 64 most likely, and only then about all; the result is the same.
-        """
+    def _choose(self, slot: _Slot, logits: npt.NDArray[np.float32]) -> None:
+        """Take the most likely token that the grammar allows, and with it what must follow."""
         seen = np.unique(np.array(slot.tokens, dtype=np.int64))
         values = logits[seen]
         logits[seen] = np.where(values > 0, values / slot.penalty, values * slot.penalty)
-        best = int(np.argmax(logits))
-        if self._allowed(slot, logits, np.array([best])) is not None:
-            return best
-        few = np.argpartition(logits, -64)[-64:]
-        choice = self._allowed(slot, logits, few)
-        return choice if choice is not None else self._allowed(slot, logits, np.arange(self._n_vocab))
+        allowed = np.frombuffer(slot.matcher.compute_bitmask(), np.uint8)
+        tokens = np.flatnonzero(np.unpackbits(allowed, count=self._n_vocab, bitorder="little"))
+        if not len(tokens):
+            slot.outcome = "cut off"
+            return
+        token = int(tokens[np.argmax(logits[tokens])])
+        if self._llama.llama_vocab_is_eog(self._vocab, token):
+            slot.outcome = "finished"
+            return
+        slot.matcher.consume_token(token)
+        slot.tokens.append(token)
+        slot.unread = [token]
+        self._force(slot)
 
-    def _allowed(self, slot: _Slot, logits: npt.NDArray[np.float32], tokens: npt.NDArray[np.int64]) -> int | None:
-        """Return the most likely of the tokens that the grammar lets stand next, if any."""
-        llama_cpp = self._llama
-        data = (llama_cpp.llama_token_data * len(tokens))()
-        view = np.frombuffer(data, dtype=_TOKEN_DATA)
-        view["id"], view["logit"], view["p"] = tokens, logits[tokens], 0.0
-        array = llama_cpp.llama_token_data_array(data, len(tokens), -1, False)
-        llama_cpp.llama_sampler_apply(slot.sampler, ctypes.byref(array))
-        best = int(np.argmax(view["logit"]))
-        return int(view["id"][best]) if view["logit"][best] > -np.inf else None
+    @staticmethod
+    def _force(slot: _Slot) -> None:
+        """Append the tokens that the grammar leaves no choice about, and see whether the answer is at its end."""
+        forced = slot.matcher.compute_ff_tokens()
+        slot.matcher.consume_tokens(forced)
+        slot.tokens += forced
+        slot.unread += forced
+        if slot.matcher.is_error() or len(slot.tokens) > slot.max_tokens:
+            slot.outcome = "cut off"
+        elif slot.matcher.is_stopped():
+            slot.outcome = "finished"
+        elif len(slot.tokens) == slot.max_tokens:
+            slot.outcome = "cut off"
 
-    def _grammar(self, text: str) -> Any:
-        if text not in self._grammars:
-            if len(self._grammars) > 256:
-                self._llama.llama_sampler_free(self._grammars.pop(next(iter(self._grammars))))
-            sampler = self._llama.llama_sampler_init_grammar(self._vocab, text.encode(), b"root")
-            if not sampler:
-                raise ValueError(f"what it is to follow is no grammar: {text[:200]}")
-            self._grammars[text] = sampler
-        return self._grammars[text]
+    def _matcher(self, grammar: str) -> Any:
+        """Return the state of a grammar before the first token."""
+        import llguidance
+        from llguidance.gbnf_to_lark import GbnfToLarkError, any_to_lark
+
+        try:
+            text = grammar if grammar.lstrip().startswith("{") else any_to_lark(grammar)
+        except GbnfToLarkError as error:
+            raise ValueError(f"what it is to follow is no grammar: {error}") from error
+        matcher = llguidance.LLMatcher(self._tokenizer, text, log_level=0)
+        if matcher.is_error():
+            raise ValueError(f"what it is to follow is no grammar: {matcher.get_error()[:200]}")
+        return matcher
 
     def _read_shared(self, shared: tuple[Turn, ...], tokens: list[int]) -> None:
         """Read what the next prompts share into sequence 0; the slots copy it."""
@@ -299,7 +311,6 @@ class WriteEngine:
         return shared, request + end
 
 
-_TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 _REQUEST = "\0request\0"
 
 

@@ -1,0 +1,1 @@
+"""How fast profilegen is, beside what one would have without it: `python -m benchmarks`."""

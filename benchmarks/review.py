@@ -1,0 +1,171 @@
+"""How long the review page takes to show, in Chromium, on stores of many users drawn from a real one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+
+from benchmarks.measures import Section
+from profilegen.ledger import Ledger, Membership, open_ledger
+from profilegen.records import Document, Segment, UserProfile
+
+
+def measure(store: Path, folder: Path, *, users: int, points: int, rounds: int) -> Section:
+    """Show every page of a store of `users`, and the map of one of `points` users, each time in a new browser.
+
+    :param store: a finished store, whose users are drawn from with replacement; it is only read.
+    :param folder: where the large stores and their servers live.
+    """
+    from playwright.sync_api import sync_playwright
+
+    section = Section(
+        f"Milliseconds until the first paint of a page of {users:,} users, and until the map of {points:,} points can "
+        "be used: a new browser profile each time, nothing kept from before, the server warm."
+    )
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    for size in dict.fromkeys((users, points)):
+        enlarge(store, folder / str(size), size)
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        with _served(folder / str(users)) as address:
+            for name, path in _paths(folder / str(users)).items():
+                paints = [_opened(browser, address + path)["paint"] for _ in range(rounds + 1)][1:]
+                section.add(f"review.{name}", "ms", paints)
+        with _served(folder / str(points)) as address:
+            shown = [_opened(browser, address, wait_for_map=True) for _ in range(rounds + 1)][1:]
+            section.add("review.map.paint", "ms", [one["paint"] for one in shown])
+            section.add("review.map.ready", "ms", [one["map"] for one in shown])
+            section.add("review.map.frame", "ms", [one["frame"] for one in shown])
+        browser.close()
+    section.facts["wanted at most"] = "300 ms for a page, 2,000 ms for the map"
+    return section
+
+
+def enlarge(store: Path, target: Path, n_users: int) -> None:
+    """Write a ledger of many users: those of a store again and again under other ids, moved a little on the map."""
+    random = np.random.default_rng(1)
+    with open_ledger(store, read_only=True) as source, open_ledger(target, create=True) as ledger:
+        profiles = list(source.iter_profiles())
+        documents = {profile.user_id: source.user_documents(profile.user_id) for profile in profiles}
+        claims = source.claims_of([profile.user_id for profile in profiles])
+        vectors = source.user_vectors([profile.user_id for profile in profiles])
+        drawn = [(profiles[at], f"{profiles[at].user_id}-{number}") for number, at in _draws(len(profiles), n_users)]
+        ledger.set_meta("embedder", source.get_meta("embedder"))
+        ledger.stage(_renamed(document, new) for old, new in drawn for document in documents[old.user_id])
+        ledger.apply_staged(add=False)
+        ledger.put_users((new, old.language, "h", vectors.get(old.user_id)) for old, new in drawn)
+        ledger.put_profiles((_called(old, new), "h", claims.get(old.user_id, [])) for old, new in drawn)
+        ledger.put_memberships(
+            Membership(new, old.segment or "none", old.segment_confidence or 0, old.segment_assigned)
+            for old, new in drawn
+        )
+        points = source.points()
+        place_of = dict(zip(points.user_ids, points.places, strict=True))
+        spread = points.places.std(axis=0) / 20
+        places = np.stack([place_of[old.user_id] for old, _ in drawn]) + random.normal(size=(n_users, 2)) * spread
+        ledger.put_points([new for _, new in drawn], places.astype(np.float32))
+        ledger.put_segments(_grown(source, drawn))
+        build = source.last_build()
+        if build:
+            ledger.record_build(build.report)
+
+
+def _draws(n_old: int, n_new: int) -> Iterator[tuple[int, int]]:
+    return ((number, number % n_old) for number in range(n_new))
+
+
+def _renamed(document: Document, user_id: str) -> Document:
+    return document.model_copy(update={"id": f"{document.id}@{user_id}", "user_id": user_id})
+
+
+def _called(profile: UserProfile, user_id: str) -> UserProfile:
+    """Return the profile of a user under another id, with its evidence in the documents of that id."""
+
+    def cited(claims: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(
+            claim.model_copy(
+                update={
+                    "evidence": tuple(
+                        part.model_copy(update={"document": f"{part.document}@{user_id}"}) for part in claim.evidence
+                    )
+                }
+            )
+            for claim in claims
+        )
+
+    kinds = {kind: cited(getattr(profile, kind)) for kind in ("interests", "values", "lifestyle")}
+    return profile.model_copy(update={"user_id": user_id, **kinds})
+
+
+def _grown(source: Ledger, drawn: Sequence[tuple[UserProfile, str]]) -> Iterator[tuple[Segment, str, Any]]:
+    members: dict[str, list[str]] = {}
+    for old, new in drawn:
+        members.setdefault(old.segment or "none", []).append(new)
+    for segment in source.segments():
+        inside = tuple(members.get(segment.id, ()))
+        yield segment.model_copy(update={"members": inside, "size": len(inside)}), "h", None
+
+
+def _paths(store: Path) -> dict[str, str]:
+    with open_ledger(store, read_only=True) as ledger:
+        user_id = next(islice(ledger.user_ids(), 10, None))
+        segment = ledger.segments()[0].id
+    return {
+        "overview": "/",
+        "segment": "/segment?" + urlencode({"id": segment}),
+        "user": "/user?" + urlencode({"id": user_id}),
+        "queue": "/queue",
+        "search": "/search?status=ok",
+        "lists": "/lists",
+    }
+
+
+@contextmanager
+def _served(store: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "profilegen.cli", "review", "--store", str(store), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        found = re.search(r"http://[\d.:]+", server.stdout.readline())
+        assert found
+        try:
+            yield found[0]
+        finally:
+            server.terminate()
+
+
+def _opened(browser: Any, address: str, *, wait_for_map: bool = False) -> dict[str, float]:
+    """Return when a page was painted first and when its map was ready, in milliseconds since it was asked for."""
+    context = browser.new_context(viewport={"width": 1280, "height": 850})
+    page = context.new_page()
+    page.goto(address)
+    if wait_for_map:
+        page.locator("#map[data-ready]").wait_for()
+    page.wait_for_timeout(300)
+    shown: dict[str, float] = page.evaluate(
+        """async (map) => {
+            const paint = performance.getEntriesByName("first-contentful-paint")[0].startTime;
+            if (!map) return { paint };
+            const canvas = document.querySelector("#map canvas"), frames = [];
+            for (let i = 0; i < 10; i++) {
+                const start = performance.now();
+                canvas.dispatchEvent(new WheelEvent("wheel", { deltaY: i % 2 ? 40 : -40, clientX: 600, clientY: 500 }));
+                await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+                frames.push(performance.now() - start);
+            }
+            frames.sort((a, b) => a - b);
+            return { paint, map: performance.getEntriesByName("map-ready")[0].startTime, frame: frames[5] };
+        }""",
+        wait_for_map,
+    )
+    context.close()
+    return shown

@@ -1,0 +1,70 @@
+"""The command that measures how good a store is: evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from profilegen.cli.app import app
+from profilegen.cli.console import print_json, progress_bars
+from profilegen.cli.options import Json, Store, Workers
+
+
+@app.command()
+def evaluate(
+    store: Store = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV with user_id and label, several labels joined with a bar.")
+    ] = None,
+    heldout: Annotated[
+        Path | None, typer.Option(help="JSON Lines with user_id and item_title: what each user took next.")
+    ] = None,
+    queries: Annotated[
+        Path | None, typer.Option(help="JSON Lines with query and relevant, the labels that answer it.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="Name or path of a GGUF model that grades a sample of profiles.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Do not cluster again ten times, which takes longest.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Directory for the report. [default: evaluation in the store]")
+    ] = None,
+    workers: Workers = None,
+    json_: Json = False,
+) -> None:
+    """Measure how good a store is, each figure with its 95% interval.
+
+    Prints a table and writes report.md, report.html with plots, and evaluation.json. docs/evaluation.md says what
+    each figure means. Labels, held-out items and questions are only for scoring, never an input of a build.
+
+    Example: profilegen evaluate --labels labels.csv --heldout heldout.jsonl --queries queries.jsonl
+    """
+    from profilegen.config import load_settings
+    from profilegen.evaluation import evaluate as run
+    from profilegen.evaluation import keep
+    from profilegen.evaluation.report import write_report
+
+    settings = load_settings(store=store, workers=workers)
+    with progress_bars() as progress:
+        evaluation = run(
+            settings,
+            labels=labels,
+            heldout=heldout,
+            queries=queries,
+            judge_model=judge,
+            quick=quick,
+            progress=progress,
+        )
+    if json_:
+        print_json(evaluation.model_dump(mode="json"))
+    else:
+        from profilegen import display
+
+        display.show(display.evaluation_table(evaluation))
+    written = write_report(evaluation, report or settings.store / "evaluation")
+    typer.echo(f"wrote {', '.join(str(path) for path in written)}", err=True)
+    keep(evaluation, settings.store)

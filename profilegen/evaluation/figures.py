@@ -1,0 +1,79 @@
+"""What an evaluation gives, as records."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from profilegen.records import Record
+
+
+class Figure(Record):
+    """A measured value with the bounds of its 95% bootstrap interval, over `n` of what `unit` names."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int
+    unit: str = "users"
+
+
+class LeftOut(Record):
+    """A figure that could not be computed, and why."""
+
+    name: str
+    reason: str
+
+
+class SegmentFigures(Record):
+    """How one segment does. `stability` is the mean Jaccard index with its nearest cluster of each new clustering.
+
+    `label` is the one that most members with a label have, `purity` the share of them that have it, and
+    `nearest_label` the one whose name is nearest to what the segment is called and told.
+    """
+
+    id: str
+    name: str
+    size: int
+    assigned: int
+    stability: float | None = None
+    label: str | None = None
+    purity: float | None = None
+    nearest_label: str | None = None
+
+
+class QuestionFigures(Record):
+    """How one question was answered: the share of the first ten users that carry a label that answers it."""
+
+    query: str
+    p10: float
+    ndcg10: float
+
+
+class Evaluation(Record):
+    """Everything that was measured of a store at one `revision`."""
+
+    store: str
+    revision: str
+    embedder: str
+    writers: dict[str, int]
+    users: int
+    documents: int
+    figures: tuple[Figure, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    segments: tuple[SegmentFigures, ...] = ()
+    questions: tuple[QuestionFigures, ...] = ()
+    seconds: float = Field(ge=0)
+
+    def figure(self, name: str) -> Figure:
+        """Return the figure of that name.
+
+        :raises KeyError: it is not among them.
+        """
+        for figure in self.figures:
+            if figure.name == name:
+                return figure
+        raise KeyError(name)
+
+
+Measured = Figure | LeftOut

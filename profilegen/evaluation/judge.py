@@ -1,0 +1,104 @@
+"""A larger local model grades a sample of profiles beside the texts they were made from.
+
+The grades are the judge's opinion and worth what the judge is worth. A model grades what it wrote itself too well, so
+take another one than the store's writer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import jinja2
+import numpy as np
+
+from profilegen.evaluation.bootstrap import share
+from profilegen.evaluation.figures import LeftOut, Measured
+from profilegen.evaluation.material import Material
+from profilegen.llama.catalog import ResolvedModel
+from profilegen.llama.writer import Answer, Prompt, Writer, WriterSettings, turns_from
+from profilegen.records import Document
+from profilegen.resources import prompts_dir
+
+GRADES = ("faithfulness", "specificity", "readability")
+_PROFILES = 50
+_ANSWER_TOKENS = 48
+# What of a user's documents the judge sees, in bytes, so that it fits in most models' reading.
+_SHOWN_BYTES = 3_600
+_CONTEXT_TOKENS = 3_072
+_SLOTS = 2
+
+
+def measure(
+    material: Material, model: ResolvedModel, *, workers: int, progress: Callable[[str, int, int], None]
+) -> list[Measured]:
+    """Return the mean grade, 1 to 5, of each kind, over up to 50 profiles that a hash of the user chooses."""
+    rows = [row for row in material.scattered() if material.users[row].status == "ok"][:_PROFILES]
+    settings = WriterSettings(workers=workers, slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
+    grades: dict[int, tuple[int, ...]] = {}
+    with Writer(model, settings) as writer:
+        for done, (row, answer) in enumerate(writer.write(_prompts(material, rows))):
+            progress("judge", done, len(rows))
+            given = _grades(answer.text) if isinstance(answer, Answer) else None
+            if given:
+                grades[row] = given
+    progress("judge", len(rows), len(rows))
+    reason = f"{model.name} graded none of {len(rows)} profiles"
+    if not grades:
+        return [LeftOut(name=f"judge.{name}", reason=reason) for name in GRADES]
+    table = np.array([grades[row] for row in rows if row in grades])
+    return [
+        share(f"judge.{name}", table[:, column], np.ones(len(table)), reason=reason)
+        for column, name in enumerate(GRADES)
+    ]
+
+
+def _prompts(material: Material, rows: list[int]) -> Iterator[tuple[int, Prompt]]:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(prompts_dir()),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # the output is a prompt, never HTML
+    )
+    template = environment.get_template("judge.en.prompt.jinja")
+    grammar = environment.get_template("judge.en.grammar.jinja").render()
+    for row in rows:
+        user = material.users[row]
+        turns = turns_from(
+            template.render(
+                documents=_shown(material.documents[row]),
+                summary=_one_line(user.summary),
+                claims=[(kind, _one_line(claim.text)) for kind, claim in user.claims()],
+            )
+        )
+        yield (
+            row,
+            Prompt(
+                shared=turns[:-1],
+                request=turns[-1][1],
+                grammar=grammar,
+                max_tokens=_ANSWER_TOKENS,
+                repeat_penalty=1.0,  # equal grades are no repetition
+            ),
+        )
+
+
+def _shown(documents: tuple[Document, ...]) -> list[str]:
+    """Return the documents a line each, the latest first, each cut to its part of what may be shown."""
+    latest = documents[::-1][:8]
+    room = _SHOWN_BYTES // max(len(latest), 1)
+    return [_cut(". ".join(filter(None, (document.item_title, document.text))), room) for document in latest]
+
+
+def _cut(text: str, n_bytes: int) -> str:
+    line = _one_line(text).encode("utf-8", "replace")
+    return line.decode() if len(line) <= n_bytes else line[:n_bytes].decode("utf-8", "ignore") + "…"
+
+
+def _one_line(text: str) -> str:
+    """Keep a text on its line, so that it cannot look like a turn of the prompt."""
+    return " ".join(text.split())
+
+
+def _grades(answer: str) -> tuple[int, ...] | None:
+    found = [re.search(rf"{name}: ([1-5])", answer) for name in GRADES]
+    return tuple(int(match[1]) for match in found if match) if all(found) else None

@@ -1,0 +1,148 @@
+"""Whether the store knows what a user takes next: held-out items ranked from documents, from profiles, from both.
+
+The candidates are the titles of all held-out items. What a user has is scored against them in several ways, each
+standardised over the candidates, and added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from profilegen.evaluation.bootstrap import share
+from profilegen.evaluation.figures import LeftOut, Measured
+from profilegen.evaluation.inputs import HeldOut
+from profilegen.evaluation.material import Material, Vectors, profile_text
+from profilegen.evaluation.ranking import WORTH, place
+from profilegen.records import Document
+
+Scores = npt.NDArray[np.float64]
+
+# Sharpness of the soft maximum over a user's vectors, chosen on a fifth of the users of one data set.
+_SHARPNESS = 15.0
+# Words of two letters or more; a Han character is a word, and pairs of them are two-word phrases.
+_WORD = r"(?u)[㐀-鿿]|[^\W㐀-鿿]{2,}"
+
+
+def measure(material: Material, heldout: Sequence[HeldOut]) -> list[Measured]:
+    """Return hit rates, reciprocal rank and NDCG from texts, from profiles and from all, and paired differences."""
+    targets = _targets(material, heldout)
+    titles = sorted({item.item_title for item in heldout})
+    names = [f"next.{source}.{metric}" for source in ("profile", "texts", "all") for metric in WORTH]
+    if not targets:
+        reason = "no held-out item is of a user of the store" if heldout else "needs --heldout"
+        return [LeftOut(name=name, reason=reason) for name in names]
+    rankings = _rankings(material, list(targets), titles)
+    places = {source: _places(scores, targets, titles) for source, scores in rankings.items()}
+    counts = [len(wanted) for wanted in targets.values()]
+
+    def worth(source: str, metric: str) -> Scores:
+        return np.array([WORTH[metric](at).sum() for at in places[source]])
+
+    return [
+        *(
+            share(f"next.{source}.{metric}", worth(source, metric), counts, reason="")
+            for source in ("profile", "texts", "all")
+            for metric in WORTH
+        ),
+        *(
+            share(f"next.all.hit10 - {other}", worth("all", "hit10") - worth(source, "hit10"), counts, reason="")
+            for source, other in (("texts", "next.texts.hit10"), ("documents", "without profiles"))
+        ),
+    ]
+
+
+def _targets(material: Material, heldout: Sequence[HeldOut]) -> dict[int, list[str]]:
+    """Return the distinct titles that each user who is asked took next, by the user's row."""
+    rows = {material.users[row].user_id: int(row) for row in material.asked}
+    targets: dict[int, dict[str, None]] = {}
+    for item in heldout:
+        if item.user_id in rows:
+            targets.setdefault(rows[item.user_id], {})[item.item_title] = None
+    return {row: list(titles) for row, titles in sorted(targets.items())}
+
+
+def _rankings(material: Material, rows: Sequence[int], titles: Sequence[str]) -> Mapping[str, Scores]:
+    """Return the scores (n_rows, n_titles) by source; `documents` is all that is known but the profiles."""
+    items = material.embed(titles)
+    users = [material.users[row] for row in rows]
+    named_vectors = np.where(_has(material.item_vectors), material.item_vectors, material.text_vectors)
+    named = [material.of_user(named_vectors, row) for row in rows]
+    wrote = [material.of_user(material.text_vectors, row) for row in rows]
+    interests = _vectors_of(material, [[claim.text for claim in user.interests] for user in users])
+    bought = ["\n".join(map(_title, documents)) for documents in material.documents]
+    words = _Words([*bought, *titles], titles)
+
+    texts = _standardised(_soft_maximum(named, items)) + _standardised(words.likeness([bought[row] for row in rows]))
+    documents = texts + _standardised(_soft_maximum(wrote, items))
+    by_interest = _standardised(_soft_maximum(interests, items))
+    profile = (
+        by_interest
+        + _standardised(words.likeness(["\n".join(claim.text for claim in user.interests) for user in users]))
+        + _standardised(material.embed([profile_text(user) for user in users]) @ items.T)
+    )
+    return {"texts": texts, "documents": documents, "profile": profile, "all": documents + by_interest}
+
+
+def _title(document: Document) -> str:
+    return document.item_title or document.text
+
+
+def _has(vectors: Vectors) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.any(vectors != 0, axis=1, keepdims=True))
+
+
+def _vectors_of(material: Material, texts: Sequence[Sequence[str]]) -> list[Vectors]:
+    distinct = sorted({text for some in texts for text in some})
+    vectors = material.embed(distinct) if distinct else np.zeros((0, material.text_vectors.shape[1]), np.float32)
+    at = {text: row for row, text in enumerate(distinct)}
+    return [vectors[[at[text] for text in some]] for some in texts]
+
+
+def _soft_maximum(sets: Sequence[Vectors], items: Vectors) -> Scores:
+    """Return (n_sets, n_items): the log-mean-exp of the cosines of a set's vectors; zeros for an empty set."""
+    scores = np.zeros((len(sets), len(items)))
+    for row, vectors in enumerate(sets):
+        if len(vectors):
+            scores[row] = np.log(np.exp(_SHARPNESS * (vectors @ items.T)).mean(axis=0)) / _SHARPNESS
+    return scores
+
+
+class _Words:
+    """TF-IDF of words and two-word phrases, fitted on some texts, to compare others with the candidates."""
+
+    def __init__(self, fitted: Sequence[str], titles: Sequence[str]) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self._tfidf = TfidfVectorizer(
+            sublinear_tf=True, stop_words="english", ngram_range=(1, 2), token_pattern=_WORD
+        ).fit(fitted)
+        self._titles = self._tfidf.transform(titles)
+
+    def likeness(self, texts: Sequence[str]) -> Scores:
+        """Return (n_texts, n_titles) cosines."""
+        return np.asarray((self._tfidf.transform(texts) @ self._titles.T).toarray())
+
+
+def _standardised(scores: npt.NDArray[np.floating]) -> Scores:
+    """Return each row in standard deviations from its mean; a row of equal scores gives zeros."""
+    spread = scores.std(axis=1, keepdims=True)
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    return np.asarray(np.where(spread > 1e-9, centred / np.maximum(spread, 1e-9), 0.0), np.float64)
+
+
+def _places(scores: Scores, targets: Mapping[int, Sequence[str]], titles: Sequence[str]) -> list[Scores]:
+    """Return the places of each user's items; what else the user took next is no rival of an item."""
+    column_of = {title: column for column, title in enumerate(titles)}
+    places = []
+    for row, wanted in zip(scores, targets.values(), strict=True):
+        columns = [column_of[title] for title in wanted]
+        own = []
+        for column in columns:
+            rivals = row.copy()
+            rivals[[other for other in columns if other != column]] = -np.inf
+            own.append(place(rivals, column))
+        places.append(np.array(own))
+    return places

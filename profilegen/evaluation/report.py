@@ -1,0 +1,64 @@
+"""An evaluation as a page to read: Markdown, and HTML with plots."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from profilegen.errors import UsageError
+from profilegen.evaluation.figures import Evaluation, Figure
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_PAGES = ("report.md", "report.html")
+
+
+def write_report(evaluation: Evaluation, directory: Path) -> list[Path]:
+    """Write report.md, report.html and evaluation.json; returns where.
+
+    :raises UsageError: the directory cannot be written.
+    """
+    texts = {name: render(evaluation, name) for name in _PAGES}
+    texts["evaluation.json"] = evaluation.model_dump_json(indent=2) + "\n"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (directory / name).write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"cannot write the report to {directory}: {error.strerror}") from None
+    return [directory / name for name in texts]
+
+
+def render(evaluation: Evaluation, page: str) -> str:
+    """Return the text of `report.md` or `report.html`."""
+    groups: dict[str, list[Figure]] = {}
+    for figure in evaluation.figures:
+        groups.setdefault(figure.name.partition(".")[0], []).append(figure)
+    plotted = [figure for figure in evaluation.figures if 0 <= figure.low <= figure.high <= 1]
+    template = _environment().get_template(f"{page}.jinja")
+    return str(template.render(evaluation=evaluation, groups=groups, plotted=plotted))
+
+
+@cache
+def _environment() -> Any:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        autoescape=lambda name: bool(name and ".html" in name),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"md": _markdown, "figure": _number}
+    return environment
+
+
+def _markdown(text: object) -> str:
+    """Return a text as Markdown shows it, on one line: no mark of it is formatting, a link, HTML or a table's bar."""
+    return re.sub(r"([\\`*_{}\[\]<>()#|!~&$])", r"\\\1", " ".join(str(text).split()))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

@@ -1,0 +1,52 @@
+"""Whether a question in plain words finds the users whose labels answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from profilegen.evaluation.bootstrap import share
+from profilegen.evaluation.figures import Measured, QuestionFigures
+from profilegen.evaluation.inputs import Labels, Question
+from profilegen.evaluation.material import Material
+from profilegen.store import Store
+
+_FIRST = 10
+
+
+def measure(
+    store: Store,
+    material: Material,
+    questions: Sequence[Question],
+    labels: Labels,
+    progress: Callable[[str, int, int], None],
+) -> tuple[list[Measured], list[QuestionFigures]]:
+    """Ask the store each question that some user answers; returns the figures, and those of each question."""
+    rows = []
+    for number, question in enumerate(questions):
+        progress("questions", number, len(questions))
+        answering = {user.user_id for user in material.users} & _labelled(labels, question.relevant)
+        if answering:
+            found = [hit.user_id in answering for hit in store.search(question.query, _FIRST)]
+            p10, ndcg10 = round(sum(found) / _FIRST, 4), round(_ndcg(found, len(answering)), 4)
+            rows.append(QuestionFigures(query=question.query, p10=p10, ndcg10=ndcg10))
+    progress("questions", len(questions), len(questions))
+    reason = "no user answers any question" if questions and labels else "needs --queries and --labels"
+    ones = [1] * len(rows)
+    figures = [
+        share("search.p10", [row.p10 for row in rows], ones, reason=reason, unit="questions"),
+        share("search.ndcg10", [row.ndcg10 for row in rows], ones, reason=reason, unit="questions"),
+    ]
+    return figures, rows
+
+
+def _labelled(labels: Labels, relevant: Sequence[str]) -> set[str]:
+    return {user_id for user_id, names in labels.items() if not set(relevant).isdisjoint(names)}
+
+
+def _ndcg(found: Sequence[bool], right: int) -> float:
+    """Return normalised discounted cumulative gain (Järvelin and Kekäläinen 2002) of the first ten."""
+    discounts = 1 / np.log2(np.arange(_FIRST) + 2)
+    gained = discounts[: len(found)] @ np.array(found, np.float64)
+    return float(gained / discounts[:right].sum())

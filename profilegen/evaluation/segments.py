@@ -1,0 +1,98 @@
+"""How the segments agree with labels, and whether their names say what they hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from profilegen.evaluation.agreement import Codes, Tables, codes
+from profilegen.evaluation.bootstrap import share, statistic
+from profilegen.evaluation.figures import LeftOut, Measured, SegmentFigures
+from profilegen.evaluation.inputs import Labels
+from profilegen.evaluation.material import Material
+
+_AGAINST_LABELS = ("segments.nmi", "segments.ari", "segments.purity", "segments.v_measure")
+
+
+def measure(material: Material, labels: Labels) -> list[Measured]:
+    """Return the agreement of segments and labels, over the users who have one label."""
+    rows = [
+        (labels[user.user_id][0], user.segment)
+        for user in material.users
+        if user.segment and len(labels.get(user.user_id, ())) == 1
+    ]
+    if not rows:
+        reason = "no user with a segment has exactly one label" if labels else "needs --labels"
+        return [LeftOut(name=name, reason=reason) for name in _AGAINST_LABELS]
+    return against(codes([label for label, _ in rows]), codes([segment for _, segment in rows]))
+
+
+def against(truth: Codes, found: Codes) -> list[Measured]:
+    """Return the agreement of two clusterings, (n_users,) numbers from 0."""
+    from sklearn import metrics
+
+    tables = Tables(truth, found)
+    n = len(truth)
+    return [
+        statistic("segments.nmi", tables.nmi, n, known=metrics.normalized_mutual_info_score(truth, found)),
+        statistic("segments.ari", tables.ari, n, known=metrics.adjusted_rand_score(truth, found)),
+        statistic("segments.purity", tables.purity, n),
+        statistic("segments.v_measure", tables.nmi, n, known=metrics.v_measure_score(truth, found)),
+    ]
+
+
+def describe(material: Material, labels: Labels) -> list[SegmentFigures]:
+    """Return for each segment what labels its members have, and which label's name is nearest to what it says."""
+    names = sorted({name for found in labels.values() for name in found})
+    nearest = _nearest_labels(material, names)
+    assigned = Counter(user.segment for user in material.users if user.segment_assigned)
+    sizes = Counter(user.segment for user in material.users)
+    rows = []
+    for segment, near in zip(material.segments, nearest, strict=True):
+        label, purity = _majority(segment.members, labels)
+        rows.append(
+            SegmentFigures(
+                id=segment.id,
+                name=segment.name,
+                size=sizes[segment.id],
+                assigned=assigned[segment.id],
+                label=label,
+                purity=purity,
+                nearest_label=near,
+            )
+        )
+    return rows
+
+
+def naming(material: Material, labels: Labels, segments: Sequence[SegmentFigures]) -> Measured:
+    """Return the share of users whose segment's nearest label is the one that most of its members have."""
+    if not labels:
+        return LeftOut(name="segments.naming", reason="needs --labels")
+    right = {row.id: row.label is not None and row.label == row.nearest_label for row in segments}
+    counted = [user.segment in right and user.user_id in labels for user in material.users]
+    named = [bool(at and right[user.segment or ""]) for at, user in zip(counted, material.users, strict=True)]
+    return share("segments.naming", named, counted, reason="no user with a label has a segment")
+
+
+def label_text(name: str) -> str:
+    """Return a label as it is embedded: with spaces for underscores."""
+    return name.replace("_", " ")
+
+
+def _majority(members: Sequence[str], labels: Labels) -> tuple[str | None, float | None]:
+    found = [labels[member] for member in members if member in labels]
+    counts = Counter(name for names in found for name in names)
+    if not counts:
+        return None, None
+    label = min(counts, key=lambda name: (-counts[name], name))
+    return label, round(counts[label] / len(found), 4)
+
+
+def _nearest_labels(material: Material, names: Sequence[str]) -> list[str | None]:
+    if not names or not material.segments:
+        return [None] * len(material.segments)
+    told = material.embed([f"{segment.name}. {segment.summary}" for segment in material.segments])
+    likeness = told @ material.embed([label_text(name) for name in names]).T
+    return [names[at] for at in np.argmax(likeness, axis=1)]

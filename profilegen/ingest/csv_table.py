@@ -1,0 +1,119 @@
+"""CSV and TSV as a table."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from profilegen.errors import InputError
+from profilegen.ingest.rows import MAX_RECORD_BYTES, BadRowError, Table, is_utf8, numbered_lines, too_long
+
+
+def csv_table(stream: BinaryIO, head: bytes, kind: str) -> Table:
+    """Open CSV (its delimiter told by the first line) or TSV as a table.
+
+    :param head: how it begins; the stream gives it again.
+    :param kind: `csv` or `tsv`.
+    :raises InputError: its first line does not name the columns.
+    """
+    records = _csv_records(stream, "\t" if kind == "tsv" else _delimiter(head))
+    _, header = next(records, (0, []))
+    if isinstance(header, BadRowError):
+        raise InputError(
+            f"its first line does not name the columns: {header}. It must be CSV in UTF-8; "
+            "from a Chinese Windows, convert it with iconv -f GB18030 -t UTF-8"
+        )
+    names = [name.strip() for name in header]
+    rows = (
+        (number, record if isinstance(record, BadRowError) else dict(zip(names, record, strict=True)))
+        for number, record in records
+    )
+    return Table(tuple(names), "line", rows)
+
+
+def _delimiter(head: bytes) -> str:
+    header = re.sub(rb'"[^"]*"', b"", head.split(b"\n", 1)[0])
+    return max(",;\t", key=lambda mark: header.count(mark.encode()))
+
+
+def _csv_records(stream: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str] | BadRowError]]:
+    """Give records, each with the number of its first line and as wide as the first of all.
+
+    After a broken one, reading goes on at its second line: a quote that is never closed costs one line, not
+    the rest of the file.
+    """
+    # The module's own limit, 128 KB a field, holds for the whole process; ours is for the record.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD_BYTES))
+    lines = _RecordLines(numbered_lines(stream))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    width = 0
+    while (record := _next_record(reader, width)) is not None:
+        number, first = lines.taken[0]
+        if isinstance(record, BadRowError):
+            lines.read_again_from_second()
+            record = _without_quoting(first, delimiter, width) or record
+        if isinstance(record, list):
+            width = width or len(record)
+            record = record if is_utf8(record) else BadRowError("invalid UTF-8")
+        if record:
+            yield number, record
+        lines.begin_record()
+
+
+def _next_record(reader: Iterator[list[str]], width: int) -> list[str] | BadRowError | None:
+    """Return the next record, empty for an empty line, or why there is none here; None at the end."""
+    try:
+        record = next(reader, None)
+    except csv.Error as error:
+        return BadRowError(_NEVER_CLOSED if "end of data" in str(error) else f"broken CSV: {error}")
+    except BadRowError as error:
+        return error
+    if record and len(record) == 1 and not record[0].strip():
+        return []
+    if record and width and len(record) != width:
+        return BadRowError(f"{len(record)} fields where the first line has {width}")
+    return record
+
+
+_NEVER_CLOSED = "a quote is opened and never closed"
+
+
+class _RecordLines:
+    """Lines for the csv module; those of the current record are kept, so that they can be read again."""
+
+    def __init__(self, lines: Iterator[tuple[int, bytes | None]]) -> None:
+        self._fresh = lines
+        self._again: deque[tuple[int, bytes | None]] = deque()
+        self._bytes = 0
+        self.taken: list[tuple[int, bytes | None]] = []
+
+    def __iter__(self) -> _RecordLines:
+        return self
+
+    def __next__(self) -> str:
+        number, line = self._again.popleft() if self._again else next(self._fresh)
+        self.taken.append((number, line))
+        if line is None:
+            raise too_long()
+        self._bytes += len(line)
+        if self._bytes > MAX_RECORD_BYTES:
+            raise BadRowError(_NEVER_CLOSED)
+        return line.decode(errors="surrogateescape")
+
+    def begin_record(self) -> None:
+        self.taken = []
+        self._bytes = 0
+
+    def read_again_from_second(self) -> None:
+        self._again.extendleft(reversed(self.taken[1:]))
+
+
+def _without_quoting(line: bytes | None, delimiter: str, width: int) -> list[str] | None:
+    """Read a line of TSV whose quotes are only characters, as many exporters write it."""
+    if line is None or delimiter != "\t":
+        return None
+    fields = line.decode(errors="surrogateescape").rstrip("\r\n").split("\t")
+    return fields if len(fields) == width else None

@@ -1,0 +1,116 @@
+"""A row becomes a Document, or it is told why not."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+
+from profilegen.ingest.columns import ColumnMap, columns_by_field
+from profilegen.ingest.rows import BadRowError, Row, kind
+from profilegen.ingest.values import moment_of, number_of, price_of
+from profilegen.records import Document
+from profilegen.text import clean, fold, language
+
+MAX_TEXT_BYTES = 1_000_000
+MAX_LABEL_CHARS = 1_000
+MAX_USER_ID_CHARS = 512
+MAX_CODE_CHARS = 4_096
+
+_UNFIT_FOR_IDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def document_of(row: Row, mapping: ColumnMap) -> Document:
+    """Return the document that a row holds; its id depends on the user, the text and the item.
+
+    :raises BadRowError: it holds none.
+    """
+    if isinstance(row, BadRowError):
+        raise row
+    columns = tuple(row)
+    # Rows of JSON with hundreds of keys would fill the cache with keys.
+    find = columns_by_field if len(columns) <= 100 else columns_by_field.__wrapped__
+    places = find(columns, mapping)
+    given = {target: _present(row[column]) for target, column in places.items()}
+    user_id = _user_id(given.get("user_id"))
+    title, item_title, brand = (_label(given.get(name)) for name in ("title", "item_title", "brand"))
+    text = _text(given.get("text")) or title or item_title
+    if not text:
+        raise BadRowError("no text")
+    item_id = _code(given.get("item_id"))
+    same = f"{fold(text)}\0{item_id or fold(item_title or '')}"
+    return Document(
+        id=f"{user_id}-{hashlib.blake2b(same.encode(), digest_size=6).hexdigest()}",
+        user_id=user_id,
+        text=text,
+        language=language(text),
+        title=title,
+        item_id=item_id,
+        item_title=item_title,
+        brand=brand,
+        rating=number_of(given.get("rating")),
+        price=price_of(given.get("price")),
+        timestamp=moment_of(given.get("timestamp")),
+        event=_label(given.get("event")),
+        channel=_label(given.get("channel")),
+        image=_code(given.get("image")),
+    )
+
+
+def _present(value: object) -> object:
+    """Return the value, bytes as text, NaN as nothing."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise BadRowError("invalid UTF-8") from None
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value
+
+
+def _user_id(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column of numbers with a gap comes as 1.0
+    if isinstance(value, bool) or not isinstance(value, str | int | None):
+        raise BadRowError(f"the user is {kind(value)}, not a name or a number")
+    if isinstance(value, int) and value.bit_length() > 128:
+        raise BadRowError("the user id is a number of more than 38 digits")
+    user_id = "" if value is None else str(value).strip()
+    if not user_id:
+        raise BadRowError("no user")
+    if len(user_id) > MAX_USER_ID_CHARS:
+        raise BadRowError(f"the user id has {len(user_id):,} characters; at most {MAX_USER_ID_CHARS} are read")
+    if _UNFIT_FOR_IDS.search(user_id):
+        raise BadRowError("the user id has control characters")
+    return user_id
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise BadRowError(f"the text is {kind(value)}, not a text")
+    if not isinstance(value, str):
+        return "" if value is None else str(value)
+    if len(value) * 4 > MAX_TEXT_BYTES:
+        size = len(value.encode(errors="replace"))
+        if size > MAX_TEXT_BYTES:
+            raise BadRowError(f"a text of {size:,} bytes; at most {MAX_TEXT_BYTES:,} are read")
+    return clean(value)
+
+
+def _label(value: object) -> str | None:
+    """Return a name on one line, cut where it is endless; a list or an object is no name."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    raw = str(value) if not isinstance(value, str) else value[: MAX_LABEL_CHARS * 10]
+    return " ".join(clean(raw).split())[:MAX_LABEL_CHARS].rstrip() or None
+
+
+def _code(value: object) -> str | None:
+    """Return an id or an address as given, for it is compared and opened; None if it cannot be one."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    code = str(value).strip()
+    return code if 0 < len(code) <= MAX_CODE_CHARS and not _UNFIT_FOR_IDS.search(code) else None

@@ -1,0 +1,1 @@
+"""Where a person reads, checks and corrects profiles: a page, and the same on a terminal."""

@@ -1,0 +1,57 @@
+"""A user's documents over time, as the bars of a small chart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from profilegen.records import Document
+
+_MAX_MONTHS = 48
+
+
+class Bar(NamedTuple):
+    """One stretch of time; `height` is a share of the highest, `rating` the mean of its ratings."""
+
+    label: str
+    documents: int
+    height: float
+    rating: float | None
+
+
+class Chart(NamedTuple):
+    """Bars from the first document to the last, by month, or by year where there would be too many."""
+
+    per: str
+    bars: list[Bar]
+
+
+def over_time(documents: Sequence[Document]) -> Chart | None:
+    """Return the chart of the documents that have a date, or None if there are none."""
+    dated = [(document.timestamp, document.rating) for document in documents if document.timestamp]
+    if not dated:
+        return None
+    months = [(time.year * 12 + time.month - 1, rating) for time, rating in dated]
+    first, last = min(months)[0], max(month for month, _ in months)
+    yearly = last - first >= _MAX_MONTHS
+    step = 12 if yearly else 1
+    counts = Counter(month // step for month, _ in months)
+    highest = max(counts.values())
+    bars = []
+    for at in range(first // step, last // step + 1):
+        ratings = [rating for month, rating in months if month // step == at and rating is not None]
+        label = str(at) if yearly else f"{at // 12}-{at % 12 + 1:02}"
+        mean = sum(ratings) / len(ratings) if ratings else None
+        bars.append(Bar(label, counts[at], counts[at] / highest, mean))
+    return Chart("year" if yearly else "month", bars[-_MAX_MONTHS * 5 :])
+
+
+def ratings(documents: Sequence[Document]) -> list[Bar]:
+    """Return how many documents have each rating, rounded, the lowest first; empty where none has one."""
+    counts = Counter(round(document.rating) for document in documents if document.rating is not None)
+    if not counts or max(counts) - min(counts) > 20:
+        return []
+    highest = max(counts.values())
+    at = range(min(counts, default=1), max(counts) + 1)
+    return [Bar(str(rating), counts[rating], counts[rating] / highest, None) for rating in at]

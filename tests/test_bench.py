@@ -1,0 +1,58 @@
+"""The benchmarks run from end to end on a few users; the figures themselves are no matter of tests."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from profilegen.llama.catalog import ResolvedModel
+from profilegen.resources import resource
+
+ROOT = Path(__file__).parents[1]
+
+
+def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def results(models: dict[str, ResolvedModel], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Give what all benchmarks find on eight users of the sample in one round, without what CI does not install."""
+    path = tmp_path_factory.mktemp("bench") / "results.json"
+    small = ("--users", 8, "--rounds", 1, "--writing-users", 2, "--obvious-users", 1, "--texts", 4)
+    scale = ("--sizes", 12, "--agreement-users", 60, "--page-sizes", 12, 12)
+    without = ("--without", "xllamacpp", "torch", "matplotlib")
+    done = bench("--reviews", resource("examples/sample.jsonl"), "--results", path, *small, *scale, *without)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_every_benchmark_gives_figures(results: dict[str, Any]) -> None:
+    assert set(results) - {"review"} == {"startup", "build", "writing", "embedding", "scale"}
+    assert all(row["median"] > 0 for section in results.values() for row in section["measures"])
+
+
+def test_figures_name_the_machine_they_were_measured_on(results: dict[str, Any]) -> None:
+    for section in results.values():
+        assert section["machine"]["processor"]
+        assert section["machine"]["versions"]["llama-cpp-python"]
+
+
+def test_writing_and_building_are_compared_with_what_one_would_have_otherwise(results: dict[str, Any]) -> None:
+    for name in ("writing", "embedding", "build"):
+        assert results[name]["ratios"]
+
+
+def test_answers_under_the_schema_are_whole(results: dict[str, Any]) -> None:
+    assert results["writing"]["facts"]["engine.profilegen: valid JSON"] == 1
+
+
+def test_a_benchmark_that_there_is_not_is_refused() -> None:
+    done = bench("reading")
+    assert done.returncode == 2
+    assert "there is no reading" in done.stderr

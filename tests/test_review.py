@@ -1,0 +1,373 @@
+"""The page as a client sees it, without a browser; what is written for people; the terminal; decisions as a file."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from handmade_store import HOSTILE_IDS, HOSTILE_TEXTS, SCRIPT, hostile_store
+from starlette.testclient import TestClient
+
+import profilegen
+from profilegen import report, reviewed
+from profilegen.errors import InputError
+from profilegen.ledger import open_ledger
+from profilegen.resources import resource
+from profilegen.review import acts
+from profilegen.review.app import make_app
+from profilegen.review.security import CSRF_COOKIE
+from profilegen.review.transfer import export_decisions, import_decisions
+
+ORIGIN = "http://127.0.0.1:8765"
+PAGES = ["/", "/queue", "/search", "/search/found", "/lists"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return hostile_store(tmp_path / "store")
+
+
+@pytest.fixture
+def client(store: Path) -> Iterator[TestClient]:
+    with TestClient(make_app(store), base_url=ORIGIN, follow_redirects=False) as client:
+        yield client
+
+
+def post(client: TestClient, path: str, form: dict[str, str], **headers: str) -> Any:
+    """Send a form as a page of ours does, by somebody called Bea."""
+    if CSRF_COOKIE not in client.cookies:
+        client.get("/lists")
+    if not any(cookie.name == "profilegen_reviewer" for cookie in client.cookies.jar):
+        client.cookies.set("profilegen_reviewer", "Bea")
+    form = {"csrf": client.cookies[CSRF_COOKIE], **form}
+    return client.post(path, data=form, headers={"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", **headers})
+
+
+def claim_form(client: TestClient, user_id: str, action: str, **rest: str) -> dict[str, str]:
+    """Return what the form of the first claim on a user's page would send."""
+    page = client.get("/user?" + urlencode({"id": user_id})).text
+    fields = re.findall(r'name="(user_id|kind|text|seen)" value="([^"]*)"', page.partition('action="/user/claim"')[2])
+    return {**{name: html.unescape(value) for name, value in fields[:4]}, "action": action, **rest}
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "0.0.0.0", "a:b:c"])
+def test_a_name_that_somebody_else_points_here_is_refused(client: TestClient, host: str) -> None:
+    assert client.get("/", headers={"Host": host}).status_code == 421
+
+
+@pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:8765"])
+def test_the_names_of_this_machine_are_answered(client: TestClient, host: str) -> None:
+    assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "https://127.0.0.1:8765", ""]
+)
+def test_a_form_from_another_page_is_refused(client: TestClient, origin: str) -> None:
+    assert post(client, "/lists/remove", {"name": "x"}, Origin=origin).status_code == 403
+
+
+def test_a_form_without_the_word_of_the_page_is_refused(client: TestClient) -> None:
+    assert post(client, "/lists/remove", {"name": "x", "csrf": "wrong"}).status_code == 403
+    client.cookies.clear()
+    assert client.post("/lists/remove", data={"csrf": ""}, headers={"Origin": ORIGIN}).status_code == 403
+
+
+def test_other_pages_can_link_here_but_not_read(client: TestClient) -> None:
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert client.get("/", headers=link).status_code == 200
+    assert client.get("/map/points", headers=link | {"Sec-Fetch-Mode": "no-cors"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/user?id=forty", "/segment?id=seg-1", "/nowhere", "/static/review.css"])
+def test_every_answer_says_what_may_run(client: TestClient, path: str) -> None:
+    policy = client.get(path).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert client.get(path).headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_form_that_is_too_large_is_refused(client: TestClient) -> None:
+    assert post(client, "/user/add", {"words": "x" * 300_000}).status_code == 413
+
+
+def test_beyond_this_machine_only_the_link_opens_the_page(store: Path) -> None:
+    with TestClient(make_app(store, token="secret"), base_url="http://10.0.0.1:8765", follow_redirects=False) as client:
+        assert client.get("/").status_code == 401
+        assert client.get("/?token=wrong").status_code == 401
+        assert client.post("/lists/remove?token=secret").status_code == 401
+        answer = client.get("/queue?token=secret&page=2")
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/queue?page=2")
+        assert client.get("/queue?page=2").status_code == 200
+        assert client.get("http://10.0.0.1:8765//evil.example/?token=secret").headers["Location"] == "/evil.example/"
+
+
+def test_the_page_leads_back_to_itself_only(client: TestClient) -> None:
+    for back in ["//evil.example", "http://evil.example", "/\\evil.example", "/\nSet-Cookie: a=b"]:
+        assert post(client, "/reviewer", {"name": "Bea", "back": back}).headers["Location"] == "/"
+    assert post(client, "/reviewer", {"name": "Bea", "back": "/queue?page=2"}).headers["Location"] == "/queue?page=2"
+
+
+@pytest.mark.parametrize("path", PAGES + [f"/user?{urlencode({'id': user_id})}" for user_id in HOSTILE_IDS])
+def test_hostile_texts_are_shown_as_they_are(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert "<script>document" not in answer.text
+    assert "<img" not in answer.text
+    assert "<b>" not in answer.text
+    assert " 49 " not in answer.text
+
+
+def test_a_user_is_found_by_any_id(client: TestClient) -> None:
+    for user_id in HOSTILE_IDS:
+        page = client.get("/user?" + urlencode({"id": user_id})).text
+        assert html.escape(user_id, quote=False).replace("'", "&#39;") in page or "\n" in user_id
+
+
+@pytest.mark.parametrize("path", ["/user?id=nobody", "/user", "/segment?id=x", "/document?id=x", "/x", "/list.exe"])
+def test_what_is_not_there_is_said_to_be_not_there(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "Not found" in answer.text
+
+
+@pytest.mark.parametrize(
+    "query", ["support=much", "since=tomorrow", "status=odd", "polygon=1,2", "polygon=a", "documents=1.5"]
+)
+def test_conditions_that_make_no_sense_are_named(client: TestClient, query: str) -> None:
+    assert client.get(f"/search/found?{query}").status_code == 422
+
+
+def test_users_are_listed_by_conditions_and_by_a_line_on_the_map(client: TestClient) -> None:
+    assert "forty" in client.get("/search/found?segment=seg-1&documents=3&spend=20").text
+    assert "Nobody found" in client.get("/search/found?segment=seg-1&documents=4").text
+    whole = "polygon=-1,-1,2,-1,2,2,-1,2"
+    assert len(listed(client, whole)) == len(HOSTILE_IDS) + 3
+    assert listed(client, f"{whole}&status=failed") == ["failed"]
+
+
+def listed(client: TestClient, query: str) -> list[str]:
+    return [json.loads(row)["user_id"] for row in client.get(f"/list.jsonl?{query}").text.splitlines()]
+
+
+def test_a_list_is_saved_shown_again_and_removed(client: TestClient) -> None:
+    assert post(client, "/lists", {"name": "<b>mine</b>", "address": "status=failed"}).status_code == 303
+    page = client.get("/lists").text
+    assert "&lt;b&gt;mine&lt;/b&gt;" in page
+    assert "1 user" in page
+    assert client.get("/list.csv?" + urlencode({"audience": "<b>mine</b>"})).text.count("\n") >= 2
+    assert post(client, "/lists", {"name": "<b>mine</b>", "address": ""}).status_code == 422
+    post(client, "/lists/remove", {"name": "<b>mine</b>"})
+    assert "mine" not in client.get("/lists").text
+
+
+def test_the_map_has_a_place_and_a_segment_for_every_user(client: TestClient) -> None:
+    page = client.get("/").text
+    about = json.loads(re.findall(r'<script type="application/json" id="map-data">(.*?)</script>', page, re.S)[0])
+    data = client.get(f"/map/points?v={about['version']}").content
+    assert len(data) == 10 * (len(HOSTILE_IDS) + 3)
+    assert client.get(f"/map/user?v={about['version']}&row=0").json()["user_id"] in {*HOSTILE_IDS, "forty", "failed"}
+    assert client.get(f"/map/user?v={about['version']}&row=999").status_code == 404
+    assert client.get("/map/points?v=older").status_code == 409
+
+
+def test_a_decision_is_answered_with_the_profile_as_it_is_now(client: TestClient, store: Path) -> None:
+    answer = post(client, "/user/claim", claim_form(client, "forty", "strike"), **{"HX-Request": "true"})
+    assert answer.status_code == 200
+    assert "struck" in answer.text
+    with profilegen.open_store(store) as opened:
+        profile = opened.user("forty")
+    assert profile is not None
+    assert len(profile.interests) == 39
+    assert profile.reviewed is not None
+    assert profile.reviewed.by == ("Bea",)
+
+
+def test_without_scripts_a_decision_leads_back_to_the_user(client: TestClient) -> None:
+    answer = post(client, "/user/claim", claim_form(client, "a/b?c=d&e#f", "approve"))
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/user?id=a%2Fb%3Fc%3Dd%26e%23f")
+
+
+def test_who_comes_second_is_told_and_shown_what_the_first_did(client: TestClient) -> None:
+    seen = claim_form(client, "forty", "strike")
+    post(client, "/user/claim", claim_form(client, "forty", "edit", words="What the first wrote"))
+    answer = post(client, "/user/claim", seen, **{"HX-Request": "true"})
+    assert answer.status_code == 409
+    assert "in the meantime" in answer.text
+    assert "What the first wrote" in answer.text
+
+
+def test_nobody_decides_without_a_name(client: TestClient) -> None:
+    client.cookies.set("profilegen_reviewer", "")
+    answer = post(client, "/user/claim", claim_form(client, "forty", "approve"), **{"HX-Request": "true"})
+    assert answer.status_code == 422
+    assert "who you are" in answer.text
+
+
+@pytest.mark.parametrize(
+    "form", [{"action": "sell"}, {"kind": "secret"}, {"text": "no such claim"}, {"user_id": "nobody"}, {"seen": "x"}]
+)
+def test_a_form_that_makes_no_sense_changes_nothing(client: TestClient, store: Path, form: dict[str, str]) -> None:
+    assert post(client, "/user/claim", claim_form(client, "forty", "approve") | form).status_code in {404, 409, 422}
+    with open_ledger(store, read_only=True) as ledger:
+        assert list(ledger.iter_decisions()) == []
+
+
+def test_flagged_and_failed_profiles_come_first_in_the_queue(client: TestClient) -> None:
+    post(client, "/user/profile", {"action": "flag", "user_id": "它们", "note": "look"})
+    order = re.findall(r'class="reason">([^<]*)<', client.get("/queue").text)
+    assert order[:2] == ["flagged", "failed"]
+
+
+def test_a_profile_that_is_decided_on_leaves_the_queue(client: TestClient) -> None:
+    version = re.findall(r'name="seen" value="([0-9a-f]{16})"', client.get("/user?id=..").text)[0]
+    assert 'id=.."' in client.get("/queue").text
+    post(client, "/user/profile", {"action": "approve_all", "user_id": "..", "seen": version})
+    assert 'id=.."' not in client.get("/queue").text
+
+
+def test_a_segment_keeps_the_name_that_a_person_gave_it(client: TestClient, store: Path) -> None:
+    form = {"segment": "seg-2", "name": "Quiet ones", "seen": "0"}
+    assert post(client, "/segment/rename", form).status_code == 303
+    assert post(client, "/segment/rename", form | {"name": "Others"}).status_code == 409
+    with profilegen.open_store(store) as opened:
+        found = opened.segment("Quiet ones")
+    assert found is not None
+    assert found.id == "seg-2"
+
+
+@pytest.mark.parametrize("format", ["html", "md"])
+def test_what_is_given_away_holds_everything_and_runs_nothing(store: Path, format: report.Format) -> None:
+    with profilegen.open_store(store) as opened:
+        pages = [report.report(opened, format)]
+        pages += [report.sheet(opened, profile, format) for profile in opened.users()]
+        pages += [report.segment_sheet(opened, segment, format) for segment in opened.segments()]
+    for page in pages:
+        if format == "html":
+            tags = Tags()
+            tags.feed(page)
+            assert not tags.seen & {"script", "img", "a", "b", "svg/onload", "href", "src", "onload", "onerror"}
+        else:
+            assert not re.search(r"(?<!\\)[<\[]", page)
+            assert not re.search(r"^(- not a list|# not a heading|1\. not a number)", page, re.MULTILINE)
+    assert any(HOSTILE_TEXTS[5] in page for page in pages)
+
+
+class Tags(HTMLParser):
+    """The names of all tags and attributes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen |= {tag, *(name for name, _ in attrs)}
+
+
+def test_a_report_is_html_or_markdown_and_rows_are_not(sample_store: Path, tmp_path: Path) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "profilegen.cli", *arguments, "--store", str(sample_store)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert run("export", "report", "--format", "csv").returncode == 2
+    assert run("export", "users", "--format", "html").returncode == 2
+    assert run("export", "report", "-o", str(tmp_path / "report.html")).returncode == 0
+    assert "Exemplary profiles" in (tmp_path / "report.html").read_text("utf-8")
+    assert run("show", "maya_t", "--format", "md").stdout.startswith("# What is known about maya")
+
+
+def test_decisions_go_to_another_copy_of_the_store(client: TestClient, store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(store, copy)
+    post(client, "/user/claim", claim_form(client, "forty", "edit", words="Other words"))
+    post(client, "/segment/rename", {"segment": "seg-2", "name": "Quiet ones", "seen": "0"})
+    assert export_decisions(store, tmp_path / "d.jsonl") == 2
+    assert import_decisions(copy, tmp_path / "d.jsonl") == "took in 2 of 2 decisions"
+    assert "2 were here already" in import_decisions(copy, tmp_path / "d.jsonl")
+    with profilegen.open_store(copy) as opened, profilegen.open_store(store) as first:
+        assert opened.user("forty") == first.user("forty")
+        assert opened.segments() == first.segments()
+
+
+def test_decisions_on_users_that_are_not_here_are_left_out(client: TestClient, store: Path, tmp_path: Path) -> None:
+    post(client, "/user/profile", {"action": "flag", "user_id": "forty", "note": "x"})
+    export_decisions(store, tmp_path / "d.jsonl")
+    with open_ledger(store) as ledger:
+        ledger.remove_users(["forty"])
+    assert "1 are on users or segments that are not in" in import_decisions(store, tmp_path / "d.jsonl")
+    with open_ledger(store) as ledger:
+        assert list(ledger.iter_decisions()) == []
+
+
+def test_a_broken_line_is_named_and_nothing_is_taken_in(client: TestClient, store: Path, tmp_path: Path) -> None:
+    post(client, "/user/profile", {"action": "flag", "user_id": "forty", "note": "x"})
+    export_decisions(store, tmp_path / "d.jsonl")
+    copy = hostile_store(tmp_path / "copy")
+    with (tmp_path / "d.jsonl").open("a") as file:
+        file.write('{"action": "flag"}\n')
+    with pytest.raises(InputError, match=r"d\.jsonl:2: no decision: by"):
+        import_decisions(copy, tmp_path / "d.jsonl")
+    with open_ledger(copy) as ledger:
+        assert list(ledger.iter_decisions()) == []
+
+
+def test_the_same_can_be_done_on_a_terminal(store: Path, tmp_path: Path) -> None:
+    editor = tmp_path / "editor.sh"
+    editor.write_text('#!/bin/sh\necho "words from the editor" > "$1"\n')
+    editor.chmod(0o755)
+    typed = "g forty\na 1 2\nx 3\nu 2\ne 4\n+ value quiet\nf somebody look\nx 99\nnonsense\n?\nb\nq\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "profilegen.cli", "review", "--terminal", "--by", "Bea", "--store", str(store)],
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"EDITOR": str(editor), "PATH": "/usr/bin:/bin"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "name claims by their numbers" in done.stdout
+    with profilegen.open_store(store) as opened:
+        profile = opened.user("forty")
+    assert profile is not None
+    found = profile.reviewed
+    assert found is not None
+    assert (found.approved, found.struck, found.edited, found.added, found.flag) == (1, 1, 1, 1, "somebody look")
+    assert "words from the editor" in {claim.text for claim in profile.interests}
+
+
+def test_decisions_survive_a_build_that_writes_the_profile_again(sample_store: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(sample_store, store)
+    user_id = "oldboy_walter"
+    with open_ledger(store) as ledger:
+        written = ledger.profile(user_id)
+        assert written is not None
+        struck, edited = written.interests[0].text, written.interests[1].text
+        acts.on_claim(ledger, user_id, "interest", struck, "strike", by="Bea", seen="0")
+        acts.on_claim(ledger, user_id, "interest", edited, "edit", by="Bea", seen="0", words="steam locomotives")
+        acts.write_again(ledger, user_id, by="Bea")
+        before = reviewed.profile(ledger, user_id)
+    report_ = profilegen.build(resource("examples/sample.jsonl"), store=store)
+    assert report_.written == 1
+    with profilegen.open_store(store) as opened:
+        after = opened.user(user_id)
+        assert before is not None
+        assert after is not None
+        assert struck not in {claim.text for claim in after.interests}
+        assert "steam locomotives" in after.summary
+        assert after.interests == before.interests
+        found = {hit.user_id: hit for hit in opened.search("steam locomotives", 68)}
+    assert "steam locomotives" in found[user_id].why
+
+
+def test_script_in_a_name_is_never_part_of_the_page(client: TestClient) -> None:
+    post(client, "/reviewer", {"name": SCRIPT[:90]})
+    assert "<script>document" not in client.get("/").text
