@@ -10,7 +10,7 @@ from pathlib import Path
 from profilegen import index
 from profilegen.errors import ProfilegenError
 from profilegen.ledger import open_ledger
-from profilegen.llama.catalog import is_pulled, known_models
+from profilegen.llama.catalog import is_pulled, known_models, processor, read_record
 from profilegen.records import Record
 from profilegen.resources import models_dir, prompts_dir
 
@@ -36,8 +36,21 @@ def examine(store: Path) -> list[Check]:
     pulled = [name for name in known_models() if is_pulled(name)]
     found = f"{', '.join(pulled)} in {models_dir()}" if pulled else "none yet; the first build fetches what it needs"
     checks.append(Check(name="models", ok=True if pulled else None, found=found))
+    checks += [
+        Check(name="writer", ok=None, found=_tuned(name)) for name in pulled if known_models()[name].job == "writer"
+    ]
     checks.append(_store(store))
     return checks
+
+
+def _tuned(name: str) -> str:
+    """Say in which weight type a writer is used here."""
+    record = read_record(name)
+    if record is None or record.tuned is None:
+        return f"{name} as it came; `profilegen models tune` may make it faster"
+    if record.tuned.processor != processor():
+        return f"{name} as it came: it was tuned on another processor; run `profilegen models tune`"
+    return f"{name} with its weights {record.tuned.weight_type if record.tuned.sha256 else 'as they came'}"
 
 
 def _package(name: str) -> Check:

@@ -79,6 +79,42 @@ def models_pull(names: Annotated[list[str], typer.Argument(help="Names of the ca
         typer.echo(path)
 
 
+@models_app.command("tune")
+def models_tune(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names of writers that are here. [default: all of them]")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Find the weight type in which a writer is fastest on this processor and still as good as its file.
+
+    `pull` does it for writers of less than a gigabyte. Each type is measured, and checked against the file as it came.
+
+    Example: profilegen models tune smollm2-135m-instruct
+    """
+    from profilegen.llama.catalog import is_pulled, known_models
+    from profilegen.llama.fetch import tune_again
+
+    known = known_models()
+    chosen = names or [model.name for model in known.values() if model.job == "writer" and is_pulled(model.name)]
+    if unknown := [name for name in chosen if name not in known]:
+        raise UsageError(f"there is no model {unknown[0]!r}; `profilegen models list` has the names")
+    found = {}
+    for name in chosen:
+        with progress_bars() as progress:
+            found[name] = tune_again(known[name], progress)
+    if json_:
+        print_json({name: tuned.model_dump(mode="json", exclude_none=True) for name, tuned in found.items()})
+        return
+    for name, tuned in found.items():
+        typer.echo(f"{name}: {tuned.weight_type} on {tuned.processor}")
+        for trial in tuned.trials:
+            typer.echo(
+                f"  {trial.weight_type:<10}  {trial.read_ms:6.2f} ms a token read  {trial.write_ms:6.2f} ms written"
+                f"  perplexity {trial.perplexity:6.2f}  agreement {trial.agreement:.3f}"
+            )
+
+
 @models_app.command("add")
 def models_add(
     file: Annotated[Path, typer.Argument(help="A GGUF file of yours.")],

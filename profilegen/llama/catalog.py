@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import platform
 import re
 import shutil
 import tomllib
@@ -68,6 +70,26 @@ class Model(Record):
     sources: tuple[PackageSource | HubSource, ...] = ()
 
 
+class Trial(Record):
+    """How a writer did in a weight type: processor milliseconds a token read and written, and how good it was."""
+
+    weight_type: str
+    read_ms: float
+    write_ms: float
+    perplexity: float
+    agreement: float
+
+
+class Tuned(Record):
+    """Which weight type a writer is used in on a processor; `sha256` and `bytes` are of its file, if it has one."""
+
+    weight_type: str
+    processor: str
+    trials: tuple[Trial, ...]
+    sha256: str | None = None
+    bytes: int | None = None
+
+
 class PulledRecord(Record):
     """What lies beside a GGUF file as `NAME.json`: where it came from, and the hashes.
 
@@ -81,11 +103,13 @@ class PulledRecord(Record):
     bytes: int
     when: str
     own: Model | None = None
+    tuned: Tuned | None = None
 
 
 class ResolvedModel(Record):
-    """A model that is there: the file, its hash, and how it is to be used.
+    """A model that is there: the file, the hash of it as it came, and how it is to be used.
 
+    `weight_type` names the type that a writer was rewritten in for this processor, None where the file is as it came.
     `prefix` stands before every text that is embedded, `query_prefix` before a search query.
     """
 
@@ -98,6 +122,7 @@ class ResolvedModel(Record):
     prefix: str
     context: int
     query_prefix: str = ""
+    weight_type: str | None = None
 
 
 def resolve(name_or_path: str, job: Job, *, pull: bool = False, progress: Progress | None = None) -> ResolvedModel:
@@ -122,7 +147,28 @@ def resolve(name_or_path: str, job: Job, *, pull: bool = False, progress: Progre
     if record is None or file_sha256(path) != record.sha256:
         again = "add it again" if model.name not in load_catalog() else f"run: profilegen models pull {model.name}"
         raise ModelError(f"{path} is not what was stored, the file is damaged; {again}")
-    return _resolved(model, path, record.sha256)
+    resolved = _resolved(model, path, record.sha256)
+    if tuned := _usable(model.name, record):
+        return resolved.model_copy(update={"path": tuned_path(model.name), "weight_type": tuned.weight_type})
+    return resolved
+
+
+def _usable(name: str, record: PulledRecord) -> Tuned | None:
+    """Return what a writer was tuned to, where that was on this processor and its file is whole."""
+    tuned, path = record.tuned, tuned_path(name)
+    if tuned is None or tuned.sha256 is None or tuned.processor != processor() or not path.is_file():
+        return None
+    return tuned if file_sha256(path) == tuned.sha256 else None
+
+
+@cache
+def processor() -> str:
+    """Return what this machine calls its processor."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return f"{platform.machine()} {line.partition(':')[2].strip()}"
+    return f"{platform.machine()} {platform.processor()}".strip()
 
 
 @cache
@@ -213,6 +259,11 @@ def gguf_path(name: str) -> Path:
     return models_dir() / f"{name}.gguf"
 
 
+def tuned_path(name: str) -> Path:
+    """Return where the file of a writer in another weight type lies, or will lie."""
+    return models_dir() / f"{name}.tuned.gguf"
+
+
 def read_record(name: str) -> PulledRecord | None:
     """Return what is recorded of a named model, None where there is nothing readable."""
     try:
@@ -226,7 +277,17 @@ def write_record(
 ) -> None:
     """Record in one piece what a named model's file is."""
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    record = PulledRecord(source=source, fetched=fetched, sha256=sha256, bytes=size, when=when, own=own)
+    _put_record(name, PulledRecord(source=source, fetched=fetched, sha256=sha256, bytes=size, when=when, own=own))
+
+
+def record_tuned(name: str, tuned: Tuned) -> None:
+    """Record what a writer was tuned to."""
+    record = read_record(name)
+    if record is not None:
+        _put_record(name, record.model_copy(update={"tuned": tuned}))
+
+
+def _put_record(name: str, record: PulledRecord) -> None:
     part = models_dir() / f".{name}.{os.getpid()}.part"
     part.write_text(record.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
     part.replace(gguf_path(name).with_suffix(".json"))

@@ -24,9 +24,14 @@ from profilegen.llama.catalog import (
     Model,
     PackageSource,
     Progress,
+    Tuned,
     WheelFile,
     gguf_path,
+    is_pulled,
+    processor,
     read_record,
+    record_tuned,
+    tuned_path,
     write_record,
 )
 from profilegen.llama.convert import e5s1_to_gguf, minilm_to_gguf
@@ -36,12 +41,14 @@ from profilegen.resources import models_dir
 
 _CHUNK_BYTES = 1 << 20
 _LOOK_EVERY_S = 0.3
+_TUNED_ON_PULL_BYTES = 1 << 30
 
 
 def pull(model: Model, progress: Progress | None = None) -> Path:
     """Have a model of the catalogue in the models folder and return the path of its GGUF file.
 
-    The sources are tried in order. A model that is there already, as recorded, is left alone.
+    The sources are tried in order. A model that is there already, as recorded, is left alone. A writer is then tuned
+    to this processor, unless it is larger than a gigabyte: that takes a while and is `tune`'s to do.
 
     :raises ModelError: no source could give the model; says why, for each.
     """
@@ -52,9 +59,48 @@ def pull(model: Model, progress: Progress | None = None) -> Path:
         with _alone(model.name, progress):
             if not _is_there(model):
                 _pull_from_first(model, target, progress)
+            if model.job == "writer" and target.stat().st_size < _TUNED_ON_PULL_BYTES and not _is_tuned(model.name):
+                # Without it the model works as well, only slower.
+                with contextlib.suppress(ModelError):
+                    _tune(model, progress)
     except OSError as error:
         raise ModelError(f"{model.name} cannot be stored in {models_dir()}: {error.strerror or error}") from error
     return target
+
+
+def tune_again(model: Model, progress: Progress | None = None) -> Tuned:
+    """Find the weight type in which a writer that is here is fastest, and use it from now on.
+
+    :raises ModelError: it is not here, is no writer, or cannot be measured.
+    """
+    if model.job != "writer":
+        raise ModelError(f"{model.name} embeds texts; only writers are tuned")
+    if not is_pulled(model.name):
+        raise ModelError(f"{model.name} is not here yet; fetch it with: profilegen models pull {model.name}")
+    progress = progress or _silent
+    try:
+        with _alone(model.name, progress):
+            return _tune(model, progress)
+    except OSError as error:
+        raise ModelError(f"{model.name} cannot be tuned in {models_dir()}: {error.strerror or error}") from error
+
+
+def _is_tuned(name: str) -> bool:
+    record = read_record(name)
+    return record is not None and record.tuned is not None and record.tuned.processor == processor()
+
+
+def _tune(model: Model, progress: Progress) -> Tuned:
+    from profilegen.llama.tune import tune
+
+    with _work_folder(model.name) as work:
+        file, found = tune(model, gguf_path(model.name), work, progress)
+        if file is None:
+            tuned_path(model.name).unlink(missing_ok=True)
+        else:
+            _put_in_place(file, tuned_path(model.name))
+    record_tuned(model.name, found)
+    return found
 
 
 def _silent(what: str, done: int, total: int) -> None:

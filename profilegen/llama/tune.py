@@ -1,0 +1,227 @@
+"""Finds the weight type in which a writer is fastest on this processor and still as good as its file.
+
+Which type is fastest depends on the instructions that a processor has, so it is measured: each type reads prompts
+and writes many answers at once, in turn with the others. Whether it is still as good is measured on texts of the
+sample that ships: how surprised it is by them (perplexity) and how often its most likely next token is that of the
+file as it came (agreement).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from profilegen.errors import ModelError
+from profilegen.llama.catalog import Progress, Trial, Tuned, processor
+from profilegen.llama.convert import requantize
+from profilegen.llama.digest import file_sha256
+from profilegen.llama.worker import Crew, Failure
+from profilegen.resources import resource
+from profilegen.text import language
+
+if TYPE_CHECKING:
+    from profilegen.llama.catalog import Model
+
+AS_SHIPPED = "as shipped"
+WEIGHT_TYPES = ("Q4_0", "IQ4_NL", "Q8_0")
+
+# A type is as good as the file where its perplexity is at most so much higher and it agrees at least so often.
+# Another run of the same weights through other kernels differs by far less; half the bits differ by more.
+_MAX_PERPLEXITY, _MIN_AGREEMENT = 1.03, 0.9
+# A type that gains less than this is not worth a second file.
+_MIN_GAIN = 1.1
+_ROUNDS = 3
+# What a user costs: tokens read for each one written.
+_READ_SHARE = 1.5
+_N_SEQUENCES, _N_READ, _N_WRITTEN = 16, 32, 4
+_WINDOW_TOKENS, _N_WINDOWS = 128, 8
+
+
+def tune(model: Model, shipped: Path, work: Path, progress: Progress) -> tuple[Path | None, Tuned]:
+    """Try the weight types; return the file that is to be used, None where that is the one shipped, and what was found.
+
+    :param shipped: the GGUF file as it came.
+    :param work: a folder for the files tried; the one returned lies there.
+    :raises ModelError: the model cannot be measured.
+    """
+    files = {AS_SHIPPED: shipped}
+    for number, weight_type in enumerate(WEIGHT_TYPES):
+        progress(f"trying weight types for {model.name}", number, len(WEIGHT_TYPES) + 1)
+        target = work / f"{weight_type}.gguf"
+        requantize(shipped, target, weight_type)
+        files[weight_type] = target
+    progress(f"trying weight types for {model.name}", len(WEIGHT_TYPES), len(WEIGHT_TYPES) + 1)
+    trials = _trials(files, _sample(model.languages))
+    best = _best(trials)
+    if best == AS_SHIPPED:
+        return None, Tuned(weight_type=best, processor=processor(), trials=trials)
+    size, digest = files[best].stat().st_size, file_sha256(files[best])
+    found = Tuned(weight_type=best, processor=processor(), trials=trials, sha256=digest, bytes=size)
+    return files[best], found
+
+
+def _best(trials: Sequence[Trial]) -> str:
+    shipped = next(trial for trial in trials if trial.weight_type == AS_SHIPPED)
+    good = [
+        trial
+        for trial in trials
+        if trial.agreement >= _MIN_AGREEMENT and trial.perplexity <= _MAX_PERPLEXITY * shipped.perplexity
+    ]
+    fastest = min(good, key=_cost, default=shipped)
+    return fastest.weight_type if _cost(shipped) > _MIN_GAIN * _cost(fastest) else AS_SHIPPED
+
+
+def _cost(trial: Trial) -> float:
+    """Return milliseconds for a written token and what is read for it."""
+    return _READ_SHARE * trial.read_ms + trial.write_ms
+
+
+def _trials(files: dict[str, Path], texts: Sequence[str]) -> tuple[Trial, ...]:
+    with ExitStack() as stack:
+        # Kept open side by side and asked in turn, so that what else the machine does falls on all of them.
+        crews = {name: stack.enter_context(_crew(path)) for name, path in files.items()}
+        speeds: dict[str, list[_Speed]] = {name: [] for name in crews}
+        for _ in range(_ROUNDS):
+            for name, crew in crews.items():
+                speeds[name].append(_asked(crew, "speed", texts))
+        qualities: dict[str, _Quality] = {name: _asked(crew, "quality", texts) for name, crew in crews.items()}
+    reference = qualities[AS_SHIPPED].best
+    return tuple(
+        Trial(
+            weight_type=name,
+            read_ms=round(float(np.median([speed.read_ms for speed in speeds[name]])), 3),
+            write_ms=round(float(np.median([speed.write_ms for speed in speeds[name]])), 3),
+            perplexity=round(math.exp(quality.loss), 3),
+            agreement=round(float(np.mean(quality.best == reference)), 4),
+        )
+        for name, quality in qualities.items()
+    )
+
+
+@contextmanager
+def _crew(path: Path) -> Iterator[Crew[str]]:
+    with Crew[str]("profilegen.llama.tune:TrialEngine", {"path": str(path)}, workers=1, backlog=1) as crew:
+        yield crew
+
+
+def _asked(crew: Crew[str], what: str, texts: Sequence[str]) -> Any:
+    (_, answer), *_ = crew.run([(what, (what, list(texts)))])
+    if isinstance(answer, Failure):
+        raise ModelError(f"a weight type could not be measured: {answer.reason}")
+    return answer
+
+
+def _sample(languages: Sequence[str]) -> list[str]:
+    """Return texts of the sample that the model should know."""
+    texts = (orjson.loads(line)["text"] for line in resource("examples/sample.jsonl").read_bytes().splitlines())
+    return list(islice((text for text in texts if "*" in languages or language(text) in languages), 80))
+
+
+class _Speed(NamedTuple):
+    """Processor milliseconds a token."""
+
+    read_ms: float
+    write_ms: float
+
+
+class _Quality(NamedTuple):
+    """Mean loss of the next token in nats, and the most likely token at each place."""
+
+    loss: float
+    best: npt.NDArray[np.int32]
+
+
+class TrialEngine:
+    """Runs in the child: one context, asked how fast it is or how well it foretells texts."""
+
+    def __init__(self, path: str) -> None:
+        import llama_cpp
+
+        from profilegen.llama import native
+
+        self._llama, self._native = llama_cpp, native
+        model = native.load_model(path)
+        self._vocab = llama_cpp.llama_model_get_vocab(model)
+        self._n_vocab = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        self._context = native.new_context(
+            model,
+            n_ctx=256 * _N_SEQUENCES,
+            n_batch=256,
+            n_ubatch=256,
+            n_seq_max=_N_SEQUENCES,
+            n_threads=1,
+            n_threads_batch=1,
+            kv_unified=False,
+        )
+        self._memory = llama_cpp.llama_get_memory(self._context)
+        if not self._memory:
+            raise ModelError(f"{path} cannot write: it has no memory of what stands before a token")
+        self._batch = native.Batch(256)
+        self._jobs: list[tuple[int, tuple[str, list[str]]]] = []
+
+    def add(self, job: int, payload: tuple[str, list[str]]) -> None:
+        """Accept a question about texts."""
+        self._jobs.append((job, payload))
+
+    def busy(self) -> bool:
+        """Tell whether a question is open."""
+        return bool(self._jobs)
+
+    def step(self) -> list[tuple[int, Any]]:
+        """Answer the oldest question."""
+        job, (what, texts) = self._jobs.pop(0)
+        tokens = self._native.tokenize(self._vocab, "\n\n".join(texts), special=False, parse_special=False)
+        return [(job, self._speed(tokens) if what == "speed" else self._quality(tokens))]
+
+    def _speed(self, tokens: list[int]) -> _Speed:
+        self._llama.llama_memory_clear(self._memory, True)
+        start = time.process_time()
+        for sequence in range(_N_SEQUENCES):
+            at = sequence * _N_READ % max(1, len(tokens) - _N_READ)
+            self._read(tokens[at : at + _N_READ], sequence)
+        read = time.process_time() - start
+        start = time.process_time()
+        for step in range(_N_WRITTEN):
+            self._batch.clear()
+            for sequence in range(_N_SEQUENCES):
+                self._batch.add([tokens[sequence + step]], sequence, start=_N_READ + step, logits="last")
+            self._decode()
+        wrote = time.process_time() - start
+        return _Speed(1e3 * read / (_N_SEQUENCES * _N_READ), 1e3 * wrote / (_N_SEQUENCES * _N_WRITTEN))
+
+    def _quality(self, tokens: list[int]) -> _Quality:
+        losses: list[npt.NDArray[np.float32]] = []
+        best: list[npt.NDArray[np.int32]] = []
+        for at in range(0, min(len(tokens) - 1, _N_WINDOWS * _WINDOW_TOKENS), _WINDOW_TOKENS):
+            window = tokens[at : at + _WINDOW_TOKENS]
+            self._llama.llama_memory_clear(self._memory, True)
+            self._read(window, 0, logits="all")
+            rows = np.stack([self._logits(row) for row in range(len(window))])
+            rows -= rows.max(axis=1, keepdims=True)
+            chance = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
+            losses.append(-chance[np.arange(len(window) - 1), window[1:]])
+            best.append(rows.argmax(axis=1).astype(np.int32))
+        return _Quality(float(np.concatenate(losses).mean()), np.concatenate(best))
+
+    def _read(self, tokens: list[int], sequence: int, logits: str = "last") -> None:
+        self._batch.clear()
+        self._batch.add(tokens, sequence, start=0, logits=logits)
+        self._decode()
+
+    def _decode(self) -> None:
+        if (code := self._batch.decode(self._context)) != 0:
+            raise RuntimeError(f"llama_decode returned {code}")
+        self._llama.llama_synchronize(self._context)
+
+    def _logits(self, row: int) -> npt.NDArray[np.float32]:
+        pointer = self._llama.llama_get_logits_ith(self._context, row)
+        return np.ctypeslib.as_array(pointer, shape=(self._n_vocab,)).copy()

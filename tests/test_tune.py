@@ -1,0 +1,105 @@
+"""A writer in the weight type that is fastest here and as good as its file, with the real model."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from profilegen.errors import ModelError
+from profilegen.llama import catalog
+from profilegen.llama.catalog import ResolvedModel, Trial, load_catalog, read_record, resolve, tuned_path
+from profilegen.llama.fetch import tune_again
+from profilegen.llama.tune import AS_SHIPPED, WEIGHT_TYPES, _best
+
+WRITER, EMBEDDER = "smollm2-135m-instruct", "all-minilm-l6-v2"
+
+
+@pytest.fixture(scope="module")
+def folder(models: dict[str, ResolvedModel], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a models folder with the writer as it came, and no word of tuning."""
+    folder = tmp_path_factory.mktemp("models")
+    came_from = catalog.gguf_path(WRITER).parent
+    shutil.copy(came_from / f"{WRITER}.gguf", folder)
+    record = read_record(WRITER)
+    assert record is not None
+    plain = record.model_copy(update={"tuned": None}).model_dump_json(exclude_none=True)
+    (folder / f"{WRITER}.json").write_text(plain)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tuned(folder: Path) -> catalog.Tuned:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROFILEGEN_MODELS", str(folder))
+        assert resolve(WRITER, "writer").weight_type is None
+        return tune_again(load_catalog()[WRITER])
+
+
+@pytest.fixture
+def _in_folder(folder: Path, tuned: catalog.Tuned, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROFILEGEN_MODELS", str(folder))
+
+
+def test_every_type_is_measured_and_the_file_agrees_with_itself(tuned: catalog.Tuned) -> None:
+    assert [trial.weight_type for trial in tuned.trials] == [AS_SHIPPED, *WEIGHT_TYPES]
+    assert tuned.trials[0].agreement == 1
+    assert all(trial.read_ms > 0 and trial.write_ms > 0 for trial in tuned.trials)
+
+
+def test_eight_bits_foretell_texts_as_the_file_does_and_four_bits_differ_more(tuned: catalog.Tuned) -> None:
+    found = {trial.weight_type: trial for trial in tuned.trials}
+    assert found["Q8_0"].perplexity == pytest.approx(found[AS_SHIPPED].perplexity, rel=0.02)
+    assert found["Q8_0"].agreement > 0.9 > found["Q4_0"].agreement
+
+
+@pytest.mark.usefixtures("_in_folder")
+def test_the_type_chosen_is_used_under_the_hash_of_the_file_as_it_came(tuned: catalog.Tuned) -> None:
+    found = resolve(WRITER, "writer")
+    record = read_record(WRITER)
+    assert record is not None
+    assert record.tuned == tuned
+    assert found.sha256 == record.sha256
+    if tuned.sha256 is not None:
+        assert (found.weight_type, found.path) == (tuned.weight_type, tuned_path(WRITER))
+
+
+@pytest.mark.usefixtures("_in_folder")
+def test_on_another_processor_the_file_is_used_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "processor", lambda: "another")
+    assert resolve(WRITER, "writer").path == catalog.gguf_path(WRITER)
+
+
+@pytest.mark.usefixtures("_in_folder")
+def test_a_damaged_tuned_file_is_not_used(tuned: catalog.Tuned) -> None:
+    if tuned.sha256 is None:
+        pytest.skip("the file as it came is the fastest here")
+    whole = tuned_path(WRITER).read_bytes()
+    tuned_path(WRITER).write_bytes(whole[:-1] + b"!")
+    assert resolve(WRITER, "writer").path == catalog.gguf_path(WRITER)
+    tuned_path(WRITER).write_bytes(whole)
+
+
+def test_an_embedder_is_not_tuned() -> None:
+    with pytest.raises(ModelError, match="only writers are tuned"):
+        tune_again(load_catalog()[EMBEDDER])
+
+
+@pytest.mark.parametrize(
+    ("perplexity", "agreement", "read_ms", "chosen"),
+    [
+        (10.1, 0.95, 1.0, "Q8_0"),
+        (11.0, 0.95, 1.0, AS_SHIPPED),  # surprised more often
+        (10.1, 0.80, 1.0, AS_SHIPPED),  # says other things
+        (10.1, 0.95, 1.9, AS_SHIPPED),  # hardly faster
+    ],
+)
+def test_a_type_is_taken_where_it_is_faster_and_as_good(
+    perplexity: float, agreement: float, read_ms: float, chosen: str
+) -> None:
+    def trial(weight_type: str, read_ms: float, perplexity: float, agreement: float) -> Trial:
+        return Trial(
+            weight_type=weight_type, read_ms=read_ms, write_ms=read_ms, perplexity=perplexity, agreement=agreement
+        )
+
+    shipped = trial(AS_SHIPPED, 2.0, 10.0, 1.0)
+    assert _best([shipped, trial("Q8_0", read_ms, perplexity, agreement)]) == chosen
