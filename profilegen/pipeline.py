@@ -371,6 +371,7 @@ def _write_segments(ledger: Ledger, models: Models, progress: Progress) -> None:
     profile_hashes = ledger.profile_hashes()
     memberships = ledger.memberships()
     made_of = _hash(
+        segments.METHOD,
         *(f"{row.user_id}\0{row.segment_id}\0{profile_hashes.get(row.user_id)}" for row in memberships),
         *ledger.decided_versions(),
     )

@@ -18,12 +18,17 @@ from profilegen.summaries import Telling
 Vectors = npt.NDArray[np.float32]
 Key = tuple[str, ...]
 
+# Counted up when the same profiles would now give other segments, so that stores are brought up to date.
+METHOD = "2"
 _MAX_KEYPHRASES = 10
 _MAX_INTERESTS = 5
 _MAX_TRAITS = 3
 _MAX_QUOTES = 3
 _MAX_EXEMPLARS = 5
 _NAME_PARTS = 3
+# A segment is called after the category of interests that this share of its users has more than users at large do,
+# and after a second one that is nearly as frequent.
+_NAMING_SHARE, _SECOND_NAME = 0.25, 0.6
 _RANKED = 40
 # A phrase is left out where a longer one that ends in it is said by more than this share of its users.
 _ABSORBS = 0.5
@@ -64,9 +69,13 @@ class _Tally:
     users: int = 0
     phrases: dict[Key, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
     traits: dict[tuple[str, str], _Seen] = field(default_factory=lambda: defaultdict(_Seen))
+    categories: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, profile: UserProfile) -> None:
         self.users += 1
+        self.categories.update(
+            {(claim.category.id, claim.category.name) for claim in profile.interests if claim.category}
+        )
         found: dict[Key, tuple[str, Claim]] = {}
         for kind, claim in profile.claims():
             if kind == "interest":
@@ -86,13 +95,27 @@ class _Everywhere:
         self._users = sum(tally.users for tally in tallies)
         self._phrases: Counter[Key] = Counter()
         self._traits: Counter[tuple[str, str]] = Counter()
+        self._categories: Counter[str] = Counter()
         for tally in tallies:
             self._phrases.update({key: seen.users for key, seen in tally.phrases.items()})
             self._traits.update({key: seen.users for key, seen in tally.traits.items()})
+            for (category, _), users in tally.categories.items():
+                self._categories[category] += users
         self._mean = self._phrases.total() / max(len(tallies), 1)
 
     def share(self, kind: str, text: str) -> float:
         return self._traits[kind, text] / max(self._users, 1)
+
+    def category_names(self, tally: _Tally) -> list[str]:
+        """Return the names of the one or two categories that set a segment apart, none where no category does."""
+        apart = {
+            (category, name): users / tally.users - (0 if self.alone else self._categories[category] / self._users)
+            for (category, name), users in tally.categories.items()
+        }
+        ranked = sorted(apart, key=lambda key: (-apart[key], key))[:2]
+        if not ranked or apart[ranked[0]] < _NAMING_SHARE:
+            return []
+        return [name for key in ranked if apart[key] >= _SECOND_NAME * apart[ranked[0]] for name in key[1:]]
 
     def class_tf_idf(self, tally: _Tally) -> dict[Key, float]:
         """Return the weight of each phrase that two users say, if any do; a part of a longer one is left out."""
@@ -193,7 +216,7 @@ def sketch(
         interests = tuple(
             _interest(tally, key, text, vector, vectors, inside) for key, text, vector in chosen[:_MAX_INTERESTS]
         )
-        name = _name([text for _, text, _ in chosen], tally.language)
+        name = _name(everywhere.category_names(tally), [text for _, text, _ in chosen], tally.language, named)
         named[name] += 1
         sketches.append(
             Sketch(
@@ -296,7 +319,11 @@ def _exemplars(interests: Iterable[Claim]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ordered))[:_MAX_EXEMPLARS]
 
 
-def _name(phrases: Sequence[str], language: str) -> str:
+def _name(categories: Sequence[str], phrases: Sequence[str], language: str, named: Mapping[str, int]) -> str:
+    """Return the categories, with a phrase where a segment has that name already; without categories, the phrases."""
+    if categories:
+        name = " · ".join(categories)
+        return f"{name}: {phrases[0]}" if named.get(name) and phrases else name
     if not phrases:
         return "其他" if language == "zh" else "Others"
     joined = ("、" if language == "zh" else ", ").join(phrases[:_NAME_PARTS])
