@@ -102,7 +102,8 @@ def test_the_end_of_a_long_text_changes_its_vector(embedder: Embedder) -> None:
 def test_texts_at_the_limit_of_the_model_are_embedded(embedder: Embedder, words: int) -> None:
     text = ("the cat sat on the mat and looked out of the window at a bird " * 40).split()
     shorter, at_the_limit = embedder.embed([" ".join(text[:-50]), " ".join(text[:words])])
-    assert shorter @ at_the_limit > 0.95
+    # The mean of two windows is a little other than one window of the same words.
+    assert shorter @ at_the_limit > 0.9
 
 
 def test_hostile_texts_are_embedded(embedder: Embedder) -> None:

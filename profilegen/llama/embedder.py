@@ -20,7 +20,8 @@ Vectors = npt.NDArray[np.float32]
 
 _BATCH_TOKENS = 512  # Larger batches are slower on processors (measured: 2,048 is half as fast).
 _BATCH_SEQUENCES = 8
-_JOB_TEXTS = 32
+# A job is small beside all there is to do, so that the children finish together; it fills some batches.
+_JOB_CHARS, _JOB_TEXTS = 6_000, 128
 
 
 class Embedder:
@@ -63,7 +64,7 @@ class Embedder:
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         # Like lengths together, so that a batch is full; ties in the order given.
         order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
-        jobs = [order[start : start + _JOB_TEXTS] for start in range(0, len(order), _JOB_TEXTS)]
+        jobs = list(_jobs(order, [len(text) for text in texts]))
         prefix = self.model.query_prefix if queries else self.model.prefix
         # Compatibility forms of characters are folded, as in the training of the multilingual models.
         work = (
@@ -166,6 +167,20 @@ class EmbedEngine:
         vector: Any = np.ctypeslib.as_array(pointer, shape=(self.info,))
         norm = float(np.linalg.norm(vector))
         return np.array(vector / (norm or 1.0), dtype=np.float32)
+
+
+def _jobs(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Cut the order into runs of so many characters or texts, the last text over the limit included."""
+    job: list[int] = []
+    chars = 0
+    for index in order:
+        job.append(index)
+        chars += lengths[index]
+        if chars >= _JOB_CHARS or len(job) == _JOB_TEXTS:
+            yield job
+            job, chars = [], 0
+    if job:
+        yield job
 
 
 def _packed(

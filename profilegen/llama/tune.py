@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from profilegen.llama.catalog import Model
 
 AS_SHIPPED = "as shipped"
+# F16 is faster here and as good, but its products depend on what shares the batch, and so would an answer in fifty.
 WEIGHT_TYPES = ("Q4_0", "IQ4_NL", "Q8_0")
 
 # A type is as good as the file where its perplexity is at most so much higher and it agrees at least so often.
