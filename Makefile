@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo lint test docs screenshots lock clean
+.PHONY: help env demo lint test bench docs screenshots lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ lint: env ## style and types
 test: env ## all tests, with the real models, which are fetched first
 	$(BIN)/profilegen models pull $(MODELS)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -r s
+
+# Needs a quiet machine and about two hours. ROWS="writing embedding" measures these only. Without a GPU's libraries:
+# make bench PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+bench: env ## measure all that docs/performance.md tells, beside llama.cpp and sentence-transformers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
+	$(BIN)/python -m benchmarks $(ROWS)
 
 docs: env ## write docs/cli.md from the help texts
 	$(BIN)/python docs/generate_cli.py

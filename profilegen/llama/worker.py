@@ -19,7 +19,7 @@ import tempfile
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -105,8 +105,7 @@ class Crew(Generic[K]):
         while True:
             if not self._children:
                 raise ModelError("no process holds the model any more")
-            for child in self._children:
-                work.fill(child, self._backlog)
+            work.fill(self._children, self._backlog)
             if not any(child.jobs for child in self._children):
                 return
             child, message = self._inbox.get()
@@ -160,16 +159,26 @@ class _Work(Generic[K]):
         self._again: deque[_Job[K]] = deque()
         self.successors: set[_Child] = set()
 
-    def fill(self, child: _Child, backlog: int) -> None:
+    def fill(self, children: Sequence[_Child], backlog: int) -> None:
+        """Give jobs out, each to the child that has the fewest, so that none is idle while another has a queue."""
+        ready = [child for child in children if self._takes_new(child)]
+        while ready and len((child := min(ready, key=lambda child: len(child.jobs))).jobs) < backlog:
+            if (item := next(self._new, None)) is None:
+                return
+            self._give(child, _Job(*item))
+
+    def _takes_new(self, child: _Child) -> bool:
+        """Tell whether a child is free for new jobs; a new child gets one of those that are tried again first.
+
+        Only a new one does: one that idles may be dead too, and not known to be.
+        """
         if any(job.tries for job in child.jobs.values()):
-            return
-        # Only a new child gets a job for the second time: one that idles may be dead too, and not known to be.
+            return False
         if self._again and child in self.successors:
             if not child.jobs:
                 self._give(child, self._again.popleft())
-            return
-        while len(child.jobs) < backlog and (item := next(self._new, None)) is not None:
-            self._give(child, _Job(*item))
+            return False
+        return True
 
     def lost(self, child: _Child) -> Iterator[tuple[K, Failure]]:
         reason = child.epitaph()

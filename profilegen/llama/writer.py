@@ -204,7 +204,8 @@ class WriteEngine:
             return []
         self._batch.clear()
         for number, slot in active:
-            self._batch.add(slot.unread[:1], number + 1, start=slot.position, logits="last")
+            wanted = "last" if len(slot.unread) == 1 else "none"
+            self._batch.add(slot.unread[:1], number + 1, start=slot.position, logits=wanted)
             slot.position += 1
             del slot.unread[0]
         self._decode()
