@@ -1,4 +1,4 @@
-"""`python -m benchmarks [startup|build|writing|embedding|scale|review …]`: measure, print, write results and plot."""
+"""`python -m benchmarks [ROW …]`: measure what the rows are named after, print it, write results and a plot."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--users", type=int, help="take the first so many users only")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (%(default)s)")
     parser.add_argument("--writing-users", type=int, default=24, help="users a round of writing (%(default)s)")
+    parser.add_argument("--budget-users", type=int, default=200, help="users for each budget (%(default)s)")
     parser.add_argument("--obvious-users", type=int, default=12, help="users a round of the obvious one (%(default)s)")
     parser.add_argument("--texts", type=int, default=256, help="texts a round of embedding (%(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="users for scale")
@@ -182,6 +183,12 @@ def _writing(bench: _Bench) -> Any:
     )
 
 
+def _budget(bench: _Bench) -> Any:
+    from benchmarks import budget
+
+    return budget.measure(bench.store, users=bench.options.budget_users)
+
+
 def _embedding(bench: _Bench) -> Any:
     from benchmarks import embedding
 
@@ -222,6 +229,7 @@ _ROWS: dict[str, Callable[[_Bench], Any]] = {
     "startup": _startup,
     "build": _build,
     "writing": _writing,
+    "budget": _budget,
     "embedding": _embedding,
     "scale": _scale,
     "review": _review,

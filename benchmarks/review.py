@@ -150,7 +150,7 @@ def _opened(browser: Any, address: str, *, wait_for_map: bool = False) -> dict[s
     page.goto(address)
     if wait_for_map:
         page.locator("#map[data-ready]").wait_for()
-    page.wait_for_timeout(300)
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
     shown: dict[str, float] = page.evaluate(
         """async (map) => {
             const paint = performance.getEntriesByName("first-contentful-paint")[0].startTime;

@@ -26,9 +26,9 @@ from profilegen.traits import Trait, find_cued
 Vectors = npt.NDArray[np.float32]
 
 # A user of many documents has more interests to tell.
-_FEW_INTERESTS, MAX_INTERESTS = 5, 8
+_FEW_INTERESTS, MAX_INTERESTS = 6, 8
 # Up to so many, what is known from one title alone may stand for an interest.
-_MIN_INTERESTS = 3
+_MIN_INTERESTS = 5
 MAX_TRAITS = 3
 _MAX_CANDIDATES = 32
 _MAX_CUED = 24
@@ -47,7 +47,7 @@ _ONE_DOCUMENT = 0.5
 # The same two bounds for a sentence that holds a cue of a trait, against the examples of the trait.
 _TRAIT_FROM, _TRAIT_WHOLLY = 0.5, 2.5
 _DIVERSITY = 0.35
-_COVERAGE = 2.0  # how much better a phrase is that carries documents which none so far does
+_COVERAGE = 4.0  # how much better a phrase is that carries documents which none so far does
 _ASIDE = 0.6  # the weight of a phrase that names no item itself
 
 

@@ -52,6 +52,7 @@ _PLURALS_BEFORE_NOUNS = frozenset(
         "pets",
     ]
 )
+_SHORT_NOUNS = frozenset(["tv", "cd"])
 # Words after one of these in a title say whom or what an item is for, not what it is.
 _SIDE_WORDS = frozenset(
     ["for", "with", "by", "in", "to", "from", "of", "on", "at", "as", "without", "compatible", "replacement"]
@@ -299,13 +300,17 @@ def _listed(name: str, language: str) -> frozenset[str]:
 
 @cache
 def _function_words(language: str) -> frozenset[str]:
-    """Return the words of a language that have no meaning by themselves."""
+    """Return the words of a language that have no meaning by themselves.
+
+    Lists of them hold nouns that searchers do without ("case", "mug", "novel", "computer"); those are left out.
+    """
     from stop_words import StopWordError, get_stop_words
 
     try:
-        return frozenset(get_stop_words(language))
+        words = frozenset(get_stop_words(language))
     except StopWordError:
         return frozenset()
+    return frozenset(word for word in words if not _names_a_thing(word, language))
 
 
 @cache
@@ -315,7 +320,7 @@ def _stop_words(language: str) -> frozenset[str]:
     if language == "en":
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-        words |= ENGLISH_STOP_WORDS
+        words |= frozenset(word for word in ENGLISH_STOP_WORDS if not _names_a_thing(word, language))
     return words
 
 
@@ -389,6 +394,12 @@ def _tagger(language: str) -> Any:
     from HanTa.HanoverTagger import HanoverTagger
 
     return HanoverTagger("morphmodel_en.pgz") if language == "en" else None
+
+
+def _names_a_thing(word: str, language: str) -> bool:
+    """Tell whether a word is a common noun first of all, and no remnant of two letters ("re", "st")."""
+    common = _parts_of_speech(word, language)[:1] in (("NN1",), ("NN2",))
+    return common and (len(word) > 2 or word in _SHORT_NOUNS)
 
 
 def _is_noun(word: str, language: str) -> bool:

@@ -26,7 +26,8 @@ from profilegen.llama.catalog import ResolvedModel, default_model, resolve
 from profilegen.llama.models import Models
 from profilegen.llama.writer import WriterSettings
 from profilegen.records import BuildReport, Document
-from profilegen.vectors import document_vectors, user_vector
+from profilegen.taxonomy import Taxonomy
+from profilegen.vectors import ITEM_WEIGHT, document_vectors, user_vector
 from profilegen.writing import write_profiles, write_segments
 
 Vectors = npt.NDArray[np.float32]
@@ -83,11 +84,11 @@ def build(
                 )
                 reviewed.refresh_claims(ledger, models.embed)
             with clock.stage("segment profiles"):
-                _write_segments(ledger, models, report)
+                described = _write_segments(ledger, taxonomy, models, report)
             with clock.stage("index"):
                 _index(ledger, settings.store, report)
         finished = _report(
-            ledger, intake, staged, changes, models, reason, embedded, written, categorised, clock.seconds
+            ledger, intake, staged, changes, models, reason, embedded, written, categorised, described, clock.seconds
         )
         ledger.record_build(finished)
     return finished
@@ -289,7 +290,7 @@ def _make_users(ledger: Ledger, embedder: ResolvedModel) -> None:
 
     def changed() -> Iterator[tuple[str, str, str, Vectors]]:
         for user in ledger.iter_users():
-            made_of = f"{profiles.documents_hash(user.documents)}-{embedder.sha256[:8]}"
+            made_of = f"{profiles.documents_hash(user.documents)}-{embedder.sha256[:8]}-{ITEM_WEIGHT:g}"
             if before.get(user.user_id) != made_of:
                 vector = user_vector(document_vectors(user.text_vectors, user.item_vectors))
                 yield user.user_id, profiles.main_language(user.documents), made_of, vector
@@ -301,6 +302,7 @@ def _cluster(ledger: Ledger, settings: Settings, progress: Progress) -> None:
     """Give every user a segment; segments that go on keep their ids."""
     user_ids, vectors = ledger.user_matrix()
     made_of = _hash(
+        clustering.METHOD,
         vectors.tobytes(),
         "\0".join(user_ids).encode("utf-8", "surrogatepass"),
         settings.seed,
@@ -366,25 +368,30 @@ def _write_profiles(ledger: Ledger, models: Models, progress: Progress) -> int:
     return done
 
 
-def _write_segments(ledger: Ledger, models: Models, progress: Progress) -> None:
-    """Describe the segments again if any member or profile changed: each is told apart from all others."""
+def _write_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress: Progress) -> int:
+    """Describe the segments again if any member or profile changed: each is told apart from all others.
+
+    Returns how many.
+    """
     profile_hashes = ledger.profile_hashes()
     memberships = ledger.memberships()
     made_of = _hash(
         segments.METHOD,
+        taxonomy.hash,
         *(f"{row.user_id}\0{row.segment_id}\0{profile_hashes.get(row.user_id)}" for row in memberships),
         *ledger.decided_versions(),
     )
     stored = ledger.segment_hashes()
     if stored and set(stored.values()) == {made_of}:
-        return
+        return 0
     progress("segment profiles", 0, 1)
     user_ids, vectors = ledger.user_matrix()
     segment_of = {row.user_id: row.segment_id for row in memberships}
-    sketches = segments.sketch(reviewed.profiles(ledger), segment_of, user_ids, vectors, models.embed)
-    told = write_segments(sketches, models)
+    sketches = segments.sketch(reviewed.profiles(ledger), segment_of, user_ids, vectors, models.embed, taxonomy)
+    told = write_segments(sketches, ledger.segments(), models)
     ledger.put_segments((sketch.segment(*told[sketch.segment_id]), made_of, sketch.centroid) for sketch in sketches)
     progress("segment profiles", 1, 1)
+    return len(sketches)
 
 
 def _index(ledger: Ledger, store: Path, progress: Progress) -> None:
@@ -409,6 +416,7 @@ def _report(
     embedded: int,
     written: int,
     categorised: int,
+    described: int,
     seconds: dict[str, float],
 ) -> BuildReport:
     counts = ledger.counts()
@@ -429,6 +437,6 @@ def _report(
         embedder=models.embedder.name,
         embedder_reason=reason,
         writer=models.writer.name,
-        changed=any(changes) or bool(embedded or written or categorised),
+        changed=any(changes) or bool(embedded or written or categorised or described),
         seconds=seconds,
     )

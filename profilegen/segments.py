@@ -7,6 +7,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,13 @@ import numpy.typing as npt
 from profilegen.phrases import heads
 from profilegen.records import BuiltWith, Claim, Evidence, Segment, UserProfile
 from profilegen.summaries import Telling
+from profilegen.taxonomy import Taxonomy
 
 Vectors = npt.NDArray[np.float32]
 Key = tuple[str, ...]
 
 # Counted up when the same profiles would now give other segments, so that stores are brought up to date.
-METHOD = "2"
+METHOD = "3"
 _MAX_KEYPHRASES = 10
 _MAX_INTERESTS = 5
 _MAX_TRAITS = 3
@@ -27,8 +29,8 @@ _MAX_QUOTES = 3
 _MAX_EXEMPLARS = 5
 _NAME_PARTS = 3
 # A segment is called after the category of interests that this share of its users has more than users at large do,
-# and after a second one that is nearly as frequent.
-_NAMING_SHARE, _SECOND_NAME = 0.25, 0.6
+# and after a second one that is nearly as frequent; where there is none, after what holds the categories of that share.
+_NAMING_SHARE, _SECOND_NAME, _GROUP_SHARE = 0.25, 0.6, 0.3
 _RANKED = 40
 # A phrase is left out where a longer one that ends in it is said by more than this share of its users.
 _ABSORBS = 0.5
@@ -70,12 +72,15 @@ class _Tally:
     phrases: dict[Key, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
     traits: dict[tuple[str, str], _Seen] = field(default_factory=lambda: defaultdict(_Seen))
     categories: Counter[tuple[str, str]] = field(default_factory=Counter)
+    groups: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, profile: UserProfile) -> None:
+    def add(self, profile: UserProfile, taxonomy: Taxonomy | None) -> None:
         self.users += 1
-        self.categories.update(
-            {(claim.category.id, claim.category.name) for claim in profile.interests if claim.category}
-        )
+        given = {(claim.category.id, claim.category.name) for claim in profile.interests if claim.category}
+        self.categories.update(given)
+        if taxonomy:
+            above = {node for category, _ in given for node in islice(taxonomy.upwards(category), 1, None)}
+            self.groups.update((node, taxonomy.by_id[node].name(profile.language)) for node in above)
         found: dict[Key, tuple[str, Claim]] = {}
         for kind, claim in profile.claims():
             if kind == "interest":
@@ -95,27 +100,34 @@ class _Everywhere:
         self._users = sum(tally.users for tally in tallies)
         self._phrases: Counter[Key] = Counter()
         self._traits: Counter[tuple[str, str]] = Counter()
-        self._categories: Counter[str] = Counter()
+        self._shares: Counter[str] = Counter()
         for tally in tallies:
             self._phrases.update({key: seen.users for key, seen in tally.phrases.items()})
             self._traits.update({key: seen.users for key, seen in tally.traits.items()})
-            for (category, _), users in tally.categories.items():
-                self._categories[category] += users
+            for (node, _), users in (tally.categories + tally.groups).items():
+                self._shares[node] += users
         self._mean = self._phrases.total() / max(len(tallies), 1)
 
     def share(self, kind: str, text: str) -> float:
         return self._traits[kind, text] / max(self._users, 1)
 
     def category_names(self, tally: _Tally) -> list[str]:
-        """Return the names of the one or two categories that set a segment apart, none where no category does."""
-        apart = {
-            (category, name): users / tally.users - (0 if self.alone else self._categories[category] / self._users)
-            for (category, name), users in tally.categories.items()
-        }
-        ranked = sorted(apart, key=lambda key: (-apart[key], key))[:2]
-        if not ranked or apart[ranked[0]] < _NAMING_SHARE:
-            return []
-        return [name for key in ranked if apart[key] >= _SECOND_NAME * apart[ranked[0]] for name in key[1:]]
+        """Return the names of the one or two categories that set a segment apart, else of what holds some of them.
+
+        Where nothing does, none.
+        """
+        apart = self._apart(tally, tally.categories)[:2]
+        if apart and apart[0][0] >= _NAMING_SHARE:
+            return [name for lift, name in apart if lift >= _SECOND_NAME * apart[0][0]]
+        return [name for lift, name in self._apart(tally, tally.groups)[:1] if lift >= _GROUP_SHARE]
+
+    def _apart(self, tally: _Tally, users_of: Counter[tuple[str, str]]) -> list[tuple[float, str]]:
+        """Return by how much more users of a segment have a category than users at large, and its name, most first."""
+        lifts = [
+            (users / tally.users - (0 if self.alone else self._shares[node] / self._users), node, name)
+            for (node, name), users in users_of.items()
+        ]
+        return [(lift, name) for lift, _, name in sorted(lifts, key=lambda row: (-row[0], row[1]))]
 
     def class_tf_idf(self, tally: _Tally) -> dict[Key, float]:
         """Return the weight of each phrase that two users say, if any do; a part of a longer one is left out."""
@@ -188,6 +200,7 @@ def sketch(
     user_ids: Sequence[str],
     vectors: Vectors,
     embed: Callable[[Sequence[str]], Vectors],
+    taxonomy: Taxonomy | None = None,
 ) -> list[Sketch]:
     """Describe every segment, the largest first.
 
@@ -198,8 +211,9 @@ def sketch(
     :param segment_of: segment id by user id.
     :param vectors: (n_users, n_dims) unit rows, in the order of `user_ids`.
     :param embed: phrases to unit vectors.
+    :param taxonomy: what the categories of the profiles are of.
     """
-    tallies = _tallies(profiles, segment_of)
+    tallies = _tallies(profiles, segment_of, taxonomy)
     rows: dict[str, list[int]] = defaultdict(list)
     for row, user_id in enumerate(user_ids):
         rows[segment_of[user_id]].append(row)
@@ -236,13 +250,15 @@ def sketch(
     return sketches
 
 
-def _tallies(profiles: Iterable[UserProfile], segment_of: Mapping[str, str]) -> Mapping[str, _Tally]:
+def _tallies(
+    profiles: Iterable[UserProfile], segment_of: Mapping[str, str], taxonomy: Taxonomy | None
+) -> Mapping[str, _Tally]:
     """Return the tally of each segment, of the users who write in the language that most of its users write in."""
     by_language: dict[str, dict[str, _Tally]] = defaultdict(dict)
     for profile in profiles:
         if segment_id := segment_of.get(profile.user_id):
             tally = by_language[segment_id].setdefault(profile.language, _Tally(profile.language))
-            tally.add(profile)
+            tally.add(profile, taxonomy)
     most = {
         segment_id: max(tallies.values(), key=lambda tally: (tally.users, tally.language))
         for segment_id, tallies in by_language.items()

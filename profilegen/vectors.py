@@ -8,8 +8,8 @@ import numpy.typing as npt
 Vectors = npt.NDArray[np.float32]
 
 # What an item is called tells more of what a user is after than what is said of it: users separate by category
-# best with item titles weighted twice (docs/architecture.md has the figures).
-ITEM_WEIGHT = 2.0
+# best, and are found best by their profiles, with item titles weighted three times (docs/architecture.md).
+ITEM_WEIGHT = 3.0
 
 
 def document_vectors(text_vectors: Vectors, item_vectors: Vectors) -> Vectors:

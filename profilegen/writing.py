@@ -20,7 +20,7 @@ from profilegen.llama.models import Models
 from profilegen.llama.worker import Failure
 from profilegen.llama.writer import Answer, Prompt
 from profilegen.phrases import Lexicon
-from profilegen.records import BuiltWith, Document, UserProfile
+from profilegen.records import BuiltWith, Document, Segment, UserProfile
 from profilegen.segments import Sketch
 from profilegen.summaries import Telling
 from profilegen.traits import load_traits
@@ -47,23 +47,43 @@ def write_profiles(ledger: Ledger, wanted: Mapping[str, str], models: Models, on
         on_done(len(batch))
 
 
-def write_segments(sketches: Sequence[Sketch], models: Models) -> dict[str, tuple[str, BuiltWith]]:
-    """Return summary and makers by segment id."""
+def write_segments(
+    sketches: Sequence[Sketch], before: Iterable[Segment], models: Models
+) -> dict[str, tuple[str, BuiltWith]]:
+    """Return summary and makers by segment id; a summary of `before` that tells the same is kept."""
     tellings = {sketch.segment_id: sketch.telling() for sketch in sketches}
-    known = {segment_id: telling for segment_id, telling in tellings.items() if _can_write(telling, models)}
+    kept = {
+        segment.id: (segment.summary, segment.built_with)
+        for segment in before
+        if segment.id in tellings and _still_tells(segment, tellings[segment.id], models)
+    }
+    new = {segment_id: telling for segment_id, telling in tellings.items() if segment_id not in kept}
+    known = {segment_id: telling for segment_id, telling in new.items() if _can_write(telling, models)}
     answers = models.write((segment_id, summaries.prompt(telling)) for segment_id, telling in known.items())
     written = {
         segment_id: answer.text
         for segment_id, answer in answers
         if isinstance(answer, Answer) and summaries.accepted(answer, tellings[segment_id])
     }
-    return {
+    composed = {
         segment_id: (
             written.get(segment_id) or summaries.compose(telling),
             _built_with(models, by_writer=segment_id in written),
         )
-        for segment_id, telling in tellings.items()
+        for segment_id, telling in new.items()
     }
+    return kept | composed
+
+
+def _still_tells(segment: Segment, telling: Telling, models: Models) -> bool:
+    """Tell whether a summary was made from the same claims by the same writer and templates."""
+    made_with = segment.built_with
+    claims = tuple(tuple(claim.text for claim in claims) for claims in (segment.interests, segment.values))
+    return (
+        claims == (telling.interests, telling.values)
+        and segment.language == telling.language
+        and (made_with.writer, made_with.prompt) == (models.writer.name, summaries.templates_hash())
+    )
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,9 @@ _E5S1_NAMES = {
 def minilm_to_gguf(weights: Path, vocabulary: Path, target: Path, *, name: str) -> None:
     """Write a BERT sentence encoder (`model.safetensors` and its `vocab.txt`) as GGUF, matrices in F16.
 
-    Half precision loses nothing that shows, and its products are the fastest that llama.cpp has for batches of this
-    size on processors without 8-bit dot products (docs/performance.md). The same input gives the same bytes. The target is written in place; the caller moves it where it belongs.
+    Half precision loses nothing that shows, and its products are the fastest that llama.cpp has on a processor without
+    8-bit dot products (docs/performance.md). The same input gives the same bytes. The target is written in place; the
+    caller moves it where it belongs.
 
     :raises ModelError: the files are not the weights and the word pieces of such a model.
     """
