@@ -150,10 +150,11 @@ def _opened(browser: Any, address: str, *, wait_for_map: bool = False) -> dict[s
     page.goto(address)
     if wait_for_map:
         page.locator("#map[data-ready]").wait_for()
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
     shown: dict[str, float] = page.evaluate(
         """async (map) => {
-            const paint = performance.getEntriesByName("first-contentful-paint")[0].startTime;
+            const painted = () => performance.getEntriesByName("first-contentful-paint")[0];
+            while (!painted()) await new Promise((done) => setTimeout(done, 20));
+            const paint = painted().startTime;
             if (!map) return { paint };
             const canvas = document.querySelector("#map canvas"), frames = [];
             for (let i = 0; i < 10; i++) {
