@@ -31,6 +31,7 @@ _NAME_PARTS = 3
 # A segment is called after the category of interests that this share of its users has more than users at large do,
 # and after a second one that is nearly as frequent; where there is none, after what holds the categories of that share.
 _NAMING_SHARE, _SECOND_NAME, _GROUP_SHARE = 0.25, 0.6, 0.3
+_NAMING_USERS = 3  # fewer are an accident
 _RANKED = 40
 # A phrase is left out where a longer one that ends in it is said by more than this share of its users.
 _ABSORBS = 0.5
@@ -126,6 +127,7 @@ class _Everywhere:
         lifts = [
             (users / tally.users - (0 if self.alone else self._shares[node] / self._users), node, name)
             for (node, name), users in users_of.items()
+            if users >= min(_NAMING_USERS, tally.users)
         ]
         return [(lift, name) for lift, _, name in sorted(lifts, key=lambda row: (-row[0], row[1]))]
 
