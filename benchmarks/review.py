@@ -150,6 +150,7 @@ def _opened(browser: Any, address: str, *, wait_for_map: bool = False) -> dict[s
     page.goto(address)
     if wait_for_map:
         page.locator("#map[data-ready]").wait_for()
+    page.wait_for_timeout(300)  # asking at once would hold up what is asked about
     shown: dict[str, float] = page.evaluate(
         """async (map) => {
             const painted = () => performance.getEntriesByName("first-contentful-paint")[0];
