@@ -51,7 +51,7 @@ def _options() -> argparse.Namespace:
         "--page-sizes", type=int, nargs=2, default=[10_000, 100_000], help="users for the pages, points for the map"
     )
     parser.add_argument("--agreement-users", type=int, default=10_000, help="users to cluster whole and by a sample")
-    parser.add_argument("--writer-type", default="Q4_0", help="weight type of the requantised writer (%(default)s)")
+    parser.add_argument("--writer-type", help="weight type of the requantised writer; the one that builds use")
     parser.add_argument("--results", type=Path, default=_HERE / "results.json", help="where the figures go")
     parser.add_argument(
         "--without", nargs="+", default=[], metavar="PACKAGE", help="leave out xllamacpp, torch or matplotlib"
@@ -111,16 +111,24 @@ class _Bench:
 
     @cached_property
     def embedder(self) -> Path:
-        return _model("embedder", self.options)
+        path: Path = _model("embedder").path
+        return path
 
     @cached_property
     def writer(self) -> Path:
-        return _model("writer", self.options)
+        """The writer's file as it came, which is not the one that `models tune` made of it."""
+        from profilegen.llama.catalog import gguf_path
+
+        return gguf_path(_model("writer").name)
 
     @cached_property
     def requantised(self) -> Path:
+        """The writer in the weight type that was named, else in the one that builds use on this processor."""
         from profilegen.llama.convert import requantize
 
+        if self.options.writer_type is None:
+            path: Path = _model("writer").path
+            return path
         target = self.folder / f"writer-{self.options.writer_type}.gguf"
         requantize(self.writer, target, self.options.writer_type)
         return target
@@ -131,12 +139,13 @@ class _Bench:
         return _unpacked(self.folder) if self.has("torch") and self.has("sentence_transformers") else None
 
 
-def _model(job: Any, options: argparse.Namespace) -> Path:
+def _model(job: Any) -> Any:
+    """Return the default model of a job as a build resolves it."""
     from profilegen.llama.catalog import default_model, resolve
 
     model = default_model(job, "en")
     assert model is not None
-    return resolve(model.name, job, pull=True).path
+    return resolve(model.name, job, pull=True)
 
 
 def _unpacked(folder: Path) -> Path:
