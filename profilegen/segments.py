@@ -7,11 +7,11 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
+from profilegen.categories import nodes_of
 from profilegen.phrases import heads
 from profilegen.records import BuiltWith, Claim, Evidence, Segment, UserProfile
 from profilegen.summaries import Telling
@@ -72,16 +72,14 @@ class _Tally:
     users: int = 0
     phrases: dict[Key, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
     traits: dict[tuple[str, str], _Seen] = field(default_factory=lambda: defaultdict(_Seen))
-    categories: Counter[tuple[str, str]] = field(default_factory=Counter)
-    groups: Counter[tuple[str, str]] = field(default_factory=Counter)
+    categories: Counter[str] = field(default_factory=Counter)
+    groups: Counter[str] = field(default_factory=Counter)
 
-    def add(self, profile: UserProfile, taxonomy: Taxonomy | None) -> None:
+    def add(self, profile: UserProfile, taxonomy: Taxonomy) -> None:
         self.users += 1
-        given = {(claim.category.id, claim.category.name) for claim in profile.interests if claim.category}
+        given = {claim.category.id for claim in profile.interests if claim.category}
         self.categories.update(given)
-        if taxonomy:
-            above = {node for category, _ in given for node in islice(taxonomy.upwards(category), 1, None)}
-            self.groups.update((node, taxonomy.by_id[node].name(profile.language)) for node in above)
+        self.groups.update(nodes_of(profile, taxonomy) - given)
         found: dict[Key, tuple[str, Claim]] = {}
         for kind, claim in profile.claims():
             if kind == "interest":
@@ -96,17 +94,17 @@ class _Tally:
 class _Everywhere:
     """What the profiles of all segments say, to tell one apart."""
 
-    def __init__(self, tallies: Sequence[_Tally]) -> None:
+    def __init__(self, tallies: Sequence[_Tally], taxonomy: Taxonomy) -> None:
+        self._taxonomy = taxonomy
         self.alone = len(tallies) == 1
         self._users = sum(tally.users for tally in tallies)
         self._phrases: Counter[Key] = Counter()
         self._traits: Counter[tuple[str, str]] = Counter()
-        self._shares: Counter[str] = Counter()
+        self._nodes: Counter[str] = Counter()
         for tally in tallies:
             self._phrases.update({key: seen.users for key, seen in tally.phrases.items()})
             self._traits.update({key: seen.users for key, seen in tally.traits.items()})
-            for (node, _), users in (tally.categories + tally.groups).items():
-                self._shares[node] += users
+            self._nodes.update(tally.categories + tally.groups)
         self._mean = self._phrases.total() / max(len(tallies), 1)
 
     def share(self, kind: str, text: str) -> float:
@@ -122,14 +120,15 @@ class _Everywhere:
             return [name for lift, name in apart if lift >= _SECOND_NAME * apart[0][0]]
         return [name for lift, name in self._apart(tally, tally.groups)[:1] if lift >= _GROUP_SHARE]
 
-    def _apart(self, tally: _Tally, users_of: Counter[tuple[str, str]]) -> list[tuple[float, str]]:
+    def _apart(self, tally: _Tally, users_of: Counter[str]) -> list[tuple[float, str]]:
         """Return by how much more users of a segment have a category than users at large, and its name, most first."""
         lifts = [
-            (users / tally.users - (0 if self.alone else self._shares[node] / self._users), node, name)
-            for (node, name), users in users_of.items()
+            (users / tally.users - (0 if self.alone else self._nodes[node] / self._users), node)
+            for node, users in users_of.items()
             if users >= min(_NAMING_USERS, tally.users)
         ]
-        return [(lift, name) for lift, _, name in sorted(lifts, key=lambda row: (-row[0], row[1]))]
+        ranked = sorted(lifts, key=lambda row: (-row[0], row[1]))
+        return [(lift, self._taxonomy.by_id[node].name(tally.language)) for lift, node in ranked]
 
     def class_tf_idf(self, tally: _Tally) -> dict[Key, float]:
         """Return the weight of each phrase that two users say, if any do; a part of a longer one is left out."""
@@ -202,7 +201,7 @@ def sketch(
     user_ids: Sequence[str],
     vectors: Vectors,
     embed: Callable[[Sequence[str]], Vectors],
-    taxonomy: Taxonomy | None = None,
+    taxonomy: Taxonomy,
 ) -> list[Sketch]:
     """Describe every segment, the largest first.
 
@@ -221,7 +220,7 @@ def sketch(
         rows[segment_of[user_id]].append(row)
     ids = sorted(rows, key=lambda segment_id: (-len(rows[segment_id]), segment_id))
     centroids = np.stack([_unit(vectors[rows[segment_id]].mean(axis=0)) for segment_id in ids])
-    everywhere = _Everywhere(list(tallies.values()))
+    everywhere = _Everywhere(list(tallies.values()), taxonomy)
     named: Counter[str] = Counter()
     sketches = []
     for at, segment_id in enumerate(ids):
@@ -253,7 +252,7 @@ def sketch(
 
 
 def _tallies(
-    profiles: Iterable[UserProfile], segment_of: Mapping[str, str], taxonomy: Taxonomy | None
+    profiles: Iterable[UserProfile], segment_of: Mapping[str, str], taxonomy: Taxonomy
 ) -> Mapping[str, _Tally]:
     """Return the tally of each segment, of the users who write in the language that most of its users write in."""
     by_language: dict[str, dict[str, _Tally]] = defaultdict(dict)

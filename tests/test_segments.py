@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from profilegen.records import Behaviour, BuiltWith, Claim, Evidence, UserProfile
+from profilegen.records import Behaviour, BuiltWith, Category, Claim, Evidence, UserProfile
 from profilegen.segments import Sketch, Vectors, new_id, sketch
 from profilegen.summaries import compose
+from profilegen.taxonomy import shipped_taxonomy
 
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
 DIMS = 64
@@ -64,7 +65,9 @@ def sketched(groups: dict[str, list[UserProfile]], about: dict[str, str] | None 
         for profile in profiles
     ]
     vectors = unit(stand_in_embed(told) + noise)
-    found = sketch(profiles, segment_of, [profile.user_id for profile in profiles], vectors, stand_in_embed)
+    found = sketch(
+        profiles, segment_of, [profile.user_id for profile in profiles], vectors, stand_in_embed, shipped_taxonomy()
+    )
     return {row.segment_id: row for row in found}
 
 
@@ -200,3 +203,27 @@ def test_a_segment_without_any_claim_has_a_name_and_a_summary(language: str, nam
 def test_a_new_id_depends_on_the_members_and_not_on_their_order() -> None:
     assert new_id(["a", "b"]) == new_id(["b", "a"])
     assert len({new_id(members) for members in (["a"], ["b"], ["ab"], ["a", "b"], ["\ud800"])}) == 5
+
+
+def of_kind(profile: UserProfile, *categories: str) -> UserProfile:
+    """Give the interests of a profile these categories of the list that ships."""
+    names = shipped_taxonomy().by_id
+    given = [Category(scheme="profilegen", id=node, name=names[node].name("en")) for node in categories]
+    told = zip(profile.interests, given, strict=True)
+    return profile.model_copy(
+        update={"interests": tuple(claim.model_copy(update={"category": node}) for claim, node in told)}
+    )
+
+
+def test_a_segment_is_called_after_its_category_else_after_the_group_of_its_categories() -> None:
+    sport = ["running", "fitness", "cycling", "fishing"]
+    found = sketched(
+        {
+            "s1": [of_kind(user(f"a{n}", f"thing {n}"), sport[n]) for n in range(4)],
+            "s2": [of_kind(user(f"b{n}", f"leash {n}"), "dogs") for n in range(4)],
+            "s3": [of_kind(user(f"c{n}", "garden hose", "tent"), "plants", sport[n]) for n in range(1)]
+            + [user(f"c{n}", "garden hose") for n in range(1, 6)],
+        }
+    )
+    assert [found[name].name for name in ("s1", "s2")] == ["Sport", "Dogs"]
+    assert found["s3"].name.startswith("Garden hose")  # what one of six has is an accident
