@@ -388,7 +388,10 @@ def _write_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
     user_ids, vectors = ledger.user_matrix()
     segment_of = {row.user_id: row.segment_id for row in memberships}
     sketches = segments.sketch(reviewed.profiles(ledger), segment_of, user_ids, vectors, models.embed, taxonomy)
-    told = write_segments(sketches, ledger.segments(), models)
+    # Not known by name: another file can have the same.
+    before = ledger.segments() if ledger.get_meta("segments_writer") == models.writer.sha256 else ()
+    told = write_segments(sketches, before, models)
+    ledger.set_meta("segments_writer", models.writer.sha256)
     ledger.put_segments((sketch.segment(*told[sketch.segment_id]), made_of, sketch.centroid) for sketch in sketches)
     progress("segment profiles", 1, 1)
     return len(sketches)

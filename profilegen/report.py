@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import jinja2
 import numpy as np
 
+from profilegen import pages
 from profilegen.ledger import open_ledger
 from profilegen.records import Document, Segment, UserProfile
 from profilegen.review.charts import over_time
@@ -97,16 +97,8 @@ def _render(template: str, **shown: Any) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        autoescape=lambda name: bool(name and ".html" in name),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = pages.environment(_TEMPLATES)
     environment.filters |= {
-        "md": _markdown,
         "percent": lambda share: f"{share:.0%}",
         "day": lambda time: time.date().isoformat() if time else "",
         "quote": _quoted,
@@ -117,13 +109,6 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _markdown(text: object) -> str:
-    """Return a text as Markdown shows it, on one line: no mark of it is formatting, a link, HTML or a table's bar."""
-    escaped = re.sub(r"([\\`*_{}\[\]<>()#|!~&$])", r"\\\1", " ".join(str(text).split()))
-    # At the start of a line these would make a list or a heading.
-    return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", escaped)
-
-
 def _quoted(text: str) -> str:
     """Return a text as a block quote of Markdown, its lines kept."""
-    return "\n".join(f"> {_markdown(line)}".rstrip() for line in text.splitlines())
+    return "\n".join(f"> {pages.markdown(line)}".rstrip() for line in text.splitlines())

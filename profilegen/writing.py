@@ -50,12 +50,15 @@ def write_profiles(ledger: Ledger, wanted: Mapping[str, str], models: Models, on
 def write_segments(
     sketches: Sequence[Sketch], before: Iterable[Segment], models: Models
 ) -> dict[str, tuple[str, BuiltWith]]:
-    """Return summary and makers by segment id; a summary of `before` that tells the same is kept."""
+    """Return summary and makers by segment id; a summary of `before` that tells the same is kept.
+
+    :param before: segments whose summaries the same writer wrote.
+    """
     tellings = {sketch.segment_id: sketch.telling() for sketch in sketches}
     kept = {
         segment.id: (segment.summary, segment.built_with)
         for segment in before
-        if segment.id in tellings and _still_tells(segment, tellings[segment.id], models)
+        if segment.id in tellings and _still_tells(segment, tellings[segment.id])
     }
     new = {segment_id: telling for segment_id, telling in tellings.items() if segment_id not in kept}
     known = {segment_id: telling for segment_id, telling in new.items() if _can_write(telling, models)}
@@ -75,15 +78,11 @@ def write_segments(
     return kept | composed
 
 
-def _still_tells(segment: Segment, telling: Telling, models: Models) -> bool:
-    """Tell whether a summary was made from the same claims by the same writer and templates."""
-    made_with = segment.built_with
+def _still_tells(segment: Segment, telling: Telling) -> bool:
+    """Tell whether a summary was made from the same claims and templates."""
     claims = tuple(tuple(claim.text for claim in claims) for claims in (segment.interests, segment.values))
-    return (
-        claims == (telling.interests, telling.values)
-        and segment.language == telling.language
-        and (made_with.writer, made_with.prompt) == (models.writer.name, summaries.templates_hash())
-    )
+    same = claims == (telling.interests, telling.values) and segment.language == telling.language
+    return same and segment.built_with.prompt == summaries.templates_hash()
 
 
 @dataclass(frozen=True)

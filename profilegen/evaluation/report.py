@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from profilegen import pages
 from profilegen.errors import UsageError
 from profilegen.evaluation.figures import Evaluation, Figure
 
@@ -44,20 +42,9 @@ def render(evaluation: Evaluation, page: str) -> str:
 
 @cache
 def _environment() -> Any:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        autoescape=lambda name: bool(name and ".html" in name),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"md": _markdown, "figure": _number}
+    environment = pages.environment(_TEMPLATES)
+    environment.filters |= {"figure": _number}
     return environment
-
-
-def _markdown(text: object) -> str:
-    """Return a text as Markdown shows it, on one line: no mark of it is formatting, a link, HTML or a table's bar."""
-    return re.sub(r"([\\`*_{}\[\]<>()#|!~&$])", r"\\\1", " ".join(str(text).split()))
 
 
 def _number(value: float | None) -> str:

@@ -11,7 +11,8 @@ from typing import TextIO
 from pydantic import ValidationError
 
 from profilegen.decisions import Decision
-from profilegen.errors import InputError, UsageError
+from profilegen.errors import InputError
+from profilegen.export import export_text
 from profilegen.ledger import Ledger, open_ledger
 
 
@@ -22,13 +23,7 @@ def export_decisions(directory: Path, output: Path) -> int:
     """
     with open_ledger(directory, read_only=True) as ledger:
         lines = [decision.model_dump_json() + "\n" for decision in ledger.iter_decisions()]
-    try:
-        if str(output) == "-":
-            sys.stdout.write("".join(lines))
-        else:
-            output.write_text("".join(lines), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}") from None
+    export_text("".join(lines), None if str(output) == "-" else output)
     return len(lines)
 
 
