@@ -60,6 +60,8 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if unknown := set(options.rows) - set(_ROWS):
         parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(_ROWS)}")
+    if options.reviews and not options.reviews.is_file():
+        parser.error(f"there is no file {options.reviews}")
     return options
 
 

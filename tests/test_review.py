@@ -4,6 +4,7 @@ import html
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 from handmade_store import HOSTILE_IDS, HOSTILE_TEXTS, SCRIPT, hostile_store
@@ -317,6 +319,19 @@ def test_a_broken_line_is_named_and_nothing_is_taken_in(client: TestClient, stor
         import_decisions(copy, tmp_path / "d.jsonl")
     with open_ledger(copy) as ledger:
         assert list(ledger.iter_decisions()) == []
+
+
+def test_ctrl_c_closes_the_page_without_an_error(store: Path) -> None:
+    command = [sys.executable, "-m", "profilegen.cli", "review", "--port", "0", "--store", str(store)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        link = re.search(r"http://[\d.:]+", server.stdout.readline())
+        assert link
+        with urlopen(link[0]) as page:  # it answers, so it listens to signals too
+            assert page.status == 200
+        server.send_signal(signal.SIGINT)
+        _, said = server.communicate(timeout=60)
+    assert (server.returncode, said) == (0, "")
 
 
 def test_the_same_can_be_done_on_a_terminal(store: Path, tmp_path: Path) -> None:

@@ -26,8 +26,11 @@ def main() -> Never:
         _fail(str(error), 2)
     except ProfilegenError as error:
         _fail(str(error), 1)
-    except (KeyboardInterrupt, StoppedError):
-        _fail("stopped; a build goes on from where it was with the same command", 130)
+    except KeyboardInterrupt:
+        _fail("stopped", 130)
+    except StoppedError as error:
+        goes_on = error.args[0] in ("build", "demo")
+        _fail("stopped; a build goes on from where it was with the same command" if goes_on else "stopped", 130)
     except BrokenPipeError:
         # The reader of the pipe has gone; Python would complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

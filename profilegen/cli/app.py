@@ -16,11 +16,11 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise StoppedError from None
+            raise StoppedError(ctx.invoked_subcommand) from None
 
 
 class StoppedError(Exception):
-    """Ctrl-C was pressed."""
+    """Ctrl-C was pressed; holds the name of the command."""
 
 
 app = typer.Typer(

@@ -10,6 +10,7 @@ import typer
 from profilegen.cli.app import app
 from profilegen.cli.console import print_json, progress_bars
 from profilegen.cli.options import Json, Store, Workers
+from profilegen.errors import UsageError
 
 
 @app.command()
@@ -48,6 +49,8 @@ def evaluate(
     from profilegen.evaluation import keep
     from profilegen.evaluation.report import write_report
 
+    if report is not None and report.exists() and not report.is_dir():
+        raise UsageError(f"the report is a directory, and {report} is a file; name another with --report")
     settings = load_settings(store=store, workers=workers)
     with progress_bars() as progress:
         evaluation = run(

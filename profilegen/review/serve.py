@@ -41,7 +41,8 @@ def serve(directory: Path, *, host: str, port: int, open_browser: bool, tell: Ca
     threading.Thread(target=_warm, args=(app.state.desk,), daemon=True).start()
     if open_browser:
         threading.Timer(0.5, webbrowser.open, [link]).start()
-    with listening:
+    # Ctrl-C is how the page is meant to be closed; uvicorn raises it again when it has shut down.
+    with listening, contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
 
 
@@ -57,8 +58,10 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"cannot listen on {host} port {port}: {reason}; choose another with --port") from None
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0]
+        raise UsageError(
+            f"cannot listen on {host} port {port}: {reason}; choose another with --host or --port"
+        ) from None
 
 
 def _link(host: str, port: int, token: str | None) -> str:
