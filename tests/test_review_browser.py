@@ -227,6 +227,23 @@ def test_the_queue_is_gone_through_by_keys_alone(server: Server, page: Any) -> N
     assert made[-1]["words"] == "typed words"
 
 
+def test_what_is_pressed_the_moment_an_answer_is_there_does_not_leave_the_queue(server: Server, page: Any) -> None:
+    page.goto(f"{server.address}/queue?page=3")
+    page.evaluate(
+        """() => {
+            const undo = () => document.querySelector("li.claim button[value=undo]");
+            const watching = new MutationObserver(() => {
+                if (undo()) { watching.disconnect(); setTimeout(() => undo().click()); }
+            });
+            watching.observe(document.body, { childList: true, subtree: true });
+        }"""
+    )
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    page.get_by_text("Taken back.").wait_for()
+    assert page.url == f"{server.address}/queue?page=3"
+
+
 def test_escape_leaves_a_claim_as_it_was(server: Server, page: Any) -> None:
     page.goto(user_address(server, "maya_t"))
     before = said(server, "maya_t")
