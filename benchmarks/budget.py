@@ -78,7 +78,7 @@ def _written(profiles: Sequence[Any], writer: Any, budget: int) -> Iterator[tupl
     from profilegen import summaries
     from profilegen.llama.writer import Answer
 
-    summaries._MAX_TOLD = budget
+    summaries._MAX_TOLD["user"] = budget
     prompts = [(profile.user_id, summaries.prompt(_telling(profile))) for profile in profiles]
     for user_id, answer in writer.write(prompts):
         if not isinstance(answer, Answer):

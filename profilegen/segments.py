@@ -21,16 +21,17 @@ Vectors = npt.NDArray[np.float32]
 Key = tuple[str, ...]
 
 # Counted up when the same profiles would now give other segments, so that stores are brought up to date.
-METHOD = "3"
+METHOD = "4"
 _MAX_KEYPHRASES = 10
 _MAX_INTERESTS = 5
 _MAX_TRAITS = 3
 _MAX_QUOTES = 3
 _MAX_EXEMPLARS = 5
 _NAME_PARTS = 3
-# A segment is called after the category of interests that this share of its users has more than users at large do,
-# and after a second one that is nearly as frequent; where there is none, after what holds the categories of that share.
-_NAMING_SHARE, _SECOND_NAME, _GROUP_SHARE = 0.25, 0.6, 0.3
+# A segment is called after the group of categories that this share of its users has more than users at large do, with
+# the categories in it of which the same is true; after a second one of either that is nearly as frequent.
+_GROUP_SHARE, _SECOND_GROUP = 0.3, 0.7
+_CATEGORY_SHARE, _SECOND_CATEGORY = 0.25, 0.5
 _NAMING_USERS = 3  # fewer are an accident
 _RANKED = 40
 # A phrase is left out where a longer one that ends in it is said by more than this share of its users.
@@ -110,25 +111,39 @@ class _Everywhere:
     def share(self, kind: str, text: str) -> float:
         return self._traits[kind, text] / max(self._users, 1)
 
-    def category_names(self, tally: _Tally) -> list[str]:
-        """Return the names of the one or two categories that set a segment apart, else of what holds some of them.
+    def category_name(self, tally: _Tally) -> str:
+        """Return what sets a segment apart as "Group: Category · Category"; what does not stays away, all of it too."""
+        groups = self._leading(tally, tally.groups, _GROUP_SHARE, _SECOND_GROUP)
+        inside = {
+            node: users
+            for node, users in tally.categories.items()
+            if not groups or not set(groups).isdisjoint(self._taxonomy.upwards(node))
+        }
+        kinds = self._leading(tally, inside, _CATEGORY_SHARE, _SECOND_CATEGORY)
+        colon = "：" if tally.language == "zh" else ": "
+        parts = (self._called(nodes, tally.language) for nodes in (groups, kinds) if nodes)
+        return colon.join(parts)
 
-        Where nothing does, none.
-        """
-        apart = self._apart(tally, tally.categories)[:2]
-        if apart and apart[0][0] >= _NAMING_SHARE:
-            return [name for lift, name in apart if lift >= _SECOND_NAME * apart[0][0]]
-        return [name for lift, name in self._apart(tally, tally.groups)[:1] if lift >= _GROUP_SHARE]
+    def _called(self, nodes: Sequence[str], language: str) -> str:
+        return " · ".join(self._taxonomy.by_id[node].name(language) for node in nodes)
 
-    def _apart(self, tally: _Tally, users_of: Counter[str]) -> list[tuple[float, str]]:
-        """Return by how much more users of a segment have a category than users at large, and its name, most first."""
-        lifts = [
-            (users / tally.users - (0 if self.alone else self._nodes[node] / self._users), node)
+    def _leading(self, tally: _Tally, users_of: Mapping[str, int], least: float, second: float) -> list[str]:
+        """Return the node that most of a segment's users have beyond users at large, and one apart from it."""
+        lifts = {
+            node: users / tally.users - (0 if self.alone else self._nodes[node] / self._users)
             for node, users in users_of.items()
             if users >= min(_NAMING_USERS, tally.users)
-        ]
-        ranked = sorted(lifts, key=lambda row: (-row[0], row[1]))
-        return [(lift, self._taxonomy.by_id[node].name(tally.language)) for lift, node in ranked]
+        }
+        ranked = sorted(lifts, key=lambda node: (-lifts[node], node))
+        if not ranked or lifts[ranked[0]] < least:
+            return []
+        first, *others = ranked
+        for other in others:
+            if lifts[other] < max(least, second * lifts[first]):
+                break
+            if first not in self._taxonomy.upwards(other) and other not in self._taxonomy.upwards(first):
+                return [first, other]
+        return [first]
 
     def class_tf_idf(self, tally: _Tally) -> dict[Key, float]:
         """Return the weight of each phrase that two users say, if any do; a part of a longer one is left out."""
@@ -231,7 +246,7 @@ def sketch(
         interests = tuple(
             _interest(tally, key, text, vector, vectors, inside) for key, text, vector in chosen[:_MAX_INTERESTS]
         )
-        name = _name(everywhere.category_names(tally), [text for _, text, _ in chosen], tally.language, named)
+        name = _name(everywhere.category_name(tally), [text for _, text, _ in chosen], tally.language, named)
         named[name] += 1
         sketches.append(
             Sketch(
@@ -336,11 +351,10 @@ def _exemplars(interests: Iterable[Claim]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ordered))[:_MAX_EXEMPLARS]
 
 
-def _name(categories: Sequence[str], phrases: Sequence[str], language: str, named: Mapping[str, int]) -> str:
-    """Return the categories, with a phrase where a segment has that name already; without categories, the phrases."""
-    if categories:
-        name = " · ".join(categories)
-        return f"{name}: {phrases[0]}" if named.get(name) and phrases else name
+def _name(category: str, phrases: Sequence[str], language: str, named: Mapping[str, int]) -> str:
+    """Return the category, with a phrase where a segment has that name already; without a category, the phrases."""
+    if category:
+        return f"{category} ({phrases[0]})" if named.get(category) and phrases else category
     if not phrases:
         return "其他" if language == "zh" else "Others"
     joined = ("、" if language == "zh" else ", ").join(phrases[:_NAME_PARTS])

@@ -25,7 +25,8 @@ from profilegen.text import fold
 
 Subject = Literal["user", "segment"]
 
-_MAX_TOLD = 4
+# Interests that a summary names; of users docs/performance.md has the curve.
+_MAX_TOLD = {"user": 3, "segment": 4}
 _MAX_ANSWER_TOKENS = 220
 _MAX_REPEATS = 2
 
@@ -43,7 +44,7 @@ class Telling:
     def told(self) -> dict[str, list[str]]:
         """Return what a template sees: a summary names the first of each kind only."""
         return {
-            "interests": [_one_line(text) for text in self.interests[:_MAX_TOLD]],
+            "interests": [_one_line(text) for text in self.interests[: _MAX_TOLD[self.subject]]],
             "values": [_one_line(text) for text in self.values[:2]],
             "lifestyle": [_one_line(text) for text in self.lifestyle[:2]],
         }

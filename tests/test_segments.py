@@ -215,15 +215,29 @@ def of_kind(profile: UserProfile, *categories: str) -> UserProfile:
     )
 
 
-def test_a_segment_is_called_after_its_category_else_after_the_group_of_its_categories() -> None:
+def test_a_segment_is_called_after_the_group_of_its_categories_and_the_categories_that_many_have() -> None:
     sport = ["running", "fitness", "cycling", "fishing"]
     found = sketched(
         {
             "s1": [of_kind(user(f"a{n}", f"thing {n}"), sport[n]) for n in range(4)],
-            "s2": [of_kind(user(f"b{n}", f"leash {n}"), "dogs") for n in range(4)],
-            "s3": [of_kind(user(f"c{n}", "garden hose", "tent"), "plants", sport[n]) for n in range(1)]
-            + [user(f"c{n}", "garden hose") for n in range(1, 6)],
+            "s2": [of_kind(user(f"b{n}", f"leash {n}", f"litter {n}"), "dogs", "cats") for n in range(4)],
+            "s3": [of_kind(user(f"c{n}", f"lamp {n}", f"drill {n}"), "lighting", "hand-tools") for n in range(4)],
+            "s4": [of_kind(user(f"d{n}", "garden hose", "tent"), "plants", sport[n]) for n in range(1)]
+            + [user(f"d{n}", "garden hose") for n in range(1, 6)],
         }
     )
-    assert [found[name].name for name in ("s1", "s2")] == ["Sport", "Dogs"]
-    assert found["s3"].name.startswith("Garden hose")  # what one of six has is an accident
+    assert [found[name].name for name in ("s1", "s2")] == ["Sport", "Pets: Cats · Dogs"]
+    assert found["s3"].name == "Tools and building · Home: Tools · Lighting"
+    assert found["s4"].name.startswith("Garden hose")  # what one of six has is an accident
+
+
+def test_segments_of_one_category_are_told_apart_by_a_phrase() -> None:
+    found = sketched(
+        {
+            name: [of_kind(user(f"{name}{n}", thing), "dogs") for n in range(3)]
+            for name, thing in (("a", "dog leash"), ("b", "dog crate"))
+        }
+        | {"c": [of_kind(user(f"c{n}", "tent"), "camping") for n in range(3)]}
+    )
+    assert found["a"].name == "Pets: Dogs"
+    assert found["b"].name == "Pets: Dogs (dog crate)"

@@ -105,7 +105,9 @@ def test_a_composed_summary_names_the_claims_that_it_is_to_tell(subject: Subject
 
 def test_the_first_claims_of_each_kind_are_told_and_no_more() -> None:
     text = compose(Telling("user", "en", tuple("abcdef"), tuple("uvw"), tuple("xyz")))
-    assert text == "X and y and is interested in a, b, c and d. Cares about u and v."
+    assert text == "X and y and is interested in a, b and c. Cares about u and v."
+    text = compose(Telling("segment", "en", tuple("abcdef")))
+    assert text == "People who are interested in a, b, c and d."
 
 
 def test_a_language_without_templates_is_told_in_english() -> None:
