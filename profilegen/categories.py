@@ -11,6 +11,7 @@ import base64
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,13 +73,13 @@ def categorise(
 
     :param on_done: called with users done and users in all.
     """
-    version = f"{taxonomy.scheme} {hashlib.sha256(f'{taxonomy.hash} {_METHOD}'.encode()).hexdigest()[:8]}"
+    version = _version(taxonomy)
     if (ledger.get_meta("taxonomy") or {}) != taxonomy.plain():
         ledger.set_meta("taxonomy", taxonomy.plain())
     stale = ledger.not_categorised(version)
     if not stale:
         return 0
-    made_of = [version, str(ledger.get_meta("embedder"))]
+    made_of = _made_of(ledger, taxonomy)
     kept = _kept_names(ledger, made_of)
     categoriser = Categoriser(taxonomy, embed, kept)
     n_kept = len(kept)
@@ -89,6 +90,31 @@ def categorise(
     if len(categoriser.names) > n_kept:
         _keep_names(ledger, made_of, categoriser.names)
     return len(stale)
+
+
+@dataclass(frozen=True)
+class CategoryNames:
+    """The categories that interests of a store may have, and vectors of what stands for each.
+
+    :param vectors: (n_names, n_dims) unit rows for each language, the first of them in the order of `ids`.
+    """
+
+    ids: tuple[str, ...]
+    vectors: tuple[Vectors, ...]
+
+    def standing_out(self, question: Vectors) -> dict[str, float]:
+        """Return by category how much a question (n_dims,) is about it, in deviations above the mean of all names."""
+        scores = np.max([_standing_out(names, question)[: len(self.ids)] for names in self.vectors], axis=0)
+        return dict(zip(self.ids, map(float, scores), strict=True))
+
+
+def stored_names(ledger: Ledger) -> CategoryNames | None:
+    """Return the names that the interests of a store were compared with, None where it has no categories."""
+    taxonomy = stored_taxonomy(ledger)
+    kept = _kept_names(ledger, _made_of(ledger, taxonomy)) if taxonomy else {}
+    if not taxonomy or not kept:
+        return None
+    return CategoryNames(tuple(node.id for node in taxonomy.nodes if node.texts), tuple(kept.values()))
 
 
 def nodes_of(profile: UserProfile, taxonomy: Taxonomy | None) -> set[str]:
@@ -215,6 +241,15 @@ def _categorised(
             interests.append(claim.model_copy(update={"category": category}))
         built_with = profile.built_with.model_copy(update={"taxonomy": version})
         yield profile.model_copy(update={"interests": tuple(interests), "built_with": built_with})
+
+
+def _version(taxonomy: Taxonomy) -> str:
+    """Return what tells the categories of one taxonomy and method from those of another."""
+    return f"{taxonomy.scheme} {hashlib.sha256(f'{taxonomy.hash} {_METHOD}'.encode()).hexdigest()[:8]}"
+
+
+def _made_of(ledger: Ledger, taxonomy: Taxonomy) -> list[str]:
+    return [_version(taxonomy), str(ledger.get_meta("embedder"))]
 
 
 def _kept_names(ledger: Ledger, made_of: list[str]) -> dict[str, Vectors]:

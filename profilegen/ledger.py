@@ -550,6 +550,19 @@ class Ledger(ReviewTables):
         for segment, user_id, category in rows:
             yield segment, user_id, Category(**json.loads(category))
 
+    def categories_of(self, user_ids: Sequence[str]) -> dict[str, set[str]]:
+        """Return the ids of the categories of each user's interests; who has none is left out."""
+        found: dict[str, set[str]] = {}
+        for batch in _batches(user_ids, _PAGE_ROWS):
+            rows = self._rows(
+                "SELECT user_id, part.atom FROM profiles, json_tree(profiles.record, '$.interests') AS part"
+                f" WHERE part.key = 'id' AND part.path LIKE '%.category' AND user_id IN ({_marks(batch)})",
+                batch,
+            )
+            for user_id, category in rows:
+                found.setdefault(user_id, set()).add(category)
+        return found
+
     def profile_hashes(self) -> dict[str, str]:
         """Return the hash of each user's profile."""
         return dict(self._rows("SELECT user_id, hash FROM profiles"))

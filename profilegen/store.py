@@ -26,7 +26,7 @@ _LOOKED_AT, _LOOKED_AT_PER_USER = 300, 10
 # differ in style: on real questions it finds more of the right users than the question alone.
 _FEEDBACK_USERS, _FEEDBACK_WEIGHT = 20, 1.0
 # Weights of the standardised likenesses; the user's own vector counts one.
-_SEGMENT_WEIGHT, _CLAIM_WEIGHT, _DOCUMENT_WEIGHT = 0.5, 0.15, 0.15
+_SEGMENT_WEIGHT, _CATEGORY_WEIGHT, _CLAIM_WEIGHT, _DOCUMENT_WEIGHT = 0.5, 0.5, 0.15, 0.15
 _MAX_WHY_CHARS = 160
 
 
@@ -43,6 +43,7 @@ class Store:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._names: tuple[str, categories.CategoryNames | None] | None = None
         self._ledger: Ledger = open_ledger(directory, read_only=True)
         if self._ledger.get_meta("embedder") is None:  # The first build reads its files still, or was killed then.
             self._ledger.close()
@@ -120,7 +121,7 @@ class Store:
         """Return the `n` users that a question in plain words fits best, each with the reason.
 
         A user is ranked by the likeness of the question, moved towards the users it finds first, to the user's
-        vector; by that of the question to the user's segment, best claim and best document.
+        vector; by that of the question to the user's segment, best category, best claim and best document.
 
         :param segment: only users of this segment (id or name).
         :param language: only users who write in this language (a code such as `en`).
@@ -150,6 +151,7 @@ class Store:
         scores = (
             _standardised(ids, likeness)
             + _SEGMENT_WEIGHT * _standardised(ids, their_segments)
+            + _CATEGORY_WEIGHT * _standardised(ids, self._best_categories(ids, question))
             + _CLAIM_WEIGHT * _standardised(ids, _best_by_user(claims, claim_users))
             + _DOCUMENT_WEIGHT * _standardised(ids, _best_by_user(documents, self._ledger.users_of(list(documents))))
         )
@@ -250,6 +252,27 @@ class Store:
         kind, claim = max(stated, key=lambda row: likeness.get((row[0], row[1].text), -1.0))
         quote = f": “{_shortened(claim.evidence[0].quote)}”" if claim.evidence else ""
         return f"{kind} “{claim.text}”{quote}"
+
+    def _best_categories(self, user_ids: Sequence[str], question: Vectors) -> dict[str, float]:
+        """Return how much the question is about the category of each user's interests that it is most about."""
+        names = self._category_names()
+        if names is None:
+            return {}
+        about = names.standing_out(question)
+        categories_of = self._ledger.categories_of(user_ids)
+        for user_id in self._ledger.decided_users() & set(user_ids):
+            profile = self.user(user_id)
+            kept = profile.interests if profile else ()
+            categories_of[user_id] = {claim.category.id for claim in kept if claim.category}
+        best = {user_id: [about[node] for node in nodes if node in about] for user_id, nodes in categories_of.items()}
+        return {user_id: max(values) for user_id, values in best.items() if values}
+
+    def _category_names(self) -> categories.CategoryNames | None:
+        """Return what stands for the categories, read again only after something was written to the store."""
+        revision = self._ledger.revision()
+        if self._names is None or self._names[0] != revision:
+            self._names = revision, categories.stored_names(self._ledger)
+        return self._names[1]
 
     def _without_struck(self, claims: Mapping[str, float]) -> dict[str, float]:
         """Leave out claims (by their id in the index) that a person has struck or changed since it was built."""

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from profilegen import categories
+from profilegen.decisions import UNSEEN
 from profilegen.errors import StoreError, UsageError
 from profilegen.ledger import ClaimVector, Membership, open_ledger
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import Embedder
-from profilegen.records import Behaviour, BuiltWith, Claim, Document, Evidence, Segment, UserProfile
+from profilegen.records import Behaviour, BuiltWith, Category, Claim, Document, Evidence, Segment, UserProfile
+from profilegen.review import acts
 from profilegen.store import Store, open_store
+from profilegen.taxonomy import shipped_taxonomy
 
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
 INTERESTS = {
@@ -146,3 +150,48 @@ def test_what_cannot_be_asked_is_refused_with_the_reason(store: Store) -> None:
 def test_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         open_store(tmp_path)
+
+
+@pytest.fixture
+def alike(models: dict[str, ResolvedModel], tmp_path: Path) -> Path:
+    """Make a store of twelve users who wrote the same, and whose interest is of other categories."""
+    directory, model, text = tmp_path / "store", models["all-minilm-l6-v2"], "A present for the weekend."
+    users = [f"u{number}" for number in range(10)] + ["cook", "guest"]
+    with Embedder(model, workers=1) as embedder, open_ledger(directory, create=True) as ledger:
+        vector = embedder.embed([text])[0]
+        ledger.set_meta("embedder", {"name": model.name, "sha256": model.sha256, "source": model.name})
+        ledger.stage(Document(id=f"d-{user}", user_id=user, text=text, language="en") for user in users)
+        ledger.apply_staged(add=True)
+        ledger.put_document_vectors((f"d-{user}", vector, None) for user in users)
+        ledger.put_users((user, "en", "h", vector) for user in users)
+        found = [ClaimVector("interest", 0, "present", 0.5, vector)]
+        ledger.put_profiles((_with_present(user, text), "h", found) for user in users)
+        ledger.put_memberships(Membership(user, "seg-all", 0.9, False) for user in users)
+        ledger.put_segments([(_segment("seg-pets").model_copy(update={"id": "seg-all"}), "h", vector)])
+        taxonomy = shipped_taxonomy()
+        categories.categorise(ledger, taxonomy, embedder.embed)
+        for user in users:
+            node = taxonomy.by_id[{"cook": "kitchen", "guest": "cooking-ingredients"}.get(user, "car-accessories")]
+            category = Category(scheme=taxonomy.scheme, id=node.id, name=node.name("en"))
+            ledger.put_categories([_with_present(user, text, category)])
+    return directory
+
+
+def _with_present(user_id: str, text: str, category: Category | None = None) -> UserProfile:
+    evidence = (Evidence(document=f"d-{user_id}", quote=text),)
+    claim = Claim(text="present", support=0.5, evidence=evidence, category=category)
+    return _profile(user_id, text).model_copy(update={"interests": (claim,)})
+
+
+def test_of_users_who_wrote_the_same_the_one_with_a_category_of_the_question_comes_first(alike: Path) -> None:
+    with open_store(alike) as store:
+        assert [found.user_id for found in store.search("pots and pans for the kitchen", 2)] == ["cook", "guest"]
+        last = store.search("seat covers and floor mats for a car", 12)[-2:]
+        assert {found.user_id for found in last} == {"cook", "guest"}
+
+
+def test_a_category_that_a_person_has_struck_finds_its_user_no_more(alike: Path) -> None:
+    with open_ledger(alike) as ledger:
+        acts.on_claim(ledger, "cook", "interest", "present", "strike", by="bea", seen=UNSEEN)
+    with open_store(alike) as store:
+        assert store.search("pots and pans for the kitchen", 1)[0].user_id == "guest"
