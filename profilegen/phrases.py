@@ -178,7 +178,7 @@ def _endings(words: Sequence[str], language: str, weight: float) -> Iterator[Phr
         end -= 1
     for start in range(max(0, end - _MAX_WORDS), end):
         chosen = words[start:end]
-        if any(_is_measure(word) for word in chosen):
+        if any(_is_measure(word, language) for word in chosen):
             continue
         text = ("" if han else " ").join(chosen)
         if len(text) > (_MAX_HAN if han else _MAX_CHARS):
@@ -195,7 +195,7 @@ def _title_pieces(title: str, language: str) -> Iterator[tuple[list[str], bool]]
     side = False
     run: list[str] = []
     for word, gap in _words(title):
-        stops = word in _function_words(language) or word in _SIDE_WORDS or _is_measure(word)
+        stops = word in _function_words(language) or word in _SIDE_WORDS or _is_measure(word, language)
         if run and (gap or stops or _begins_phrase(word, run[-1], language)):
             yield run, side
             run = []
@@ -293,9 +293,20 @@ def _not_last(language: str) -> frozenset[str]:
     return _listed("not_last", language)
 
 
+@cache
+def _units(language: str) -> frozenset[str]:
+    """Return the words that measure, as they are written: "yards" does, a yard may be a garden."""
+    return frozenset(_words_of("units", language))
+
+
 def _listed(name: str, language: str) -> frozenset[str]:
+    return frozenset(_stem(word, language) for word in _words_of(name, language))
+
+
+def _words_of(name: str, language: str) -> list[str]:
     lists = tomllib.loads((prompts_dir() / "generic.toml").read_text(encoding="utf-8"))
-    return frozenset(_stem(word, language) for word in lists.get(name, {}).get(language, "").split())
+    words: str = lists.get(name, {}).get(language, "")
+    return words.split()
 
 
 @cache
@@ -420,6 +431,7 @@ def _has_name(phrase: str, language: str) -> bool:
     return any(_parts_of_speech(word.casefold(), language)[:1] == ("NP0",) for word in phrase.split())
 
 
-def _is_measure(word: str) -> bool:
-    """Tell whether a word is a number or an amount (12, 1.5oz, 16th), and not a name with a digit (4k, 3d)."""
-    return word[0].isdigit() and word.casefold() not in _NAMES_WITH_DIGIT
+def _is_measure(word: str, language: str) -> bool:
+    """Tell whether a word is a number, an amount (12, 1.5oz, 16th) or a unit, and not a name with a digit (4k, 3d)."""
+    folded = word.casefold()
+    return (word[0].isdigit() and folded not in _NAMES_WITH_DIGIT) or folded in _units(language)
