@@ -123,10 +123,9 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
         slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:4]
         spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in slowest)
         total = sum(report.seconds.values())
-        lines.append(
-            f"embedded {_counted(report.embedded, 'document')}, made {_counted(report.written, 'profile')} "
-            f"in {total:.0f} s ({spent})"
-        )
+        did = [f"embedded {_counted(report.embedded, 'document')}"] if report.embedded else []
+        did += [f"made {_counted(report.written, 'profile')}"] if report.written else []
+        lines.append(f"{', '.join(did) or 'brought segments and index up to date'} in {total:.0f} s ({spent})")
     else:
         lines.append("nothing had changed")
     if report.categorised and not report.written:

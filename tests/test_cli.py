@@ -18,9 +18,11 @@ import pytest
 
 import profilegen
 from profilegen.cli import main
+from profilegen.display import build_summary
 from profilegen.errors import UsageError
 from profilegen.export import export
 from profilegen.ledger import open_ledger
+from profilegen.records import BuildReport
 
 COMMAND = [sys.executable, "-m", "profilegen.cli"]
 
@@ -260,6 +262,23 @@ def test_build_reads_standard_input_with_mapped_columns_and_prints_its_report_as
     again = profilegen_(*args[:-1], cwd=tmp_path, stdin=table)
     assert "nothing had changed" in again.stdout
     assert "ada" in profilegen_("show", "ada", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("embedded", "written", "said"),
+    [
+        (2, 1, "embedded 2 documents, made 1 profile in 3 s"),
+        (0, 1, "made 1 profile in 3 s"),
+        (0, 0, "brought segments and index up to date in 3 s"),
+    ],
+)
+def test_a_build_says_what_it_did_and_not_what_it_did_not(embedded: int, written: int, said: str) -> None:
+    counts = dict.fromkeys(("documents", "users", "ok", "insufficient", "failed", "segments"), 1)
+    none = dict.fromkeys(("removed_users", "duplicates", "bad_lines"), 0)
+    made_by = {"embedder": "e", "embedder_reason": "named by you", "writer": "w"}
+    done = {"embedded": embedded, "written": written, "changed": True, "seconds": {"index": 3.0}}
+    report = BuildReport.model_validate({**counts, **none, **made_by, **done})
+    assert f"\n{said} (index 3.0 s)" in str(build_summary(report, "store"))
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------
