@@ -346,16 +346,13 @@ class Ledger(ReviewTables):
 
     def documents(self, document_ids: Iterable[str]) -> dict[str, Document]:
         """Return documents by id, in the order asked for, without those that are not there."""
-        found: dict[str, Document] = {}
-        for batch in _batches(document_ids, _PAGE_ROWS):
-            rows = self._rows(f"SELECT id, record FROM documents WHERE id IN ({_marks(batch)})", batch)
-            records: dict[str, str] = dict(rows)
-            found |= {name: Document.model_validate_json(records[name]) for name in batch if name in records}
-        return found
+        wanted = list(document_ids)
+        records: dict[str, str] = dict(self._among("SELECT id, record FROM documents WHERE id IN {}", wanted))
+        return {name: Document.model_validate_json(records[name]) for name in wanted if name in records}
 
     def users_of(self, document_ids: Sequence[str]) -> dict[str, str]:
         """Return the user of each of the documents named that is there."""
-        return self._named("SELECT id, user_id FROM documents WHERE id", document_ids)
+        return dict(self._among("SELECT id, user_id FROM documents WHERE id IN {}", document_ids))
 
     def iter_documents(self) -> Iterator[Document]:
         """Give every document in order of id."""
@@ -423,20 +420,18 @@ class Ledger(ReviewTables):
         dims = self._dims() if with_vectors else 0
         columns = "text_vector, item_vector" if with_vectors else "NULL, NULL"
         wanted = self.user_ids() if user_ids is None else sorted(set(user_ids))
-        for batch in _batches(wanted, _PAGE_ROWS):
-            rows = self._rows(
-                f"SELECT user_id, record, {columns} FROM documents WHERE user_id IN ({_marks(batch)}) ORDER BY user_id",
-                batch,
+        rows = self._among(
+            f"SELECT user_id, record, {columns} FROM documents WHERE user_id IN {{}} ORDER BY user_id", wanted
+        )
+        for user_id, group in groupby(rows, key=lambda row: row[0]):
+            documents = [(Document.model_validate_json(record), text, item) for _, record, text, item in group]
+            documents.sort(key=lambda row: _age(row[0]))
+            yield UserDocuments(
+                user_id,
+                [document for document, _, _ in documents],
+                _unpack([text for _, text, _ in documents], dims),
+                _unpack([item for _, _, item in documents], dims),
             )
-            for user_id, group in groupby(rows, key=lambda row: row[0]):
-                documents = [(Document.model_validate_json(record), text, item) for _, record, text, item in group]
-                documents.sort(key=lambda row: _age(row[0]))
-                yield UserDocuments(
-                    user_id,
-                    [document for document, _, _ in documents],
-                    _unpack([text for _, text, _ in documents], dims),
-                    _unpack([item for _, _, item in documents], dims),
-                )
 
     def put_users(self, rows: Iterable[tuple[str, str, str, Vector | None]]) -> None:
         """Store (user id, language, hash, vector); comes before the user's profile and membership."""
@@ -468,27 +463,20 @@ class Ledger(ReviewTables):
 
     def user_vectors(self, user_ids: Sequence[str]) -> dict[str, Vector]:
         """Return the vectors (n_dims,) of the users named that have one."""
-        found: dict[str, Vector] = {}
-        for batch in _batches(user_ids, _PAGE_ROWS):
-            rows = self._rows(
-                f"SELECT user_id, vector FROM users WHERE vector IS NOT NULL AND user_id IN ({_marks(batch)})",
-                batch,
-            )
-            found.update((user_id, _stored(blob)) for user_id, blob in rows)
-        return found
+        rows = self._among("SELECT user_id, vector FROM users WHERE vector IS NOT NULL AND user_id IN {}", user_ids)
+        return {user_id: _stored(blob) for user_id, blob in rows}
 
     def claims_of(self, user_ids: Sequence[str]) -> dict[str, list[ClaimVector]]:
         """Return what the users named are found by."""
         found: dict[str, list[ClaimVector]] = {}
-        for batch in _batches(user_ids, _PAGE_ROWS):
-            rows = self._rows(
-                "SELECT user_id, kind, position, text, support, vector FROM claims"
-                f" WHERE user_id IN ({_marks(batch)}) ORDER BY user_id, kind, position",
-                batch,
-            )
-            for user_id, kind, position, text, support, blob in rows:
-                claim = ClaimVector(kind, position, text, support, _stored(blob))
-                found.setdefault(user_id, []).append(claim)
+        rows = self._among(
+            "SELECT user_id, kind, position, text, support, vector FROM claims"
+            " WHERE user_id IN {} ORDER BY user_id, kind, position",
+            user_ids,
+        )
+        for user_id, kind, position, text, support, blob in rows:
+            claim = ClaimVector(kind, position, text, support, _stored(blob))
+            found.setdefault(user_id, []).append(claim)
         return found
 
     def put_claims(self, user_id: str, claims: Sequence[ClaimVector]) -> None:
@@ -553,14 +541,13 @@ class Ledger(ReviewTables):
     def categories_of(self, user_ids: Sequence[str]) -> dict[str, set[str]]:
         """Return the ids of the categories of each user's interests; who has none is left out."""
         found: dict[str, set[str]] = {}
-        for batch in _batches(user_ids, _PAGE_ROWS):
-            rows = self._rows(
-                "SELECT user_id, part.atom FROM profiles, json_tree(profiles.record, '$.interests') AS part"
-                f" WHERE part.key = 'id' AND part.path LIKE '%.category' AND user_id IN ({_marks(batch)})",
-                batch,
-            )
-            for user_id, category in rows:
-                found.setdefault(user_id, set()).add(category)
+        rows = self._among(
+            "SELECT user_id, part.atom FROM profiles, json_tree(profiles.record, '$.interests') AS part"
+            " WHERE part.key = 'id' AND part.path LIKE '%.category' AND user_id IN {}",
+            user_ids,
+        )
+        for user_id, category in rows:
+            found.setdefault(user_id, set()).add(category)
         return found
 
     def profile_hashes(self) -> dict[str, str]:
@@ -591,7 +578,7 @@ class Ledger(ReviewTables):
 
     def segments_of(self, user_ids: Sequence[str]) -> dict[str, str]:
         """Return the segment of each of the users named that has one."""
-        return self._named("SELECT user_id, segment_id FROM memberships WHERE user_id", user_ids)
+        return dict(self._among("SELECT user_id, segment_id FROM memberships WHERE user_id IN {}", user_ids))
 
     def memberships(self) -> list[Membership]:
         """Return the segment of each user that has one, in order of user id."""
@@ -674,12 +661,10 @@ class Ledger(ReviewTables):
         """Run a statement inside a transaction; returns how many rows it touched."""
         return self._connection.execute(sql, parameters).rowcount
 
-    def _named(self, sql: str, names: Sequence[str]) -> dict[str, str]:
-        """Return what a query of two columns finds for the names that its last word is to be among."""
-        found: dict[str, str] = {}
-        for batch in _batches(names, _PAGE_ROWS):
-            found.update(self._rows(f"{sql} IN ({_marks(batch)})", batch))
-        return found
+    def _among(self, sql: str, values: Iterable[str]) -> Iterator[Row]:
+        """Give the rows of a query for many values, so many at a time; they go where `{}` stands in it."""
+        for batch in _batches(values, _PAGE_ROWS):
+            yield from self._rows(sql.format(f"({_marks(batch)})"), batch)
 
     def _one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         return next(self._rows(sql, parameters), None)
@@ -799,11 +784,8 @@ class Ledger(ReviewTables):
         )
 
     def _present(self, column: Literal["id", "user_id"], values: Iterable[str]) -> set[str]:
-        present: set[str] = set()
-        for batch in _batches(values, _PAGE_ROWS):
-            rows = self._rows(f"SELECT {column} FROM main.documents WHERE {column} IN ({_marks(batch)})", batch)
-            present.update(value for (value,) in rows)
-        return present
+        rows = self._among(f"SELECT {column} FROM main.documents WHERE {column} IN {{}}", values)
+        return {value for (value,) in rows}
 
 
 def _connect(path: Path, *, create: bool, read_only: bool) -> sqlite3.Connection:

@@ -79,7 +79,8 @@ class _Tally:
     def add(self, profile: UserProfile, taxonomy: Taxonomy) -> None:
         self.users += 1
         given = {claim.category.id for claim in profile.interests if claim.category}
-        self.categories.update(given)
+        # A claim that a person has kept may have a category of another taxonomy than that of now.
+        self.categories.update(given & taxonomy.by_id.keys())
         self.groups.update(nodes_of(profile, taxonomy) - given)
         found: dict[Key, tuple[str, Claim]] = {}
         for kind, claim in profile.claims():
@@ -112,7 +113,7 @@ class _Everywhere:
         return self._traits[kind, text] / max(self._users, 1)
 
     def category_name(self, tally: _Tally) -> str:
-        """Return what sets a segment apart as "Group: Category · Category"; what does not stays away, all of it too."""
+        """Return what sets a segment apart as "Group: Category · Category"; nothing where no category does."""
         groups = self._leading(tally, tally.groups, _GROUP_SHARE, _SECOND_GROUP)
         inside = {
             node: users

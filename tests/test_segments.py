@@ -241,3 +241,20 @@ def test_segments_of_one_category_are_told_apart_by_a_phrase() -> None:
     )
     assert found["a"].name == "Pets: Dogs"
     assert found["b"].name == "Pets: Dogs (dog crate)"
+
+
+def test_a_category_that_the_taxonomy_does_not_have_names_no_segment() -> None:
+    strange = Category(scheme="another", id="another-1", name="Another")
+    kept = [user(f"a{n}", "dog leash") for n in range(3)]
+    found = sketched(
+        {
+            "a": [
+                profile.model_copy(
+                    update={"interests": tuple(c.model_copy(update={"category": strange}) for c in profile.interests)}
+                )
+                for profile in kept
+            ],
+            "b": [user(f"b{n}", "tent") for n in range(3)],
+        }
+    )
+    assert found["a"].name == "Dog leash"
