@@ -116,7 +116,7 @@ def standings(profile: UserProfile, decisions: Sequence[Decision], documents: Ma
     found: list[Standing] = []
     taken: set[tuple[str, str]] = set()
     for kind, claim in profile.claims():
-        thread = threads.get((kind, claim.text)) or _same(kind, claim.text, threads, profile.language)
+        thread = threads.get((kind, claim.text)) or _same(kind, claim, threads, profile.language)
         if thread is None:
             found.append(Standing(kind, claim.text, claim, None, UNSEEN))
         elif (kind, thread.text) not in taken:
@@ -166,9 +166,9 @@ def shown(standing: Standing) -> Claim:
         at=decision.at,
         wrote=standing.text if changed and not standing.added else None,
     )
-    # A category belongs to the machine's words.
-    category = None if changed else standing.claim.category
-    return standing.claim.model_copy(update={"text": words, "category": category, "reviewed": word})
+    # A category and a trait belong to the machine's words.
+    theirs = {"category": None, "trait": None} if changed else {}
+    return standing.claim.model_copy(update={"text": words, "reviewed": word, **theirs})
 
 
 def flag_note(decisions: Iterable[Decision]) -> str | None:
@@ -210,6 +210,12 @@ class _Thread(NamedTuple):
             return self.decision.words
         return self.text
 
+    @property
+    def name(self) -> str:
+        """What the claim that was decided on has in common with those of other users."""
+        claim = self.last.claim or self.first.claim
+        return claim.name if claim else self.text
+
     def standing(self, kind: Kind, claim: Claim) -> Standing:
         return Standing(kind, self.text, claim, self.decision, self.last.id, self.added)
 
@@ -233,13 +239,18 @@ def _threads(decisions: Sequence[Decision]) -> dict[tuple[Kind, str], _Thread]:
     return threads
 
 
-def _same(kind: Kind, text: str, threads: Mapping[tuple[Kind, str], _Thread], language: str) -> _Thread | None:
-    """Return the decisions in force on a claim that says the same in other words: case, form or order."""
+def _same(kind: Kind, claim: Claim, threads: Mapping[tuple[Kind, str], _Thread], language: str) -> _Thread | None:
+    """Return the decisions in force on a claim that says the same in other words: case, form or order.
+
+    A value is the same in whatever else the user looks for it now.
+    """
     in_force = [thread for (other, _), thread in threads.items() if other == kind and thread.decision is not None]
     if not in_force:
         return None  # and no word lists are loaded to find that out
-    folded, meant = fold(text), keys(text, language)
+    folded, meant = fold(claim.text), keys(claim.text, language)
     for thread in in_force:
+        if claim.trait and thread.name == claim.trait:
+            return thread
         for other in {thread.text, thread.words}:
             if fold(other) == folded or (meant and keys(other, language) == meant):
                 return thread
@@ -285,8 +296,8 @@ def _telling(profile: UserProfile) -> Telling:
         subject="user",
         language=profile.language,
         interests=tuple(claim.text for claim in profile.interests),
-        values=tuple(claim.text for claim in profile.values),
-        lifestyle=tuple(claim.text for claim in profile.lifestyle),
+        values=tuple(claim.name for claim in profile.values),
+        lifestyle=tuple(claim.name for claim in profile.lifestyle),
     )
 
 

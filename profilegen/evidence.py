@@ -125,17 +125,19 @@ def weigh(
     :param vector_of: the unit vector of each of `draft.texts`.
     :param document_vectors: (n_documents, n_dims) unit rows, in the order of the draft's documents.
     """
-    interests, vectors = _interests(draft, vector_of, document_vectors, background)
-    traits = _traits(draft, vector_of, scale)
-    values = tuple(claim for trait, claim in traits if trait.kind == "value")[:MAX_TRAITS]
-    lifestyle = tuple(claim for trait, claim in traits if trait.kind == "lifestyle")[:MAX_TRAITS]
-    by_kind: dict[tuple[Kind, int], Vectors] = {("interest", at): row for at, row in enumerate(vectors)}
-    by_text = {claim.text: trait for trait, claim in traits}
-    kinds: tuple[tuple[Kind, tuple[Claim, ...]], ...] = (("value", values), ("lifestyle", lifestyle))
-    for kind, claims in kinds:
-        for at, claim in enumerate(claims):
-            by_kind[kind, at] = scale.vector(by_text[claim.text], draft.language)
-    return Found(tuple(interests), values, lifestyle, by_kind)
+    things = _Things.of(draft, vector_of, document_vectors, background)
+    interests, rows = _interests(draft, things)
+    by_kind: dict[tuple[Kind, int], Vectors] = {("interest", at): things.vectors[row] for at, row in enumerate(rows)}
+    told: dict[Kind, list[Claim]] = {"value": [], "lifestyle": []}
+    for trait, claim in _traits(draft, vector_of, scale):
+        if len(told[trait.kind]) == MAX_TRAITS:
+            continue
+        vector = scale.vector(trait, draft.language)
+        if trait.kind == "value":
+            claim, vector = _of_something(claim, vector, draft, things)
+        by_kind[trait.kind, len(told[trait.kind])] = vector
+        told[trait.kind].append(claim)
+    return Found(tuple(interests), tuple(told["value"]), tuple(told["lifestyle"]), by_kind)
 
 
 def _without_signatures(documents: Sequence[Document]) -> list[Document]:
@@ -158,27 +160,67 @@ def _without_signatures(documents: Sequence[Document]) -> list[Document]:
     return kept
 
 
-def _interests(
-    draft: Draft, vector_of: Callable[[str], Vectors], documents: Vectors, background: Background
-) -> tuple[list[Claim], list[Vectors]]:
+@dataclass(frozen=True)
+class _Things:
+    """A draft's phrases weighed. By row: a phrase's vector, how it stands to each document, whether it may be told."""
+
+    vectors: Vectors
+    deviations: Vectors
+    carried: Vectors
+    support: Vectors
+    allowed: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls, draft: Draft, vector_of: Callable[[str], Vectors], documents: Vectors, background: Background
+    ) -> _Things:
+        if not draft.phrases:
+            none, each = np.zeros((0, len(documents)), np.float32), np.zeros(0, np.float32)
+            return cls(np.zeros((0, documents.shape[-1]), np.float32), none, none, each, each.astype(np.bool_))
+        vectors = np.stack([vector_of(phrase.text) for phrase in draft.phrases])
+        deviations = background.deviations(vectors, documents)
+        carried = _carried(draft.phrases, deviations)
+        support = _support(carried)
+        telling = [_is_telling(phrase, row) for phrase, row in zip(draft.phrases, deviations, strict=True)]
+        return cls(vectors, deviations, carried, support, (support >= _MIN_SUPPORT) & np.array(telling))
+
+
+def _interests(draft: Draft, things: _Things) -> tuple[list[Claim], list[int]]:
+    """Return the claims, and the rows of their phrases."""
     if not draft.phrases:
         return [], []
-    vectors = np.stack([vector_of(phrase.text) for phrase in draft.phrases])
-    deviations = background.deviations(vectors, documents)
-    carried = _carried(draft.phrases, deviations)
-    support = _support(carried)
-    scores = _interest_scores(draft.phrases, deviations, support)
-    telling = [_is_telling(phrase, row) for phrase, row in zip(draft.phrases, deviations, strict=True)]
-    allowed = (support >= _MIN_SUPPORT) & np.array(telling)
-    firm = allowed & np.array([len(phrase.key) > 1 or len(phrase.documents) > 1 for phrase in draft.phrases])
-    chosen = _diverse(draft.phrases, scores, vectors, deviations, firm, _most_interests(len(documents)))
-    chosen = _diverse(draft.phrases, scores, vectors, deviations, allowed, _MIN_INTERESTS, chosen)
+    scores = _interest_scores(draft.phrases, things)
+    firm = things.allowed & np.array([len(phrase.key) > 1 or len(phrase.documents) > 1 for phrase in draft.phrases])
+    most = _most_interests(things.deviations.shape[1])
+    chosen = _diverse(draft.phrases, scores, things, firm, most)
+    chosen = _diverse(draft.phrases, scores, things, things.allowed, _MIN_INTERESTS, chosen)
     claims = []
     for row in chosen:
-        places = [int(at) for at in np.argsort(-carried[row], kind="stable") if carried[row][at] > 0]
+        carried = things.carried[row]
+        places = [int(at) for at in np.argsort(-carried, kind="stable") if carried[at] > 0]
         quotes = _quotes(draft, draft.phrases[row].text, places)
-        claims.append(Claim(text=draft.phrases[row].text, support=round(float(support[row]), 2), evidence=quotes))
-    return claims, [vectors[row] for row in chosen]
+        support = round(float(things.support[row]), 2)
+        claims.append(Claim(text=draft.phrases[row].text, support=support, evidence=quotes))
+    return claims, chosen
+
+
+def _of_something(claim: Claim, vector: Vectors, draft: Draft, things: _Things) -> tuple[Claim, Vectors]:
+    """Say with a value in what the user looks for it: the thing that the documents it rests on are most about."""
+    cited = {evidence.document for evidence in claim.evidence}
+    places = [place for place, document in enumerate(draft.documents) if document.id in cited]
+    rows = [
+        row
+        for row, phrase in enumerate(draft.phrases)
+        if things.allowed[row] and phrase.weight > _ASIDE and len(phrase.key) > 1
+    ]
+    about = things.deviations[np.ix_(rows, places)].mean(axis=1)
+    if not len(about) or about.max() < _PLAINLY_ABOUT:
+        return claim, vector
+    row = rows[int(about.argmax())]
+    brackets = "（{}）" if draft.language == "zh" else " ({})"
+    text = claim.text + brackets.format(draft.phrases[row].text)
+    both = vector + things.vectors[row]
+    return claim.model_copy(update={"text": text, "trait": claim.text}), both / np.linalg.norm(both)
 
 
 def _carried(phrases: Sequence[Candidate], deviations: Vectors) -> Vectors:
@@ -196,17 +238,17 @@ def _support(carried: Vectors) -> Vectors:
     return np.asarray(1 - np.prod(1 - _ONE_DOCUMENT * carried, axis=-1), np.float32)
 
 
-def _interest_scores(phrases: Sequence[Candidate], deviations: Vectors, support: Vectors) -> Vectors:
+def _interest_scores(phrases: Sequence[Candidate], things: _Things) -> Vectors:
     weights = np.array([phrase.weight for phrase in phrases], np.float32)
     several = np.array([len(phrase.key) > 1 for phrase in phrases], np.float32)
-    return np.asarray(deviations.mean(axis=1) + 2.0 * support + 0.5 * weights + 0.3 * several, np.float32)
+    near = things.deviations.mean(axis=1)
+    return np.asarray(near + 2.0 * things.support + 0.5 * weights + 0.3 * several, np.float32)
 
 
 def _diverse(
     phrases: Sequence[Candidate],
     scores: Vectors,
-    vectors: Vectors,
-    deviations: Vectors,
+    things: _Things,
     allowed: npt.NDArray[np.bool_],
     most: int,
     already: Sequence[int] = (),
@@ -226,8 +268,8 @@ def _diverse(
         return chosen
     low, high = scores[rows].min(), scores[rows].max()
     scaled = (scores - low) / max(float(high - low), 1e-6)
-    alike = vectors @ vectors.T
-    covers = np.clip(deviations / _CARRIES_WHOLLY, 0, 1.5)
+    alike = things.vectors @ things.vectors.T
+    covers = np.clip(things.deviations / _CARRIES_WHOLLY, 0, 1.5)
     covered = covers[chosen].max(axis=0, initial=0.0)
     while rows and len(chosen) < most:
         new = np.maximum(covers - covered, 0).mean(axis=1)

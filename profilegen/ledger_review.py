@@ -280,9 +280,15 @@ class ReviewTables:
         return dict(self._rows("SELECT language, count(*) FROM users GROUP BY 1 ORDER BY 2 DESC, 1"))
 
     def trait_counts(self) -> dict[tuple[str, str], int]:
-        """Return how many users each value and lifestyle trait is told of, by (kind, text)."""
-        rows = self._rows("SELECT kind, text, count(*) FROM claims WHERE kind <> 'interest' GROUP BY 1, 2")
-        return {(kind, text): count for kind, text, count in rows}
+        """Return how many users each value and lifestyle trait is told of, by (kind, name)."""
+        counts: dict[tuple[str, str], int] = {}
+        for kind, field in (("value", "values"), ("lifestyle", "lifestyle")):
+            rows = self._rows(
+                "SELECT coalesce(claim.value ->> '$.trait', claim.value ->> '$.text'), count(*)"
+                f" FROM profiles, json_each(profiles.record, '$.{field}') AS claim GROUP BY 1"
+            )
+            counts |= {(kind, name): count for name, count in rows}
+        return counts
 
     def flagged_users(self) -> list[str]:
         """Return the users whose profiles carry a flag, the longest flagged first."""

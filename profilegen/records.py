@@ -62,13 +62,23 @@ class Word(Record):
 
 
 class Claim(Record):
-    """One thing a profile says. `support` is 0 to 1; docs/architecture.md says how it is computed."""
+    """One thing a profile says. `support` is 0 to 1; docs/architecture.md says how it is computed.
+
+    `trait` is what a value is called in the list of traits, where `text` also says in what the user looks for it:
+    "ease of use" of "ease of use (coffee makers)".
+    """
 
     text: str
+    trait: str | None = None
     category: Category | None = None
     support: float = Field(ge=0, le=1)
     evidence: tuple[Evidence, ...]
     reviewed: Word | None = None
+
+    @property
+    def name(self) -> str:
+        """What the claim has in common with those of other users."""
+        return self.trait or self.text
 
 
 class Behaviour(Record):

@@ -21,7 +21,7 @@ Vectors = npt.NDArray[np.float32]
 Key = tuple[str, ...]
 
 # Counted up when the same profiles would now give other segments, so that stores are brought up to date.
-METHOD = "4"
+METHOD = "5"
 _MAX_KEYPHRASES = 10
 _MAX_INTERESTS = 5
 _MAX_TRAITS = 3
@@ -88,7 +88,7 @@ class _Tally:
                 for text, key in heads(claim.text, profile.language):
                     found.setdefault(key, (text, claim))
             else:
-                self.traits[kind, claim.text].add(claim.text, claim)
+                self.traits[kind, claim.name].add(claim.name, claim)
         for key, (text, claim) in found.items():
             self.phrases[key].add(text, claim)
 

@@ -1,7 +1,8 @@
-"""Claims to a sentence or two: asked of the writer under a grammar, checked, or composed by a template.
+"""Claims to a sentence or two: the writer chooses a verb and the number of nouns, a template puts them together.
 
-A weak writer invents. So the grammar lets it choose verbs, number and order of words, while the claims stand as
-they are; and what comes back is checked all the same, because a person may edit the templates.
+A weak writer invents, and reading is most of what a writer costs. So the interests stand in its answer alone, where the
+grammar puts them, and the prompt is the same for everybody. What comes back is checked all the same, because a person
+may edit the templates.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -18,7 +19,6 @@ from typing import Any, Literal
 import jinja2
 
 from profilegen.llama.writer import Answer, Prompt, turns_from
-from profilegen.phrases import keys
 from profilegen.resources import prompts_dir
 from profilegen.taxonomy import INTERESTS_FILE
 from profilegen.text import fold
@@ -41,6 +41,11 @@ class Telling:
     values: tuple[str, ...] = ()
     lifestyle: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What the files of its templates are called."""
+        return f"{self.subject}.{self.language}"
+
     def told(self) -> dict[str, list[str]]:
         """Return what a template sees: a summary names the first of each kind only."""
         return {
@@ -50,38 +55,49 @@ class Telling:
         }
 
 
-def can_write(subject: Subject, language: str, writer_languages: Sequence[str]) -> bool:
-    """Tell whether the writer knows the language and there is a prompt for it."""
-    known = language in writer_languages or "*" in writer_languages
-    return known and (prompts_dir() / f"{subject}.{language}.prompt.jinja").exists()
+def can_write(telling: Telling, writer_languages: Sequence[str]) -> bool:
+    """Tell whether there is something to choose, in a language that the writer knows and that has a prompt."""
+    known = telling.language in writer_languages or "*" in writer_languages
+    return bool(known and telling.interests) and (prompts_dir() / f"{telling.name}.prompt.jinja").exists()
 
 
 def prompt(telling: Telling) -> Prompt:
     """Return what the writer is asked for a summary."""
-    name = f"{telling.subject}.{telling.language}"
-    turns = turns_from(_render(f"{name}.prompt.jinja", telling))
     return Prompt(
-        shared=turns[:-1],
-        request=turns[-1][1],
-        grammar=_render(f"{name}.grammar.jinja", telling),
+        shared=turns_from(_render(f"{telling.name}.prompt.jinja", {})),
+        request="",
+        grammar=_render(f"{telling.name}.grammar.jinja", telling.told()),
         max_tokens=_MAX_ANSWER_TOKENS,
+        repeat_penalty=1.0,
     )
 
 
-def accepted(answer: Answer, telling: Telling) -> bool:
-    """Tell whether an answer may stand: whole, without repetition, and naming each claim that it was given."""
-    if not answer.finished or not answer.text or is_repetitive(answer.text):
-        return False
-    said = keys(answer.text, telling.language)
-    return all(keys(claim, telling.language) <= said for claims in telling.told().values() for claim in claims)
+def written(answer: Answer, telling: Telling) -> str | None:
+    """Return the summary with what the writer chose.
+
+    None where the answer may not stand: it was cut off, does not name just the interests, or makes the summary
+    repeat itself.
+    """
+    forms = [[form for form in (claim, _plural(claim)) if form] for claim in telling.told()["interests"]]
+    line = ".{1,5}".join(f"({'|'.join(map(re.escape, some))})" for some in forms) + " -> (.+)"
+    found = re.fullmatch(line, answer.text)
+    if not found or not answer.finished:
+        return None
+    *interests, verb = found.groups()
+    text = _summary(telling, {"interests": interests, "verb": verb})
+    return None if is_repetitive(text) else text
 
 
 def compose(telling: Telling) -> str:
-    """Return the summary by the template of the language; of a language without one, by the English template."""
-    name = f"{telling.subject}.{telling.language}.summary.jinja"
+    """Return the summary without a writer; in a language that has no template, by the English one."""
+    return _summary(telling, {"verb": ""})
+
+
+def _summary(telling: Telling, chosen: Mapping[str, Any]) -> str:
+    name = f"{telling.name}.summary.jinja"
     if not (prompts_dir() / name).exists():
         name = f"{telling.subject}.en.summary.jinja"
-    return " ".join(_render(name, telling).split())
+    return " ".join(_render(name, {**telling.told(), **chosen}).split())
 
 
 def is_repetitive(text: str) -> bool:
@@ -106,8 +122,8 @@ def templates_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def _render(name: str, telling: Telling) -> str:
-    return _environment().get_template(name).render(telling.told())
+def _render(name: str, variables: Mapping[str, Any]) -> str:
+    return _environment().get_template(name).render(variables)
 
 
 @cache

@@ -64,9 +64,9 @@ def write_segments(
     known = {segment_id: telling for segment_id, telling in new.items() if _can_write(telling, models)}
     answers = models.write((segment_id, summaries.prompt(telling)) for segment_id, telling in known.items())
     written = {
-        segment_id: answer.text
+        segment_id: summary
         for segment_id, answer in answers
-        if isinstance(answer, Answer) and summaries.accepted(answer, tellings[segment_id])
+        if isinstance(answer, Answer) and (summary := summaries.written(answer, tellings[segment_id]))
     }
     composed = {
         segment_id: (
@@ -108,7 +108,7 @@ def _finished_profiles(
     def prompts() -> Iterator[tuple[str, Prompt]]:
         """Give a prompt for each user that the writer can write; the others are ready at once."""
         for case in _cases(ledger, wanted, models):
-            if _is_told(case.found) and _can_write(case.telling, models):
+            if _can_write(case.telling, models):
                 at_work[case.user_id] = case
                 yield case.user_id, summaries.prompt(case.telling)
             else:
@@ -192,9 +192,9 @@ def _scattered(user_id: str) -> str:
 def _answered(case: _Case, answer: Answer | Failure, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
     if isinstance(answer, Failure):
         return _profile(case, "", _built_with(models, by_writer=True), failure=answer.reason)
-    if not summaries.accepted(answer, case.telling):
+    if not (summary := summaries.written(answer, case.telling)):
         return _composed(case, models)
-    return _profile(case, answer.text, _built_with(models, by_writer=True))
+    return _profile(case, summary, _built_with(models, by_writer=True))
 
 
 def _composed(case: _Case, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
@@ -222,7 +222,7 @@ def _is_told(found: evidence.Found) -> bool:
 
 
 def _can_write(telling: Telling, models: Models) -> bool:
-    return summaries.can_write(telling.subject, telling.language, models.writer.languages)
+    return summaries.can_write(telling, models.writer.languages)
 
 
 def _built_with(models: Models, *, by_writer: bool, empty: bool = False) -> BuiltWith:

@@ -131,6 +131,31 @@ def test_a_struck_claim_of_one_kind_may_be_made_of_another(ledger: Ledger) -> No
     assert says(ledger) == ["green tea", "dogs"]
 
 
+def test_a_struck_value_does_not_come_back_in_what_else_it_is_looked_for(ledger: Ledger) -> None:
+    before, after = (
+        claim(f"comfort ({thing})").model_copy(update={"trait": "comfort"}) for thing in ("dog bed", "old coat")
+    )
+    write(ledger, profile(DOGS, values=(before,)))
+    assert read(ledger).values[0].name == "comfort"
+    acts.on_claim(ledger, "ann", "value", before.text, "strike", by="bea", seen=UNSEEN)
+    write(ledger, profile(DOGS, values=(after,)))
+    assert says(ledger) == ["dogs"]
+
+
+def test_an_edited_value_is_no_longer_one_of_the_list(ledger: Ledger) -> None:
+    value = claim("comfort (dog bed)").model_copy(update={"trait": "comfort"})
+    write(ledger, profile(DOGS, values=(value,)))
+    acts.on_claim(ledger, "ann", "value", value.text, "edit", by="bea", seen=UNSEEN, words="a warm bed")
+    assert [stated.name for stated in read(ledger).values] == ["a warm bed"]
+    assert "Cares about a warm bed." in read(ledger).summary
+
+
+def test_users_are_counted_by_the_name_of_a_value_not_by_what_it_is_looked_for_in(ledger: Ledger) -> None:
+    value = claim("comfort (dog bed)").model_copy(update={"trait": "comfort"})
+    write(ledger, profile(DOGS, values=(value, claim("calm")), lifestyle=(claim("has a dog"),)))
+    assert ledger.trait_counts() == {("value", "comfort"): 1, ("value", "calm"): 1, ("lifestyle", "has a dog"): 1}
+
+
 def test_a_summary_that_names_a_struck_claim_is_composed_again(ledger: Ledger) -> None:
     decide(ledger, "strike", "dogs")
     assert "dogs" not in read(ledger).summary

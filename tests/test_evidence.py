@@ -95,11 +95,19 @@ def test_more_documents_give_a_claim_more_support(weighed: Weigh) -> None:
     for n in range(1, len(TREATS) + 1):
         found = weighed(documents_of(*TREATS[:n]))
         interests.append(max(claim.support for claim in found.interests if "treats" in claim.text))
-        values.append(next(claim.support for claim in found.values if claim.text == "value for money"))
+        values.append(next(claim.support for claim in found.values if claim.name == "value for money"))
     assert interests == sorted(interests)
     assert interests[0] < interests[-1] <= 1
     assert values == sorted(values)
     assert values[0] < values[-1] <= 1
+
+
+def test_a_value_says_in_what_it_is_looked_for(weighed: Weigh) -> None:
+    items = [("Acoustic Guitar Strings", "Great value for the price."), ("Garden Hose", "It reaches the roses.")]
+    (value,) = weighed(documents_of(*items)).values
+    assert (value.text, value.trait) == ("value for money (acoustic guitar strings)", "value for money")
+    (value,) = weighed(documents_of((None, "Great value for the price."))).values
+    assert (value.text, value.trait, value.name) == ("value for money", None, "value for money")
 
 
 def test_a_sentence_under_most_texts_gives_no_claim(weighed: Weigh) -> None:

@@ -86,6 +86,14 @@ def pets_and_hair() -> dict[str, Sketch]:
     return sketched({"seg-pets": pets, "seg-hair": hair})
 
 
+def test_a_value_counts_whatever_the_users_look_for_it_in() -> None:
+    fond = group("fond", 3, "dog leash")
+    said = [Claim(text=f"comfort ({thing})", trait="comfort", support=0.5, evidence=()) for thing in ("bed", "coat")]
+    fond = [user.model_copy(update={"values": (said[at % 2],)}) for at, user in enumerate(fond)]
+    found = sketched({"seg-fond": fond, "seg-hair": group("hair", 3, "hair clips")})
+    assert [(claim.text, claim.support) for claim in found["seg-fond"].values] == [("comfort", 1.0)]
+
+
 def test_the_largest_segment_comes_first(pets_and_hair: dict[str, Sketch]) -> None:
     assert list(pets_and_hair) == ["seg-hair", "seg-pets"]
 

@@ -34,7 +34,7 @@ class Prompt:
     """What the writer is asked.
 
     :param shared: the turns that many prompts begin with; they are read once a child.
-    :param request: the last turn, the user's.
+    :param request: the last turn, the user's; empty where the shared turns end with it.
     :param grammar: GBNF that the answer follows, or a grammar of llguidance (Lark, or JSON that holds one).
     :param max_tokens: budget of the answer; an answer that needs more comes back as not finished.
     :param repeat_penalty: what the likelihood of tokens that the answer has already is divided by.
@@ -301,12 +301,16 @@ class WriteEngine:
     def _tokens(self, prompt: Prompt) -> tuple[list[int], list[int]]:
         """Return the tokens up to the request, which prompts share, and those from there on.
 
-        The request is tokenised apart from the template, as plain text: whatever stands in it, it has no control
-        token and cannot end its turn.
+        Without a request, all but the last are shared: what follows is read off that one. A request is tokenised
+        apart from the template, as plain text: whatever stands in it, it has no control token and cannot end its turn.
         """
-        turns = (*prompt.shared, ("user", _REQUEST))
+        turns = (*prompt.shared, ("user", _REQUEST)) if prompt.request else prompt.shared
         messages = [{"role": role, "content": content} for role, content in turns]
-        before, _, after = self._formatter(messages=messages).prompt.rpartition(_REQUEST)
+        text = self._formatter(messages=messages).prompt
+        if not prompt.request:
+            *shared, last = self._native.tokenize(self._vocab, text, special=False, parse_special=True)
+            return shared, [last]
+        before, _, after = text.rpartition(_REQUEST)
         shared, request, end = (
             self._native.tokenize(self._vocab, text, special=False, parse_special=from_template)
             for text, from_template in ((before, True), (prompt.request, False), (after, True))
