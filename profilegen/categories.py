@@ -7,7 +7,6 @@ the best must stand out more than the best of so many by chance would. Where non
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from profilegen.kept import keep_vectors, kept_vectors
 from profilegen.records import Category, CategoryCount, UserProfile
 from profilegen.taxonomy import SHIPPED, Node, Taxonomy, load_taxonomy, restored, shipped_taxonomy
 from profilegen.vectors import document_vectors
@@ -34,6 +34,7 @@ _METHOD = "1"
 _DOCUMENTS_WEIGHT = 0.7
 # A name whose branch does not fit is a chance hit: "Smoking Cessation" for an electric smoker.
 _BRANCH_WEIGHT = 0.3
+_NAMES = "taxonomy_vectors"
 # How much more than chance the best has to stand out, in standard deviations: the least with which nine in ten of a
 # hand-labelled sample are right (docs/taxonomy.md).
 _MARGIN = 0.15
@@ -80,7 +81,7 @@ def categorise(
     if not stale:
         return 0
     made_of = _made_of(ledger, taxonomy)
-    kept = _kept_names(ledger, made_of)
+    kept = kept_vectors(ledger, _NAMES, made_of)
     categoriser = Categoriser(taxonomy, embed, kept)
     n_kept = len(kept)
     for start in range(0, len(stale), _USERS_TOGETHER):
@@ -88,7 +89,7 @@ def categorise(
         ledger.put_categories(_categorised(ledger, batch, categoriser, embed, version))
         on_done(start + len(batch), len(stale))
     if len(categoriser.names) > n_kept:
-        _keep_names(ledger, made_of, categoriser.names)
+        keep_vectors(ledger, _NAMES, made_of, categoriser.names)
     return len(stale)
 
 
@@ -111,7 +112,7 @@ class CategoryNames:
 def stored_names(ledger: Ledger) -> CategoryNames | None:
     """Return the names that the interests of a store were compared with, None where it has no categories."""
     taxonomy = stored_taxonomy(ledger)
-    kept = _kept_names(ledger, _made_of(ledger, taxonomy)) if taxonomy else {}
+    kept = kept_vectors(ledger, _NAMES, _made_of(ledger, taxonomy)) if taxonomy else {}
     if not taxonomy or not kept:
         return None
     return CategoryNames(tuple(node.id for node in taxonomy.nodes if node.texts), tuple(kept.values()))
@@ -250,20 +251,3 @@ def _version(taxonomy: Taxonomy) -> str:
 
 def _made_of(ledger: Ledger, taxonomy: Taxonomy) -> list[str]:
     return [_version(taxonomy), str(ledger.get_meta("embedder"))]
-
-
-def _kept_names(ledger: Ledger, made_of: list[str]) -> dict[str, Vectors]:
-    """Return the vectors of names by language that were kept, none where they are of something else."""
-    kept = ledger.get_meta("taxonomy_vectors")
-    if not kept or kept["made_of"] != made_of:
-        return {}
-    return {
-        language: np.frombuffer(base64.b64decode(packed), "<f2").astype(np.float32).reshape(-1, kept["dims"])
-        for language, packed in kept["names"].items()
-    }
-
-
-def _keep_names(ledger: Ledger, made_of: list[str], names: Mapping[str, Vectors]) -> None:
-    packed = {language: base64.b64encode(rows.astype("<f2").tobytes()).decode() for language, rows in names.items()}
-    dims = next(iter(names.values())).shape[1]
-    ledger.set_meta("taxonomy_vectors", {"made_of": made_of, "dims": dims, "names": packed})

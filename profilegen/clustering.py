@@ -63,7 +63,7 @@ def cluster(vectors: Vectors, *, seed: int, min_cluster_size: int | None = None)
     sample = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:_FITTED_USERS])
     # A segment is as large a share of the sample as of all.
     fitted = _fit(vectors[sample], seed, max(5, round(smallest * _FITTED_USERS / len(vectors))))
-    return _place(vectors, sample, fitted)
+    return place(vectors, sample, fitted)
 
 
 def without_language(vectors: Vectors, languages: Sequence[str]) -> Vectors:
@@ -180,27 +180,31 @@ def _assign_noise(reduced: Vectors, labels: Labels, confidence: Vectors) -> Clus
     return Clusters(labels, confidence, noise)
 
 
-def _place(vectors: Vectors, sample: npt.NDArray[np.int64], fitted: Clusters) -> Clusters:
-    """Give the users outside the sample the cluster of most of their nearest neighbours in it, weighed by cosine.
+def place(vectors: Vectors, known: npt.NDArray[np.int64], clusters: Clusters) -> Clusters:
+    """Give other users the cluster of most of their nearest neighbours among the known ones, weighed by cosine.
 
     Their confidence is the mean of the neighbours', those of another cluster counted as none.
+
+    :param vectors: (n_users, n_dims) unit rows.
+    :param known: the rows of the users whose clusters are known, at least sixteen.
+    :param clusters: of the known users, in the order of `known`.
     """
     labels = np.empty(len(vectors), np.int64)
     confidence = np.empty(len(vectors), np.float32)
     assigned = np.empty(len(vectors), np.bool_)
-    labels[sample], confidence[sample], assigned[sample] = fitted.labels, fitted.confidence, fitted.assigned
-    known = vectors[sample]
-    others = np.setdiff1d(np.arange(len(vectors)), sample)
+    labels[known], confidence[known], assigned[known] = clusters.labels, clusters.confidence, clusters.assigned
+    others = np.setdiff1d(np.arange(len(vectors)), known)
+    theirs = vectors[known].T
     for start in range(0, len(others), _PLACED_TOGETHER):
         rows = others[start : start + _PLACED_TOGETHER]
-        likeness = vectors[rows] @ known.T
+        likeness = vectors[rows] @ theirs
         nearest = np.argpartition(likeness, -_NEIGHBORS)[:, -_NEIGHBORS:]
         weights = np.maximum(np.take_along_axis(likeness, nearest, axis=1), 1e-6)
         weights /= weights.sum(axis=1, keepdims=True)
-        votes = np.zeros((len(rows), fitted.labels.max() + 1), np.float32)
-        np.add.at(votes, (np.arange(len(rows))[:, None], fitted.labels[nearest]), weights)
+        votes = np.zeros((len(rows), clusters.labels.max() + 1), np.float32)
+        np.add.at(votes, (np.arange(len(rows))[:, None], clusters.labels[nearest]), weights)
         labels[rows] = votes.argmax(axis=1)
-        agreeing = weights * (fitted.labels[nearest] == labels[rows, None])
-        confidence[rows] = (agreeing * fitted.confidence[nearest]).sum(axis=1)
-        assigned[rows] = (weights * fitted.assigned[nearest]).sum(axis=1) > 0.5
+        agreeing = weights * (clusters.labels[nearest] == labels[rows, None])
+        confidence[rows] = (agreeing * clusters.confidence[nearest]).sum(axis=1)
+        assigned[rows] = (weights * clusters.assigned[nearest]).sum(axis=1) > 0.5
     return Clusters(labels, confidence, assigned)

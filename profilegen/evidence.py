@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -59,9 +60,17 @@ class Background:
 
     def deviations(self, claims: Vectors, documents: Vectors) -> Vectors:
         """Return (n_claims, n_documents): cosines in standard deviations above those with the sample."""
-        chance = claims @ self.vectors.T
-        spread = np.maximum(chance.std(axis=1, keepdims=True), 1e-6)
-        return np.asarray((claims @ documents.T - chance.mean(axis=1, keepdims=True)) / spread, np.float32)
+        mean, covariance = self._moments
+        spread = np.sqrt(np.maximum(((claims @ covariance) * claims).sum(axis=1, keepdims=True), 1e-12))
+        return np.asarray((claims @ documents.T - (claims @ mean)[:, None]) / spread, np.float32)
+
+    @cached_property
+    def _moments(self) -> tuple[Vectors, Vectors]:
+        """The mean (n_dims,) and covariance (n_dims, n_dims) of the sample, which are those of any cosine with it."""
+        rows = self.vectors.astype(np.float64)
+        mean = rows.mean(axis=0)
+        covariance = rows.T @ rows / len(rows) - np.outer(mean, mean)
+        return mean.astype(np.float32), covariance.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -379,18 +388,10 @@ def _traits(draft: Draft, vector_of: Callable[[str], Vectors], scale: TraitScale
     return sorted(claims, key=lambda item: (-item[1].support, item[0].id))
 
 
-def trait_scale(
-    traits: Sequence[Trait], embed: Callable[[Sequence[str]], Vectors], background: Background
-) -> TraitScale:
-    """Embed the examples of all traits."""
-    rows = [
-        (trait.id, language, text)
-        for trait in traits
-        for language in trait.examples
-        for text in trait.examples[language]
-    ]
-    vectors = embed([text for *_, text in rows])
-    grouped: dict[tuple[str, str], list[Vectors]] = {}
-    for (trait_id, language, _), vector in zip(rows, vectors, strict=True):
-        grouped.setdefault((trait_id, language), []).append(vector)
-    return TraitScale({key: np.stack(found) for key, found in grouped.items()}, background)
+def trait_vectors(traits: Sequence[Trait], embed: Callable[[Sequence[str]], Vectors]) -> dict[tuple[str, str], Vectors]:
+    """Embed the examples of all traits, for a `TraitScale`."""
+    places = [(trait.id, language) for trait in traits for language in trait.examples]
+    examples = [trait.examples[language] for trait in traits for language in trait.examples]
+    vectors = embed([text for texts in examples for text in texts])
+    ends = np.cumsum([len(texts) for texts in examples])
+    return dict(zip(places, np.split(vectors, ends[:-1]), strict=True))

@@ -479,6 +479,11 @@ class Ledger(ReviewTables):
             found.setdefault(user_id, []).append(claim)
         return found
 
+    def interest_vectors(self, texts: Iterable[str]) -> dict[str, Vector]:
+        """Return the vectors of the texts that are an interest of some user."""
+        rows = self._among("SELECT text, vector FROM claims WHERE kind = 'interest' AND text IN {}", texts)
+        return {text: _stored(blob) for text, blob in rows}
+
     def put_claims(self, user_id: str, claims: Sequence[ClaimVector]) -> None:
         """Store what a user with a profile is found by, in place of what was there."""
         rows = [(user_id, *claim[:-1], _pack(claim.vector)) for claim in claims]

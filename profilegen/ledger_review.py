@@ -47,6 +47,10 @@ CREATE TABLE IF NOT EXISTS points (
     x REAL NOT NULL,
     y REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS clustered (
+    user_id TEXT PRIMARY KEY REFERENCES users ON DELETE CASCADE,
+    hash TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS claims_support ON claims (support, user_id);
 CREATE INDEX IF NOT EXISTS profiles_failed ON profiles (user_id) WHERE status = 'failed';
 """
@@ -272,6 +276,18 @@ class ReviewTables:
         )
         places = np.array([row[1:3] for row in rows], np.float32).reshape(len(rows), 2)
         return Points([row[0] for row in rows], places, [row[3] for row in rows])
+
+    # Whom the clusters were made of
+
+    def put_clustered(self) -> None:
+        """Remember what every user is made of now, as what users were clustered by."""
+        with self._transaction():
+            self._execute("DELETE FROM clustered")
+            self._execute("INSERT INTO clustered SELECT user_id, hash FROM users")
+
+    def still_clustered(self) -> set[str]:
+        """Return the users who are still made of what they were made of when users were clustered."""
+        return {user_id for (user_id,) in self._rows("SELECT user_id FROM clustered NATURAL JOIN users")}
 
     # What a page asks
 

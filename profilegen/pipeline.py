@@ -35,6 +35,8 @@ Progress = Callable[[str, int, int], None]
 """Called with the stage, what is done of it, and how much there is, 0 where that is not known."""
 
 _EMBEDDED_TOGETHER = 1_000
+# Up to this share of users who are new, changed or gone, users are not clustered again.
+_FEW_MOVED = 0.05
 # Below this share of documents in other languages a model for one language still serves.
 _MAX_OTHER_LANGUAGES = 0.05
 
@@ -299,21 +301,70 @@ def _make_users(ledger: Ledger, embedder: ResolvedModel) -> None:
 
 
 def _cluster(ledger: Ledger, settings: Settings, progress: Progress) -> None:
-    """Give every user a segment; segments that go on keep their ids."""
+    """Give every user a segment; segments that go on keep their ids.
+
+    While few users are new, changed or gone, these join the segments that there are, and nobody else moves.
+    """
     user_ids, vectors = ledger.user_matrix()
-    made_of = _hash(
-        clustering.METHOD,
-        vectors.tobytes(),
-        "\0".join(user_ids).encode("utf-8", "surrogatepass"),
-        settings.seed,
-        settings.min_cluster_size,
-    )
+    method = _hash(clustering.METHOD, settings.seed, settings.min_cluster_size)
+    made_of = _hash(method, vectors.tobytes(), "\0".join(user_ids).encode("utf-8", "surrogatepass"))
     memberships = ledger.memberships()
     if ledger.get_meta("clusters") == made_of and len(memberships) == len(user_ids):
         return
     progress("segments", 0, 1)
     centred = clustering.without_language(vectors, ledger.user_languages())
-    found = clustering.cluster(centred, seed=settings.seed, min_cluster_size=settings.min_cluster_size)
+    settled = _settled(ledger, user_ids, method)
+    if settled:
+        segment_ids, found = _joined(user_ids, centred, settled, memberships)
+    else:
+        found = clustering.cluster(centred, seed=settings.seed, min_cluster_size=settings.min_cluster_size)
+        segment_ids = _segment_ids(user_ids, found, memberships)
+    ledger.put_memberships(
+        Membership(user_id, segment_id, round(float(confidence), 3), bool(assigned))
+        for user_id, segment_id, confidence, assigned in zip(
+            user_ids, segment_ids, found.confidence, found.assigned, strict=True
+        )
+    )
+    if not settled:
+        ledger.put_clustered()
+        ledger.set_meta("clustered", {"method": method, "users": len(user_ids), "of": made_of})
+    ledger.set_meta("clusters", made_of)
+    progress("segments", 1, 1)
+
+
+def _settled(ledger: Ledger, user_ids: Sequence[str], method: str | None = None) -> set[str]:
+    """Return the users who are as they were when users were clustered; none if too many are not, or the method is new.
+
+    :param method: how they would be clustered now; whatever it was, if None.
+    """
+    clustered = ledger.get_meta("clustered")
+    if not clustered or method not in (None, clustered["method"]):
+        return set()
+    settled = ledger.still_clustered()
+    moved = max(len(user_ids), clustered["users"]) - len(settled)
+    return settled if moved <= _FEW_MOVED * clustered["users"] else set()
+
+
+def _joined(
+    user_ids: Sequence[str], vectors: Vectors, settled: set[str], memberships: Sequence[Membership]
+) -> tuple[list[str], clustering.Clusters]:
+    """Return the segment of each user, with those who are not settled among their neighbours who are."""
+    before = {row.user_id: row for row in memberships if row.user_id in settled}
+    names = sorted({row.segment_id for row in before.values()})
+    label_of = {name: label for label, name in enumerate(names)}
+    known = np.array([row for row, user_id in enumerate(user_ids) if user_id in before])
+    rows = [before[user_ids[row]] for row in known]
+    clusters = clustering.Clusters(
+        np.array([label_of[row.segment_id] for row in rows]),
+        np.array([row.confidence for row in rows], np.float32),
+        np.array([row.assigned for row in rows]),
+    )
+    found = clustering.place(vectors, known, clusters)
+    return [names[label] for label in found.labels], found
+
+
+def _segment_ids(user_ids: Sequence[str], found: clustering.Clusters, memberships: Sequence[Membership]) -> list[str]:
+    """Return the id of each user's segment: that of an earlier one, if one goes on."""
     members: dict[int, list[str]] = {}
     for user_id, label in zip(user_ids, found.labels, strict=True):
         members.setdefault(int(label), []).append(user_id)
@@ -323,25 +374,28 @@ def _cluster(ledger: Ledger, settings: Settings, progress: Progress) -> None:
         old.setdefault(membership.segment_id, []).append(membership.user_id)
     kept = clustering.match_ids(new, old)
     ids = {label: kept.get(fresh := segments.new_id(group), fresh) for label, group in members.items()}
-    ledger.put_memberships(
-        Membership(user_id, ids[int(label)], round(float(confidence), 3), bool(assigned))
-        for user_id, label, confidence, assigned in zip(
-            user_ids, found.labels, found.confidence, found.assigned, strict=True
-        )
-    )
-    ledger.set_meta("clusters", made_of)
-    progress("segments", 1, 1)
+    return [ids[int(label)] for label in found.labels]
 
 
 def _place(ledger: Ledger, settings: Settings, progress: Progress) -> None:
-    """Give every user a place on the map."""
+    """Give every user a place on the map; while users join segments that there are, nobody else moves."""
     made_of = _hash(ledger.get_meta("clusters"), settings.seed)
     if ledger.get_meta("map") == made_of:
         return
     progress("map", 0, 1)
     user_ids, vectors = ledger.user_matrix()
     centred = clustering.without_language(vectors, ledger.user_languages())
-    ledger.put_points(user_ids, plane.places(centred, seed=settings.seed))
+    laid_out = _hash(ledger.get_meta("clustered"), settings.seed)
+    known = _settled(ledger, user_ids) if ledger.get_meta("laid out") == laid_out else set()
+    if known:
+        points = ledger.points()
+        rows = np.array([row for row, user_id in enumerate(user_ids) if user_id in known])
+        at = [place for user_id, place in zip(points.user_ids, points.places, strict=True) if user_id in known]
+        places = plane.place(centred, rows, np.array(at))
+    else:
+        places = plane.places(centred, seed=settings.seed)
+        ledger.set_meta("laid out", laid_out)
+    ledger.put_points(user_ids, places)
     ledger.set_meta("map", made_of)
     progress("map", 1, 1)
 
@@ -387,7 +441,15 @@ def _write_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
     progress("segment profiles", 0, 1)
     user_ids, vectors = ledger.user_matrix()
     segment_of = {row.user_id: row.segment_id for row in memberships}
-    sketches = segments.sketch(reviewed.profiles(ledger), segment_of, user_ids, vectors, models.embed, taxonomy)
+
+    def embed(phrases: Sequence[str]) -> Vectors:
+        """Embed only what is no interest of a user: interests have their vectors."""
+        known = ledger.interest_vectors(phrases)
+        missing = [phrase for phrase in phrases if phrase not in known]
+        known |= dict(zip(missing, models.embed(missing), strict=False))
+        return np.array([known[phrase] for phrase in phrases], np.float32)
+
+    sketches = segments.sketch(reviewed.profiles(ledger), segment_of, user_ids, vectors, embed, taxonomy)
     # Not known by name: another file can have the same.
     before = ledger.segments() if ledger.get_meta("segments_writer") == models.writer.sha256 else ()
     told = write_segments(sketches, before, models)

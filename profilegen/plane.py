@@ -32,15 +32,26 @@ def places(vectors: Vectors, *, seed: int) -> Vectors:
     if len(vectors) <= _FITTED_USERS:
         return reduce(vectors, 2, min_dist=_MIN_DIST, seed=seed)
     fitted = np.sort(np.random.default_rng(seed).choice(len(vectors), _FITTED_USERS, replace=False))
-    anchors = reduce(vectors[fitted], 2, min_dist=_MIN_DIST, seed=seed)
+    return place(vectors, fitted, reduce(vectors[fitted], 2, min_dist=_MIN_DIST, seed=seed))
+
+
+def place(vectors: Vectors, known: NDArray[np.int64], points: Vectors) -> Vectors:
+    """Return where all users stand, (n_users, 2): the known ones where they do, others between the five most like them.
+
+    :param known: the rows of the users whose places are known, at least six.
+    :param points: the places of the known users, in the order of `known`.
+    """
     placed = np.empty((len(vectors), 2), np.float32)
-    for start in range(0, len(vectors), _PLACED_TOGETHER):
-        likeness = vectors[start : start + _PLACED_TOGETHER] @ vectors[fitted].T
+    placed[known] = points
+    others = np.setdiff1d(np.arange(len(vectors)), known)
+    theirs = vectors[known].T
+    for start in range(0, len(others), _PLACED_TOGETHER):
+        rows = others[start : start + _PLACED_TOGETHER]
+        likeness = vectors[rows] @ theirs
         nearest = np.argpartition(-likeness, _PLACED_BY, axis=1)[:, :_PLACED_BY]
         weights = np.maximum(np.take_along_axis(likeness, nearest, axis=1), 1e-6) ** 8
         weights /= weights.sum(axis=1, keepdims=True)
-        placed[start : start + _PLACED_TOGETHER] = np.einsum("ij,ijk->ik", weights, anchors[nearest])
-    placed[fitted] = anchors
+        placed[rows] = np.einsum("ij,ijk->ik", weights, points[nearest])
     return placed
 
 

@@ -7,6 +7,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -237,17 +238,21 @@ def sketch(
     ids = sorted(rows, key=lambda segment_id: (-len(rows[segment_id]), segment_id))
     centroids = np.stack([_unit(vectors[rows[segment_id]].mean(axis=0)) for segment_id in ids])
     everywhere = _Everywhere(list(tallies.values()), taxonomy)
+    ranked = {segment_id: _ranked(tallies[segment_id], everywhere) for segment_id in ids}
+    texts = sorted({phrase.text for phrases in ranked.values() for phrase in phrases})
+    vector_of = dict(zip(texts, embed(texts), strict=False))
     named: Counter[str] = Counter()
     sketches = []
     for at, segment_id in enumerate(ids):
         tally = tallies[segment_id]
         inside = vectors[rows[segment_id]]
         order = np.argsort(-(inside @ centroids[at]), kind="stable")
-        chosen = _keyphrases(tally, everywhere, centroids, at, embed)
+        chosen = _keyphrases(ranked[segment_id], vector_of, centroids, at)
         interests = tuple(
-            _interest(tally, key, text, vector, vectors, inside) for key, text, vector in chosen[:_MAX_INTERESTS]
+            _interest(tally, phrase, vector_of[phrase.text], vectors, inside) for phrase in chosen[:_MAX_INTERESTS]
         )
-        name = _name(everywhere.category_name(tally), [text for _, text, _ in chosen], tally.language, named)
+        keyphrases = tuple(phrase.text for phrase in chosen)
+        name = _name(everywhere.category_name(tally), keyphrases, tally.language, named)
         named[name] += 1
         sketches.append(
             Sketch(
@@ -255,7 +260,7 @@ def sketch(
                 language=tally.language,
                 # A person asks for a segment by its name, so no two have the same.
                 name=f"{name} ({named[name]})" if named[name] > 1 else name,
-                keyphrases=tuple(text for _, text, _ in chosen),
+                keyphrases=keyphrases,
                 interests=interests,
                 values=_traits(tally, everywhere, "value"),
                 lifestyle=_traits(tally, everywhere, "lifestyle"),
@@ -283,42 +288,50 @@ def _tallies(
     return defaultdict(_Tally, most)
 
 
-def _keyphrases(
-    tally: _Tally,
-    everywhere: _Everywhere,
-    centroids: Vectors,
-    at: int,
-    embed: Callable[[Sequence[str]], Vectors],
-) -> list[tuple[Key, str, Vectors]]:
-    """Return the phrases that tell the segment apart, each with its key and vector, the best first."""
+class _Phrase(NamedTuple):
+    """A phrase of a segment, in the words that most of its users have, with its weight among all segments' phrases."""
+
+    key: Key
+    text: str
+    weight: float
+
+
+def _ranked(tally: _Tally, everywhere: _Everywhere) -> list[_Phrase]:
+    """Return the phrases of most weight, the heaviest first."""
     weights = everywhere.class_tf_idf(tally)
-    ranked = sorted(weights, key=lambda key: (-weights[key], key))[:_RANKED]
+    best = sorted(weights, key=lambda key: (-weights[key], key))[:_RANKED]
+    return [_Phrase(key, tally.phrases[key].most_shown(), weights[key]) for key in best]
+
+
+def _keyphrases(
+    ranked: Sequence[_Phrase], vector_of: Mapping[str, Vectors], centroids: Vectors, at: int
+) -> list[_Phrase]:
+    """Return the phrases that tell the segment apart, the best first."""
     if not ranked:
         return []
-    texts = [tally.phrases[key].most_shown() for key in ranked]
-    vectors = embed(texts)
-    likeness = vectors @ centroids.T
+    likeness = np.stack([vector_of[phrase.text] for phrase in ranked]) @ centroids.T
     others = np.delete(likeness, at, axis=1)
     apart = likeness[:, at] - (others.mean(axis=1) if others.size else 0.0)
-    scores = np.array([weights[key] for key in ranked]) * np.maximum(apart, 0.01)
-    chosen: list[int] = []
+    scores = np.array([phrase.weight for phrase in ranked]) * np.maximum(apart, 0.01)
+    chosen: list[_Phrase] = []
     for row in np.argsort(-scores, kind="stable"):
         if len(chosen) == _MAX_KEYPHRASES:
             break
-        if not any(_says_again(ranked[row], ranked[other]) for other in chosen):
-            chosen.append(int(row))
-    return [(ranked[row], texts[row], vectors[row]) for row in chosen]
+        if not any(_says_again(ranked[row].key, other.key) for other in chosen):
+            chosen.append(ranked[row])
+    return chosen
 
 
 def _says_again(key: Key, other: Key) -> bool:
     return set(key) <= set(other) or set(other) <= set(key) or key[-1] == other[-1]
 
 
-def _interest(tally: _Tally, key: Key, text: str, phrase: Vectors, everybody: Vectors, inside: Vectors) -> Claim:
+def _interest(tally: _Tally, phrase: _Phrase, vector: Vectors, everybody: Vectors, inside: Vectors) -> Claim:
     """Return the claim; its support is the share of members that are nearer to it than users at large are."""
-    chance = everybody @ phrase
-    near = (inside @ phrase - chance.mean()) / max(float(chance.std()), 1e-6) >= _NEAR
-    return Claim(text=text, support=round(float(near.mean()), 2), evidence=tally.phrases[key].best_evidence())
+    chance = everybody @ vector
+    near = (inside @ vector - chance.mean()) / max(float(chance.std()), 1e-6) >= _NEAR
+    evidence = tally.phrases[phrase.key].best_evidence()
+    return Claim(text=phrase.text, support=round(float(near.mean()), 2), evidence=evidence)
 
 
 def _traits(tally: _Tally, everywhere: _Everywhere, kind: str) -> tuple[Claim, ...]:

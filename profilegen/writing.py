@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen import evidence, phrases, profiles, summaries
+from profilegen.kept import keep_vectors, kept_vectors
 from profilegen.ledger import ClaimVector, Ledger
 from profilegen.llama.models import Models
 from profilegen.llama.worker import Failure
@@ -23,7 +24,7 @@ from profilegen.phrases import Lexicon
 from profilegen.records import BuiltWith, Document, Segment, UserProfile
 from profilegen.segments import Sketch
 from profilegen.summaries import Telling
-from profilegen.traits import load_traits
+from profilegen.traits import Trait, load_traits
 from profilegen.vectors import document_vectors
 
 T = TypeVar("T")
@@ -134,7 +135,7 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
         return
     traits = load_traits()
     background = _background(ledger)
-    scale = evidence.trait_scale(traits, models.embed, background)
+    scale = evidence.TraitScale(_trait_vectors(ledger, traits, models), background)
     lexicon = _lexicon(ledger)
     remembered: dict[str, Vectors] = {}
     for users in _batches(ledger.iter_users(wanted), _USERS_TOGETHER):
@@ -151,6 +152,16 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
             vectors = document_vectors(user.text_vectors, user.item_vectors)
             found = evidence.weigh(draft, remembered.__getitem__, vectors, background, scale)
             yield _Case(user.user_id, user.documents, language, found)
+
+
+def _trait_vectors(ledger: Ledger, traits: Sequence[Trait], models: Models) -> dict[tuple[str, str], Vectors]:
+    """Return the vectors of the examples of traits, embedded anew only when the list or the embedder is another."""
+    made_of = [models.embedder.sha256, summaries.templates_hash()]
+    if kept := kept_vectors(ledger, "trait_vectors", made_of):
+        return {(trait, language): rows for key, rows in kept.items() for trait, language in [key.split()]}
+    found = evidence.trait_vectors(traits, models.embed)
+    keep_vectors(ledger, "trait_vectors", made_of, {" ".join(key): rows for key, rows in found.items()})
+    return found
 
 
 def _lexicon(ledger: Ledger) -> Lexicon:

@@ -9,10 +9,10 @@ from profilegen.clustering import (
     Vectors,
     _assign_noise,
     _density_clusters,
-    _place,
     cluster,
     default_min_cluster_size,
     match_ids,
+    place,
     without_language,
 )
 
@@ -108,7 +108,7 @@ def test_a_user_is_placed_with_most_neighbours_and_less_surely_the_more_of_them_
     east, north = np.eye(2, dtype=np.float32)
     known = np.repeat([east, north], [12, 3], axis=0)
     fitted = Clusters(np.repeat([0, 1], [12, 3]), np.ones(15, np.float32), np.zeros(15, np.bool_))
-    placed = _place(np.concatenate([known, unit(east + north)[None]]), np.arange(15), fitted)
+    placed = place(np.concatenate([known, unit(east + north)[None]]), np.arange(15), fitted)
     assert placed.labels[-1] == 0
     assert placed.confidence[-1] == pytest.approx(12 / 15)
     assert (placed.labels[:15] == fitted.labels).all()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from profilegen.evidence import Background, Found, TraitScale, draft, quote, trait_scale, weigh
+from profilegen.evidence import Background, Found, TraitScale, draft, quote, trait_vectors, weigh
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import Embedder
 from profilegen.phrases import Lexicon, keys
@@ -57,7 +57,7 @@ def weighed(models: dict[str, ResolvedModel]) -> Iterator[Weigh]:
         background = Background(
             vectors(documents_of(*((row.get("item_title"), row["text"]) for row in sample)))  # type: ignore[arg-type]
         )
-        scale: TraitScale = trait_scale(TRAITS, embedder.embed, background)
+        scale = TraitScale(trait_vectors(TRAITS, embedder.embed), background)
 
         def weighed(documents: list[Document], language: str = "en") -> Found:
             drafted = draft(documents, language, TRAITS, Lexicon())
