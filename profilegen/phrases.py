@@ -133,9 +133,9 @@ def heads(phrase: str, language: str) -> list[tuple[str, Key]]:
 def keys(text: str, language: str) -> frozenset[str]:
     """Return the dictionary forms of the words of a text that carry meaning."""
     if language in _NO_SPACES:
-        return frozenset(word for word, _ in _segmented(fold(text)) if word not in _stop_words(language))
+        return frozenset(word for word, _ in _segmented(fold(text)) if word not in _function_words(language))
     words = _WORD.findall(fold(text))
-    return frozenset(_stem(word, language) for word in words if word not in _stop_words(language))
+    return frozenset(_stem(word, language) for word in words if word not in _function_words(language))
 
 
 def _phrases(document: Document, language: str, known: Lexicon | None) -> Iterator[Phrase]:
@@ -225,7 +225,7 @@ def _spaced_pieces(text: str, language: str) -> Iterator[list[str]]:
     """Give the runs of nouns and adjectives of a text."""
     run: list[str] = []
     for word, gap in _words(text):
-        fits = word.casefold() not in _stop_words(language) and _stands_in_noun_phrase(word, language)
+        fits = word.casefold() not in _function_words(language) and _stands_in_noun_phrase(word, language)
         if (gap or not fits) and run:
             yield run
             run = []
@@ -259,7 +259,7 @@ def _han_pieces(text: str, tags: frozenset[str]) -> Iterator[list[str]]:
     for word, tag in _segmented(text):
         fits = tag in tags and not _NOT_IN_NOUNS.intersection(word)
         # A lone letter or a unit beside a number ("30ml") is read as a foreign word.
-        if fits and word not in _stop_words("zh") and not (word.isascii() and len(word) < 3):
+        if fits and word not in _function_words("zh") and not (word.isascii() and len(word) < 3):
             run.append(word)
             continue
         if run:
@@ -322,17 +322,6 @@ def _function_words(language: str) -> frozenset[str]:
     except StopWordError:
         return frozenset()
     return frozenset(word for word in words if not _names_a_thing(word, language))
-
-
-@cache
-def _stop_words(language: str) -> frozenset[str]:
-    """Return the words that say nothing about what a running text is about."""
-    words = _function_words(language)
-    if language == "en":
-        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
-        words |= frozenset(word for word in ENGLISH_STOP_WORDS if not _names_a_thing(word, language))
-    return words
 
 
 _NO_SPACES = frozenset(("zh",))

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import profilegen
 from profilegen import index
 from profilegen.errors import InputError, ModelError, StoreError
-from profilegen.ledger import open_ledger
+from profilegen.ledger import Ledger, Membership, open_ledger
 from profilegen.llama.catalog import gguf_path
-from profilegen.records import BuildReport, Found, UserProfile
+from profilegen.pipeline import _settled
+from profilegen.records import BuildReport, Document, Found, UserProfile
 from profilegen.resources import resource
 
 Rows = list[dict[str, Any]]
@@ -130,6 +132,59 @@ def test_one_changed_text_makes_one_user_again(store: Path, tmp_path: Path) -> N
     assert (report.embedded, report.written) == (1, 1)
     after = profiles(store)
     assert {user for user in after if after[user] != before[user]} == {rows[0]["user_id"]}
+
+
+def places(store: Path) -> dict[str, tuple[Membership, list[float]]]:
+    with open_ledger(store, read_only=True) as ledger:
+        points = dict(zip(ledger.points().user_ids, ledger.points().places.tolist(), strict=True))
+        return {row.user_id: (row, points[row.user_id]) for row in ledger.memberships()}
+
+
+def test_a_new_user_joins_the_users_who_are_alike_and_nobody_else_moves(sample_store: Path, tmp_path: Path) -> None:
+    store = Path(shutil.copytree(sample_store, tmp_path / "store"))
+    before = places(store)
+    rows = [row | {"user_id": "tony_s_twin"} for row in rows_of("tomato_tony")]
+    build(written(tmp_path / "one.jsonl", rows), store, add=True)
+    after = places(store)
+    twin, where = after.pop("tony_s_twin")
+    assert after == before
+    tony, his = before["tomato_tony"]
+    assert twin.segment_id == tony.segment_id
+    assert sum((one - other) ** 2 for one, other in zip(where, his, strict=True)) < 1
+
+
+def users_in(ledger: Ledger, *texts: str) -> list[str]:
+    ids = [f"user{number:03}" for number in range(len(texts))]
+    ledger.stage(Document(id=id_, user_id=id_, text=text) for id_, text in zip(ids, texts, strict=True))
+    ledger.apply_staged(add=False)
+    vector = np.array([1, 0], np.float32)
+    ledger.put_users((id_, "en", text, vector) for id_, text in zip(ids, texts, strict=True))
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("texts", "settled"),
+    [
+        (["same"] * 40, 40),
+        (["same"] * 38 + ["changed"] * 2, 38),
+        (["same"] * 37 + ["changed"] * 3, 0),
+        (["same"] * 40 + ["new"] * 2, 40),
+        (["same"] * 40 + ["new"] * 3, 0),
+        (["same"] * 38, 38),
+        (["same"] * 37, 0),
+        (["same"] * 37 + ["changed"] * 2, 0),
+    ],
+    ids=["all", "two changed", "three changed", "two new", "three new", "two gone", "three gone", "gone and changed"],
+)
+def test_users_are_clustered_again_once_more_than_one_in_twenty_is_another(
+    texts: list[str], settled: int, tmp_path: Path
+) -> None:
+    with open_ledger(tmp_path / "store", create=True) as ledger:
+        users_in(ledger, *["same"] * 40)
+        ledger.put_clustered()
+        ledger.set_meta("clustered", {"method": "m", "users": 40, "of": ""})
+        assert len(_settled(ledger, users_in(ledger, *texts), "m")) == settled
+        assert not _settled(ledger, users_in(ledger, *texts), "another method")
 
 
 def test_a_user_who_is_in_no_file_any_more_goes(store: Path, tmp_path: Path) -> None:
