@@ -297,14 +297,13 @@ class ReviewTables:
 
     def trait_counts(self) -> dict[tuple[str, str], int]:
         """Return how many users each value and lifestyle trait is told of, by (kind, name)."""
-        counts: dict[tuple[str, str], int] = {}
-        for kind, field in (("value", "values"), ("lifestyle", "lifestyle")):
-            rows = self._rows(
-                "SELECT coalesce(claim.value ->> '$.trait', claim.value ->> '$.text'), count(*)"
-                f" FROM profiles, json_each(profiles.record, '$.{field}') AS claim GROUP BY 1"
-            )
-            counts |= {(kind, name): count for name, count in rows}
-        return counts
+        rows = self._rows(
+            "WITH named AS (SELECT DISTINCT claim.value ->> '$.text' AS text, claim.value ->> '$.trait' AS trait"
+            " FROM profiles, json_each(profiles.record, '$.values') AS claim WHERE trait IS NOT NULL)"
+            " SELECT kind, coalesce(trait, claims.text), count(*) FROM claims"
+            " LEFT JOIN named ON kind = 'value' AND named.text = claims.text WHERE kind <> 'interest' GROUP BY 1, 2"
+        )
+        return {(kind, name): count for kind, name, count in rows}
 
     def flagged_users(self) -> list[str]:
         """Return the users whose profiles carry a flag, the longest flagged first."""

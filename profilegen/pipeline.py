@@ -386,16 +386,17 @@ def _place(ledger: Ledger, settings: Settings, progress: Progress) -> None:
     user_ids, vectors = ledger.user_matrix()
     centred = clustering.without_language(vectors, ledger.user_languages())
     laid_out = _hash(ledger.get_meta("clustered"), settings.seed)
-    known = _settled(ledger, user_ids) if ledger.get_meta("laid out") == laid_out else set()
-    if known:
-        points = ledger.points()
-        rows = np.array([row for row, user_id in enumerate(user_ids) if user_id in known])
-        at = [place for user_id, place in zip(points.user_ids, points.places, strict=True) if user_id in known]
-        places = plane.place(centred, rows, np.array(at))
+    settled = _settled(ledger, user_ids) if ledger.get_meta("laid out") == laid_out else set()
+    points = ledger.points()
+    place_of = {user_id: at for user_id, at in zip(points.user_ids, points.places, strict=True) if user_id in settled}
+    known = [row for row, user_id in enumerate(user_ids) if user_id in place_of]
+    # A build that was killed may have left users who have settled without a place.
+    if settled and len(known) == len(settled):
+        places = plane.place(centred, np.array(known), np.array([place_of[user_ids[row]] for row in known]))
     else:
         places = plane.places(centred, seed=settings.seed)
-        ledger.set_meta("laid out", laid_out)
     ledger.put_points(user_ids, places)
+    ledger.set_meta("laid out", laid_out)
     ledger.set_meta("map", made_of)
     progress("map", 1, 1)
 

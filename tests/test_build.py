@@ -16,10 +16,11 @@ import pytest
 
 import profilegen
 from profilegen import index
+from profilegen.config import load_settings
 from profilegen.errors import InputError, ModelError, StoreError
 from profilegen.ledger import Ledger, Membership, open_ledger
 from profilegen.llama.catalog import gguf_path
-from profilegen.pipeline import _settled
+from profilegen.pipeline import _place, _settled
 from profilegen.records import BuildReport, Document, Found, UserProfile
 from profilegen.resources import resource
 
@@ -151,6 +152,16 @@ def test_a_new_user_joins_the_users_who_are_alike_and_nobody_else_moves(sample_s
     tony, his = before["tomato_tony"]
     assert twin.segment_id == tony.segment_id
     assert sum((one - other) ** 2 for one, other in zip(where, his, strict=True)) < 1
+
+
+def test_a_map_that_a_killed_build_left_without_somebody_is_laid_out_again(sample_store: Path, tmp_path: Path) -> None:
+    store = Path(shutil.copytree(sample_store, tmp_path / "store"))
+    with open_ledger(store) as ledger:
+        points = ledger.points()
+        ledger.put_points(points.user_ids[1:], points.places[1:])
+        ledger.set_meta("map", "")
+        _place(ledger, load_settings(), lambda *_: None)
+        assert ledger.points().user_ids == points.user_ids
 
 
 def users_in(ledger: Ledger, *texts: str) -> list[str]:

@@ -154,6 +154,9 @@ def test_users_are_counted_by_the_name_of_a_value_not_by_what_it_is_looked_for_i
     value = claim("comfort (dog bed)").model_copy(update={"trait": "comfort"})
     write(ledger, profile(DOGS, values=(value, claim("calm")), lifestyle=(claim("has a dog"),)))
     assert ledger.trait_counts() == {("value", "comfort"): 1, ("value", "calm"): 1, ("lifestyle", "has a dog"): 1}
+    acts.on_claim(ledger, "ann", "value", "calm", "strike", by="bea", seen=UNSEEN)
+    reviewed.refresh_claims(ledger, lambda texts: np.tile(np.array([1, 0], np.float32), (len(texts), 1)))
+    assert ledger.trait_counts() == {("value", "comfort"): 1, ("lifestyle", "has a dog"): 1}
 
 
 def test_a_summary_that_names_a_struck_claim_is_composed_again(ledger: Ledger) -> None:

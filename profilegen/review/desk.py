@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Facts(NamedTuple):
-    """What a store holds as of one revision. `trait_users` counts users by (kind, text) of values and lifestyle."""
+    """What a store holds as of one revision. `trait_users` counts users by (kind, name) of values and lifestyle."""
 
     revision: str
     counts: Counts
