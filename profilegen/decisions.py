@@ -121,12 +121,12 @@ def standings(profile: UserProfile, decisions: Sequence[Decision], documents: Ma
             found.append(Standing(kind, claim.text, claim, None, UNSEEN))
         elif (kind, thread.text) not in taken:
             taken.add((kind, thread.text))
-            found.append(thread.standing(kind, claim))
+            # What was found now is evidence of another thing than the person read.
+            elsewhere = claim.trait is not None and claim.text != thread.text
+            found.append(thread.standing(kind, _still_carried(thread.claim, documents) if elsewhere else claim))
     for (kind, text), thread in threads.items():
         if (kind, text) not in taken and thread.decision is not None:
-            first = thread.decision.claim or thread.first.claim
-            assert first is not None
-            found.append(thread.standing(kind, _still_carried(first, documents)))
+            found.append(thread.standing(kind, _still_carried(thread.claim, documents)))
     return sorted(found, key=lambda standing: (_KINDS.index(standing.kind), not standing.added))
 
 
@@ -211,10 +211,11 @@ class _Thread(NamedTuple):
         return self.text
 
     @property
-    def name(self) -> str:
-        """What the claim that was decided on has in common with those of other users."""
-        claim = self.last.claim or self.first.claim
-        return claim.name if claim else self.text
+    def claim(self) -> Claim:
+        """The claim as it stood when it was decided on."""
+        claim = (self.decision.claim if self.decision else None) or self.first.claim
+        assert claim is not None
+        return claim
 
     def standing(self, kind: Kind, claim: Claim) -> Standing:
         return Standing(kind, self.text, claim, self.decision, self.last.id, self.added)
@@ -249,7 +250,7 @@ def _same(kind: Kind, claim: Claim, threads: Mapping[tuple[Kind, str], _Thread],
         return None  # and no word lists are loaded to find that out
     folded, meant = fold(claim.text), keys(claim.text, language)
     for thread in in_force:
-        if claim.trait and thread.name == claim.trait:
+        if claim.trait and thread.claim.name == claim.trait:
             return thread
         for other in {thread.text, thread.words}:
             if fold(other) == folded or (meant and keys(other, language) == meant):

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import jinja2
 
+from profilegen.errors import UsageError
 from profilegen.llama.writer import Answer, Prompt, turns_from
 from profilegen.resources import prompts_dir
 from profilegen.taxonomy import INTERESTS_FILE
@@ -123,7 +124,18 @@ def templates_hash() -> str:
 
 
 def _render(name: str, variables: Mapping[str, Any]) -> str:
-    return _environment().get_template(name).render(variables)
+    """Return a template with its variables in it.
+
+    :raises UsageError: a person has edited it so that it cannot be used.
+    """
+    try:
+        return _environment().get_template(name).render(variables)
+    except jinja2.TemplateNotFound:
+        raise UsageError(f"there is no {name} in {prompts_dir()}; a copy of that folder has to be whole") from None
+    except jinja2.TemplateError as error:
+        raise UsageError(
+            f"{prompts_dir() / name} cannot be used: {error.message}; docs/configuration.md says what it may hold"
+        ) from None
 
 
 @cache

@@ -142,6 +142,16 @@ def test_a_struck_value_does_not_come_back_in_what_else_it_is_looked_for(ledger:
     assert says(ledger) == ["dogs"]
 
 
+def test_an_approved_value_keeps_what_it_is_looked_for_in_and_the_words_it_rests_on(ledger: Ledger) -> None:
+    before = claim("comfort (dog bed)", "the older dog naps all day").model_copy(update={"trait": "comfort"})
+    after = claim("comfort (old coat)", "Green tea every morning", "d2").model_copy(update={"trait": "comfort"})
+    write(ledger, profile(DOGS, values=(before,)))
+    acts.on_claim(ledger, "ann", "value", before.text, "approve", by="bea", seen=UNSEEN)
+    write(ledger, profile(DOGS, values=(after,)))
+    (value,) = read(ledger).values
+    assert (value.text, value.evidence) == (before.text, before.evidence)
+
+
 def test_an_edited_value_is_no_longer_one_of_the_list(ledger: Ledger) -> None:
     value = claim("comfort (dog bed)").model_copy(update={"trait": "comfort"})
     write(ledger, profile(DOGS, values=(value,)))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from profilegen.errors import UsageError
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.writer import Answer, WriteEngine
 from profilegen.phrases import keys
@@ -158,7 +159,7 @@ def line(telling: Telling, verb: str, *, plural: bool = False) -> str:
 def test_the_grammar_lets_every_combination_of_interests_stand_and_the_summary_takes_what_was_chosen(
     subject: Subject, language: str, writer: WriteEngine
 ) -> None:
-    verb = {"user": "looks for", "segment": "look for"}[subject] if language == "en" else "常买"
+    verb = {"user": "looks for", "segment": "look for"}[subject] if language == "en" else "喜欢"
     told = [telling for telling in tellings(subject, language) if telling.interests]
     lines = [line(telling, verb, plural=True) for telling in told]
     assert all(fits(writer, zip((prompt(telling).grammar for telling in told), lines, strict=True)))
@@ -201,7 +202,7 @@ def test_the_summary_has_the_verb_and_the_number_that_the_writer_chose() -> None
         "Enjoys dog beds and hair clips. Cares about value for money."
     )
     chinese = Telling("user", "zh", ("蓝牙耳机", "保护壳"), ("性价比",), ("养狗",))
-    assert written(answer("蓝牙耳机和保护壳 -> 常买"), chinese) == "常买蓝牙耳机和保护壳。看重性价比。养狗。"
+    assert written(answer("蓝牙耳机和保护壳 -> 喜欢"), chinese) == "喜欢蓝牙耳机和保护壳。看重性价比。养狗。"
 
 
 @pytest.mark.parametrize(
@@ -252,6 +253,29 @@ def test_what_has_no_plain_plural_has_none(phrase: str) -> None:
 
 
 # The folder that a person may edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [("{% if", "end of template"), ("{{ nothing }}", "'nothing' is undefined"), (None, "has to be whole")],
+    ids=["not a template", "an unknown variable", "gone"],
+)
+def test_a_template_that_cannot_be_used_is_named(
+    edit: str | None, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "prompts"
+    shutil.copytree(prompts_dir(), folder)
+    if edit is None:
+        (folder / "user.en.summary.jinja").unlink()
+    else:
+        (folder / "user.en.summary.jinja").write_text(edit, "utf-8")
+    monkeypatch.setenv("PROFILEGEN_PROMPTS", str(folder))
+    _environment.cache_clear()
+    try:
+        with pytest.raises(UsageError, match=rf"user\.en\.summary\.jinja.*{says}"):
+            compose(Telling("user", "en", ("dog bed",)))
+    finally:
+        _environment.cache_clear()
 
 
 def test_an_edited_template_is_used_and_changes_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

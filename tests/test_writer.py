@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ def written(writer: Writer, prompt: Prompt) -> Answer:
     answer = write_one(writer, prompt)
     assert isinstance(answer, Answer), answer
     return answer
+
+
+def test_a_prompt_without_a_request_is_shared_up_to_its_last_token(engine: WriteEngine) -> None:
+    asked = ask("Interests: dog leash")
+    whole = replace(asked, shared=(*SHARED, ("user", asked.request)), request="")
+    shared, own = engine._tokens(whole)
+    before, after = engine._tokens(asked)
+    assert shared + own == before + after
+    assert len(own) == 1
 
 
 def test_every_answer_follows_the_grammar_to_its_end(answers: dict[int, Answer | Failure]) -> None:
