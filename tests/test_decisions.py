@@ -12,8 +12,7 @@ from pydantic import ValidationError
 from profilegen import decisions, reviewed
 from profilegen.decisions import UNSEEN, Decision, lay_over
 from profilegen.errors import UsageError
-from profilegen.ledger import LEDGER_FILE, ClaimVector, Ledger, Membership, open_ledger
-from profilegen.ledger_review import Audience, ChangedError, Filters
+from profilegen.ledger import LEDGER_FILE, Audience, ChangedError, ClaimVector, Filters, Ledger, Membership, open_ledger
 from profilegen.records import Behaviour, BuiltWith, Claim, Document, Evidence, Segment, UserProfile
 from profilegen.review import acts
 

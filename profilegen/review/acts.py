@@ -7,8 +7,7 @@ from typing import Literal
 from profilegen import decisions, reviewed
 from profilegen.decisions import Decision, Standing, one_line
 from profilegen.errors import UsageError
-from profilegen.ledger import Ledger
-from profilegen.ledger_review import ChangedError
+from profilegen.ledger import ChangedError, Ledger
 from profilegen.records import Claim, Evidence, Kind, UserProfile
 from profilegen.text import fold
 

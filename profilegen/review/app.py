@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from profilegen import export
 from profilegen.decisions import MAX_NAME_CHARS, one_line
 from profilegen.errors import ProfilegenError, UsageError
-from profilegen.ledger_review import Audience, ChangedError
+from profilegen.ledger import Audience, ChangedError
 from profilegen.records import Kind
 from profilegen.review import acts, charts, finding, queue, security, views
 from profilegen.review.desk import Desk

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from profilegen import decisions
-from profilegen.ledger import Build, Counts, Ledger, open_ledger
-from profilegen.ledger_review import Decided
+from profilegen.ledger import Build, Counts, Decided, Ledger, open_ledger
 from profilegen.records import Found, Segment
 from profilegen.review.map import Map, make_map
 from profilegen.store import Store, open_store

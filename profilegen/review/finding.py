@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from profilegen.errors import UsageError
-from profilegen.ledger_review import Filters
+from profilegen.ledger import Filters
 from profilegen.records import UserProfile
 from profilegen.review.desk import Desk
 from profilegen.review.map import inside

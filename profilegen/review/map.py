@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profilegen.errors import UsageError
-from profilegen.ledger_review import Points
+from profilegen.ledger import Points
 
 NO_SEGMENT = 65_535
 _MAX_CORNERS = 500

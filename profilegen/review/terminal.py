@@ -18,7 +18,7 @@ from rich.text import Text
 from profilegen import display
 from profilegen.decisions import MAX_NAME_CHARS, one_line
 from profilegen.errors import UsageError
-from profilegen.ledger_review import ChangedError
+from profilegen.ledger import ChangedError
 from profilegen.records import Kind
 from profilegen.review import acts, queue, views
 from profilegen.review.desk import Desk
