@@ -366,6 +366,83 @@ def test_no_byte_of_a_removed_user_is_left_in_the_store_after_the_index_is_built
         assert index.count("users") == 2
 
 
+# From the one before
+
+
+def rows_built(ledger: Ledger, store: Path) -> int:
+    """Build the index and return how many rows were written for it."""
+    told: list[int] = []
+    build_index(ledger, store, lambda done, total: told.append(total))
+    return told[-1]
+
+
+def test_a_new_user_costs_only_the_rows_of_that_user(indexed: Ledger, store: Path) -> None:
+    vector = -units(N_USERS)[:1]
+    add_documents(indexed, ["new"], vector)
+    add_profiles(indexed, ["new"], vector)
+    assert rows_built(indexed, store) == 3  # a document, a user, a claim
+    assert current_revision(store) == indexed.revision()
+    assert probe(store)
+    with open_index(store) as index:
+        assert [index.count(name) for name in COLLECTIONS] == [N_USERS + 1, N_USERS + 1, 0, N_USERS + 1]
+        assert index.query("users", vector[0], 1)[0].id == "new"
+        assert index.query("documents", units(N_USERS)[7], 1)[0].id == "d-u7"
+
+
+def test_a_changed_user_is_found_by_what_is_said_now_alone(indexed: Ledger, store: Path) -> None:
+    indexed.put_memberships([Membership("u1", "s", 0.75, False)])
+    assert rows_built(indexed, store) == 1
+    vector = -units(N_USERS)[1:2]
+    indexed.put_memberships([])
+    add_profiles(indexed, ["u1"], vector, summary="likes coffee")
+    assert rows_built(indexed, store) == 2
+    with open_index(store) as index:
+        for name in ("users", "claims"):
+            hit = index.query(name, vector[0], 1)[0]  # type: ignore[arg-type]
+            assert hit.document == "u1 likes coffee"
+        assert set(index.query("users", vector[0], 1)[0].metadata) == {"language", "status", "documents"}
+        assert index.query("users", units(N_USERS)[1], 1)[0].distance > 1e-3
+
+
+def test_a_claim_that_is_gone_is_not_found(indexed: Ledger, store: Path) -> None:
+    profile = indexed.profile("u1")
+    assert profile is not None
+    indexed.put_profiles([(profile, "h", [])])
+    assert rows_built(indexed, store) == 1
+    with open_index(store) as index:
+        assert index.count("claims") == N_USERS - 1
+        assert index.query("claims", units(N_USERS)[1], 1)[0].metadata["user_id"] != "u1"
+
+
+def test_what_a_user_wrote_and_took_back_makes_the_index_anew(indexed: Ledger, store: Path) -> None:
+    indexed.stage([Document(id="d-u1", user_id="u1", text="another text", language="en")])
+    indexed.apply_staged(add=True)
+    indexed.put_document_vectors([("d-u1", -units(N_USERS)[1], None)])
+    assert rows_built(indexed, store) == 3 * N_USERS
+    indexed.remove_users(["u1"])
+    assert rows_built(indexed, store) == 3 * (N_USERS - 1)
+
+
+def test_an_index_is_made_anew_when_many_rows_have_changed_since_it_was(indexed: Ledger, store: Path) -> None:
+    users = [f"u{at}" for at in range(20)]
+    totals = []
+    for round_ in range(4):
+        add_profiles(indexed, users, units(N_USERS)[:20], summary=f"likes tea for {round_}")
+        totals.append(rows_built(indexed, store))
+    assert totals == [40, 40, 3 * N_USERS, 40]
+
+
+@pytest.mark.parametrize("name", ["chroma.sqlite3", "*/data_level0.bin", "fingerprints.npz"])
+def test_a_damaged_index_is_not_built_upon(indexed: Ledger, store: Path, name: str) -> None:
+    for path in index_directory(store).glob(name):
+        path.write_bytes(np.random.default_rng(1).bytes(path.stat().st_size))
+    add_documents(indexed, ["new"], units(1))
+    build_index(indexed, store)
+    assert probe(store)
+    with open_index(store) as index:
+        assert index.count("documents") == N_USERS + 1
+
+
 # Damage
 
 

@@ -1,0 +1,96 @@
+"""What the collections hold: the rows of each, read from the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from profilegen import categories, reviewed
+from profilegen.ledger import Ledger
+from profilegen.vectors import document_vectors
+
+Vector = NDArray[np.float32]
+CollectionName = Literal["documents", "users", "segments", "claims"]
+
+COLLECTIONS: tuple[CollectionName, ...] = ("documents", "users", "segments", "claims")
+# Between the parts of a claim's id; no user id holds a control character.
+_BETWEEN = "\x1f"
+
+
+class Row(NamedTuple):
+    """A row of a collection."""
+
+    id: str
+    vector: Vector
+    metadata: dict[str, str | int | float]
+    document: str | None = None
+
+
+def claim_user(row_id: str) -> str:
+    """Return the user of a row of the collection `claims`."""
+    return row_id.partition(_BETWEEN)[0]
+
+
+def category_field(node_id: str) -> str:
+    """Return the name under which a user's row says that an interest is of a category or of one below it."""
+    return f"category {node_id}"
+
+
+def rows_of(ledger: Ledger) -> dict[CollectionName, tuple[int, Iterator[Row]]]:
+    """Return the rows of each collection with about how many there are; those without a vector are left out."""
+    counts = ledger.counts()
+    return {
+        "documents": (counts.documents, _document_rows(ledger)),
+        "users": (counts.users, _user_rows(ledger)),
+        "segments": (counts.segments, _segment_rows(ledger)),
+        "claims": (counts.claims, _claim_rows(ledger)),
+    }
+
+
+def _document_rows(ledger: Ledger) -> Iterator[Row]:
+    for row in ledger.iter_document_vectors():
+        metadata: dict[str, str | int | float] = {"user_id": row.user_id, "language": row.language}
+        vector = document_vectors(row.text_vector[np.newaxis], row.item_vector[np.newaxis])[0]
+        if vector.any():
+            yield Row(row.id, vector, metadata)
+
+
+def _user_rows(ledger: Ledger) -> Iterator[Row]:
+    decided = ledger.decided_users()
+    taxonomy = categories.stored_taxonomy(ledger)
+    for profile, vector in ledger.iter_profile_vectors():
+        if profile.user_id in decided:
+            profile = reviewed.laid_over(ledger, profile)
+        metadata: dict[str, str | int | float] = {
+            "language": profile.language,
+            "status": profile.status,
+            "documents": profile.behaviour.documents,
+        }
+        if profile.segment is not None and profile.segment_confidence is not None:
+            metadata |= {"segment": profile.segment, "segment_confidence": profile.segment_confidence}
+        metadata |= {category_field(node): True for node in categories.nodes_of(profile, taxonomy)}
+        if vector.any():
+            yield Row(profile.user_id, vector, metadata, profile.summary)
+
+
+def _segment_rows(ledger: Ledger) -> Iterator[Row]:
+    vectors = dict(zip(*ledger.segment_matrix(), strict=True))
+    for segment in reviewed.segments(ledger):
+        if segment.id in vectors and vectors[segment.id].any():
+            metadata: dict[str, str | int | float] = {"name": segment.name, "size": segment.size}
+            yield Row(segment.id, vectors[segment.id], metadata, segment.summary)
+
+
+def _claim_rows(ledger: Ledger) -> Iterator[Row]:
+    for user_id, claim in ledger.iter_claims():
+        metadata: dict[str, str | int | float] = {
+            "user_id": user_id,
+            "kind": claim.kind,
+            "support": claim.support,
+        }
+        if claim.vector.any():
+            name = _BETWEEN.join([user_id, claim.kind, str(claim.position)])
+            yield Row(name, claim.vector, metadata, claim.text)
