@@ -19,7 +19,7 @@ from typing import Any, Literal
 import jinja2
 
 from profilegen.errors import UsageError
-from profilegen.llama.writer import Answer, Prompt, turns_from
+from profilegen.llama.writer import Answer, Prompt, Turn, turns_from
 from profilegen.resources import prompts_dir
 from profilegen.taxonomy import INTERESTS_FILE
 from profilegen.text import fold
@@ -42,11 +42,6 @@ class Telling:
     values: tuple[str, ...] = ()
     lifestyle: tuple[str, ...] = ()
 
-    @property
-    def name(self) -> str:
-        """What the files of its templates are called."""
-        return f"{self.subject}.{self.language}"
-
     def told(self) -> dict[str, list[str]]:
         """Return what a template sees: a summary names the first of each kind only."""
         return {
@@ -57,17 +52,27 @@ class Telling:
 
 
 def can_write(telling: Telling, writer_languages: Sequence[str]) -> bool:
-    """Tell whether there is something to choose, in a language that the writer knows and that has a prompt."""
-    known = telling.language in writer_languages or "*" in writer_languages
-    return bool(known and telling.interests) and (prompts_dir() / f"{telling.name}.prompt.jinja").exists()
+    """Tell whether there is something to choose, in a language that can be written in."""
+    return bool(telling.interests) and can_write_in(telling.language, writer_languages)
+
+
+def can_write_in(language: str, writer_languages: Sequence[str]) -> bool:
+    """Tell whether the writer knows a language, and there is a prompt in it."""
+    known = language in writer_languages or "*" in writer_languages
+    return known and (prompts_dir() / f"verb.{language}.prompt.jinja").exists()
+
+
+def shared_turns(language: str) -> tuple[Turn, ...]:
+    """Return what the writer is asked for every summary in a language."""
+    return turns_from(_render(f"verb.{language}.prompt.jinja", {}))
 
 
 def prompt(telling: Telling) -> Prompt:
     """Return what the writer is asked for a summary."""
     return Prompt(
-        shared=turns_from(_render(f"{telling.name}.prompt.jinja", {})),
+        shared=shared_turns(telling.language),
         request="",
-        grammar=_render(f"{telling.name}.grammar.jinja", telling.told()),
+        grammar=_render(f"verb.{telling.language}.grammar.jinja", telling.told()),
         max_tokens=_MAX_ANSWER_TOKENS,
         repeat_penalty=1.0,
     )
@@ -95,7 +100,7 @@ def compose(telling: Telling) -> str:
 
 
 def _summary(telling: Telling, chosen: Mapping[str, Any]) -> str:
-    name = f"{telling.name}.summary.jinja"
+    name = f"{telling.subject}.{telling.language}.summary.jinja"
     if not (prompts_dir() / name).exists():
         name = f"{telling.subject}.en.summary.jinja"
     return " ".join(_render(name, {**telling.told(), **chosen}).split())

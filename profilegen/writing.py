@@ -6,6 +6,7 @@ once, so that memory is bounded and a killed build loses only the users in fligh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -103,6 +104,7 @@ class _Case:
 def _finished_profiles(
     ledger: Ledger, wanted: Mapping[str, str], models: Models
 ) -> Iterator[tuple[UserProfile, str, list[ClaimVector]]]:
+    _start_writer(ledger, wanted, models)
     at_work: dict[str, _Case] = {}
     ready: list[tuple[UserProfile, list[ClaimVector]]] = []
 
@@ -230,6 +232,14 @@ def _profile(
 
 def _is_told(found: evidence.Found) -> bool:
     return bool(found.interests or found.values or found.lifestyle)
+
+
+def _start_writer(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> None:
+    """Have the writer loaded while the first claims are found, if it knows the language of some of the users."""
+    languages = Counter(ledger.user_languages() if wanted else ())
+    known = [code for code, _ in languages.most_common() if summaries.can_write_in(code, models.writer.languages)]
+    if known:
+        models.start_writer(summaries.shared_turns(known[0]))
 
 
 def _can_write(telling: Telling, models: Models) -> bool:

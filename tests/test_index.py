@@ -397,8 +397,8 @@ def test_a_changed_user_is_found_by_what_is_said_now_alone(indexed: Ledger, stor
     add_profiles(indexed, ["u1"], vector, summary="likes coffee")
     assert rows_built(indexed, store) == 2
     with open_index(store) as index:
-        for name in ("users", "claims"):
-            hit = index.query(name, vector[0], 1)[0]  # type: ignore[arg-type]
+        for name in (COLLECTIONS[1], COLLECTIONS[3]):
+            hit = index.query(name, vector[0], 1)[0]
             assert hit.document == "u1 likes coffee"
         assert set(index.query("users", vector[0], 1)[0].metadata) == {"language", "status", "documents"}
         assert index.query("users", units(N_USERS)[1], 1)[0].distance > 1e-3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cached_property
 from typing import Any, Self
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import Embedder
 from profilegen.llama.worker import Failure
-from profilegen.llama.writer import Answer, Prompt, Writer, WriterSettings
+from profilegen.llama.writer import Answer, Prompt, Turn, Writer, WriterSettings
 
 Vectors = npt.NDArray[np.float32]
 
@@ -25,6 +26,7 @@ class Models:
         self.embedder, self.writer = embedder, writer
         self._settings = settings
         self._open = ExitStack()
+        self._starting: Future[Writer] | None = None
 
     def __enter__(self) -> Self:
         """Return itself; nothing is started yet."""
@@ -43,15 +45,27 @@ class Models:
         stream = iter(prompts)
         first = next(stream, None)
         if first is not None:
-            yield from self._writer.write(_with_first(first, stream))
+            yield from self.start_writer().result().write(_with_first(first, stream))
+
+    def start_writer(self, shared: tuple[Turn, ...] = ()) -> Future[Writer]:
+        """Begin to load the writer, beside whatever is done before its first prompt; once it is started, it stays.
+
+        :param shared: turns that the first prompts are going to consist of, read at once.
+        """
+        if self._starting is None:
+            executor = self._open.enter_context(ThreadPoolExecutor(1))
+            self._starting = executor.submit(Writer, self.writer, self._settings, shared)
+            self._open.callback(_close, self._starting)
+        return self._starting
 
     @cached_property
     def _embedder(self) -> Embedder:
         return self._open.enter_context(Embedder(self.embedder, workers=self._settings.workers))
 
-    @cached_property
-    def _writer(self) -> Writer:
-        return self._open.enter_context(Writer(self.writer, self._settings))
+
+def _close(starting: Future[Writer]) -> None:
+    if starting.exception() is None:
+        starting.result().close()
 
 
 def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

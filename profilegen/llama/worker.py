@@ -69,11 +69,9 @@ class Crew(Generic[K]):
         self._children: list[_Child] = []
         self._numbers = count(1)
         try:
-            # The first child alone: a model that does not load is then reported once, and the file is in the
-            # page cache when the others read it.
-            self._await_ready(self._start())
-            for child in [self._start() for _ in range(workers - 1)]:
-                self._await_ready(child)
+            first, *_ = [self._start() for _ in range(workers)]
+            # The others are given jobs whether they are ready yet or not; one that does not get ready has died.
+            self._await_ready(first)
         except BaseException:
             self.close()
             raise

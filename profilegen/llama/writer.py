@@ -70,16 +70,18 @@ class WriterSettings:
 class Writer:
     """A language model in child processes of one thread each; use it in a `with` block or close it.
 
+    :param shared: turns that the first prompts are going to consist of; each child reads them before it is given any.
     :raises ModelError: the model cannot be loaded.
     """
 
-    def __init__(self, model: ResolvedModel, settings: WriterSettings) -> None:
+    def __init__(self, model: ResolvedModel, settings: WriterSettings, shared: tuple[Turn, ...] = ()) -> None:
         self.model = model
         config = {
             "path": str(model.path),
             "slots": settings.slots,
             "context_tokens": min(settings.context_tokens, model.context),
             "gpu_layers": settings.gpu_layers,
+            "shared": shared,
         }
         # As many again as there are slots wait in the child, so that a free slot never waits for the parent.
         engine = "profilegen.llama.writer:WriteEngine"
@@ -120,7 +122,9 @@ class _Slot:
 class WriteEngine:
     """Runs in the child: one context, `slots` sequences and one more that keeps the shared prefix."""
 
-    def __init__(self, path: str, slots: int, context_tokens: int, gpu_layers: int) -> None:
+    def __init__(
+        self, path: str, slots: int, context_tokens: int, gpu_layers: int, shared: tuple[Turn, ...] = ()
+    ) -> None:
         import llama_cpp
 
         from profilegen.llama import native
@@ -151,6 +155,8 @@ class WriteEngine:
         self._slots: list[_Slot | None] = [None] * slots
         self._shared: tuple[Turn, ...] | None = None
         self.info = {"slots": slots, "context_tokens": self._room}
+        if shared:
+            self._read_shared(shared, self._tokens(Prompt(shared, request="", grammar="", max_tokens=0))[0])
 
     def add(self, job: int, payload: Prompt) -> None:
         """Accept a prompt."""
