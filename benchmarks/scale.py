@@ -240,6 +240,7 @@ def _renamed(profile: Any, user: Any) -> Any:
         return tuple(
             claim.model_copy(
                 update={
+                    "category": None,  # given by the build, as those of any new profile
                     "evidence": tuple(
                         evidence.model_copy(update={"document": ids[number % len(ids)]})
                         for number, evidence in enumerate(claim.evidence)
@@ -250,7 +251,8 @@ def _renamed(profile: Any, user: Any) -> Any:
         )
 
     parts = {name: claims(getattr(profile, name)) for name in ("interests", "values", "lifestyle")}
-    return profile.model_copy(update={"user_id": user.user_id, **parts})
+    built_with = profile.built_with.model_copy(update={"taxonomy": None})
+    return profile.model_copy(update={"user_id": user.user_id, "built_with": built_with, **parts})
 
 
 # --- searching ---------------------------------------------------------------------------------------------
