@@ -27,6 +27,8 @@ _MAX_HAN = 8
 _MAX_WORD = 30
 # A phrase is known from this many users on, and common from this share of them.
 _MIN_SAY, _KNOWN_SHARE, _COMMON_SHARE = 3, 0.002, 0.01
+# A phrase is part of a longer one if more than this share of those who say it say the longer one.
+_MOSTLY = 0.5
 _WORD = re.compile(r"[^\W_]+(?:['’.\-&+][^\W_]+)*")
 _HAN = re.compile(r"[㐀-鿿]")
 # Tags of HanTa within this log-probability of a word's best one count as possible.
@@ -83,6 +85,14 @@ class Lexicon:
     def knows(self, key: Key) -> bool:
         """Tell whether so many users say a phrase that it names a thing."""
         return self.counts.get(key, 0) >= max(_MIN_SAY, _KNOWN_SHARE * self.n_users)
+
+    def goes_on(self, key: Key, after: str) -> bool:
+        """Tell whether a phrase is mostly said with this word after it, as "disposable face" is with masks.
+
+        What is left of a term without its last word is none (Frantzi and Ananiadou 1996 on nested terms).
+        """
+        longer = (*key, after)[-_MAX_WORDS:]
+        return self.counts.get(longer, 0) > _MOSTLY * self.counts.get(longer[:-1], 0)
 
     def is_common(self, key: Key) -> bool:
         """Tell whether so many users say a phrase that it counts in running text too."""
@@ -163,10 +173,25 @@ def _item_phrases(document: Document, language: str, known: Lexicon | None) -> I
     for number, (words, side) in enumerate(_title_pieces(title, language)):
         weight = 0.6 if side else 1.0 if number == 0 else 0.8
         yield from _endings(words, language, weight)
-        for end in range(2, len(words)):
-            for phrase in _endings(words[:end], language, weight):
-                if known is None or (len(phrase[1]) > 1 and known.knows(phrase[1])):
-                    yield phrase
+        yield from _beginnings(words, language, weight, known)
+
+
+def _beginnings(words: Sequence[str], language: str, weight: float, known: Lexicon | None) -> Iterator[Phrase]:
+    """Give the known phrases inside a run of words, the longer first, but for those that are parts of the one before."""
+    longer_told = True
+    for end in range(len(words) - 1, 1, -1):
+        phrases = list(_endings(words[:end], language, weight))
+        if known is not None:
+            after = _stem(words[end].casefold(), language)
+            phrases = [
+                phrase
+                for phrase in phrases
+                if len(phrase[1]) > 1
+                and known.knows(phrase[1])
+                and not (longer_told and known.goes_on(phrase[1], after))
+            ]
+        longer_told = bool(phrases)
+        yield from phrases
 
 
 def _endings(words: Sequence[str], language: str, weight: float) -> Iterator[Phrase]:

@@ -35,6 +35,10 @@ def document(text: str = "", **fields: str) -> Document:
     return Document.model_validate({"id": "d", "user_id": "u", "text": text, **fields})
 
 
+def keys_of(phrase: str) -> tuple[str, ...]:
+    return heads(phrase, "en")[0][1]
+
+
 def texts(*documents: Document, language: str = "en", known: Lexicon = NOBODY) -> list[str]:
     return [candidate.text for candidate in candidates(documents, language, known)]
 
@@ -126,6 +130,19 @@ def test_a_phrase_is_known_and_common_where_three_users_say_it() -> None:
     assert found.knows(leash)
     assert found.is_common(leash)
     assert not found.knows(mat)
+
+
+def test_a_term_without_its_last_word_is_no_phrase_inside_a_title() -> None:
+    titles = ["Disposable Face Mask", "Face Mask Pack", "Food Network Magazine Print Magazine"]
+    known = lexicon(([document(item_title=title)], "en") for title in titles * 5)
+    masks = document(item_title="Black Disposable Face Mask")
+    assert known.knows(keys_of("disposable face"))
+    assert "disposable face mask" in texts(masks, masks, known=known)
+    assert "disposable face" not in texts(masks, masks, known=known)
+    magazine = document(item_title="Food Network Magazine Print Magazine")
+    found = texts(magazine, magazine, known=known)
+    assert "food network magazine" in found
+    assert "food network" not in found
 
 
 def test_what_is_known_of_a_long_title_is_found_inside_it() -> None:
