@@ -64,7 +64,7 @@ def measure(
 
 def build(reviews: Path, store: Path) -> tuple[float, dict[str, Any]]:
     """Run `profilegen build`; return the seconds it took and its report."""
-    command = [sys.executable, "-m", "profilegen.cli", "build", str(reviews), "--store", str(store), "--json"]
+    command = [sys.executable, "-m", "profilegen", "build", str(reviews), "--store", str(store), "--json"]
     start = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True)
     seconds = time.perf_counter() - start

@@ -37,11 +37,11 @@ def measure(store: Path, folder: Path, *, users: int, points: int, rounds: int) 
         enlarge(store, folder / str(size), size)
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        with _served(folder / str(users)) as address:
+        with served(folder / str(users)) as address:
             for name, path in _paths(folder / str(users)).items():
                 paints = [_opened(browser, address + path)["paint"] for _ in range(rounds + 1)][1:]
                 section.add(f"review.{name}", "ms", paints)
-        with _served(folder / str(points)) as address:
+        with served(folder / str(points)) as address:
             shown = [_opened(browser, address, wait_for_map=True) for _ in range(rounds + 1)][1:]
             section.add("review.map.paint", "ms", [one["paint"] for one in shown])
             section.add("review.map.ready", "ms", [one["map"] for one in shown])
@@ -131,8 +131,9 @@ def _paths(store: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _served(store: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "profilegen.cli", "review", "--store", str(store), "--port", "0"]
+def served(store: Path) -> Iterator[str]:
+    """Serve the page of a store in a process of its own while the block runs; gives its address."""
+    command = [sys.executable, "-m", "profilegen", "review", "--store", str(store), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         found = re.search(r"http://[\d.:]+", server.stdout.readline())

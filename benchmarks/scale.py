@@ -244,7 +244,7 @@ def _renamed(profile: Any, user: Any) -> Any:
                     "evidence": tuple(
                         evidence.model_copy(update={"document": ids[number % len(ids)]})
                         for number, evidence in enumerate(claim.evidence)
-                    )
+                    ),
                 }
             )
             for claim in told

@@ -19,5 +19,5 @@ def measure(*, rounds: int) -> Section:
 
 def _help() -> float:
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "profilegen.cli", "--help"], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "profilegen", "--help"], check=True, capture_output=True)
     return time.perf_counter() - start

@@ -1,16 +1,13 @@
 """Takes the pictures of the review page in docs/images: python docs/make_screenshots.py [STORE]; needs Chromium."""
 
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from benchmarks.review import served
 from profilegen import reviewed
 from profilegen.ledger import open_ledger
 from profilegen.review import acts
@@ -32,7 +29,7 @@ def take(store: Path) -> None:
         shutil.copytree(store, copy)
         segment = _decide(copy)
         browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        with _served(copy) as address:
+        with served(copy) as address:
             pages = {
                 "overview": "/",
                 "segment": "/segment?" + urlencode({"id": segment}),
@@ -57,19 +54,6 @@ def _decide(store: Path) -> str:
                 ledger, _USER, standing.kind, standing.text, action, by="Bea", seen=standing.version, words=words
             )
         return str(written.segment)
-
-
-@contextmanager
-def _served(store: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "profilegen.cli", "review", "--store", str(store), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        found = re.search(r"http://[\d.:]+", server.stdout.readline())
-        assert found
-        try:
-            yield found[0]
-        finally:
-            server.terminate()
 
 
 def _shot(browser: Any, address: str, path: Path, width: int, height: int, scheme: str) -> None:

@@ -177,7 +177,7 @@ def _item_phrases(document: Document, language: str, known: Lexicon | None) -> I
 
 
 def _beginnings(words: Sequence[str], language: str, weight: float, known: Lexicon | None) -> Iterator[Phrase]:
-    """Give the known phrases inside a run of words, the longer first, but for those that are parts of the one before."""
+    """Give the known phrases inside a run of words, the longer first, none that is part of the one before."""
     longer_told = True
     for end in range(len(words) - 1, 1, -1):
         phrases = list(_endings(words[:end], language, weight))

@@ -296,7 +296,7 @@ def test_a_build_that_is_killed_or_stopped_goes_on_where_it_was_and_lets_no_othe
 
     def begun(more_than: int) -> subprocess.Popen[str]:
         """Start a build and wait until it has stored more profiles than there were."""
-        command = [sys.executable, "-m", "profilegen.cli", "build", str(source), "--store", str(store)]
+        command = [sys.executable, "-m", "profilegen", "build", str(source), "--store", str(store)]
         command += ["--workers", "1", "--min-cluster-size", "20"]
         process = subprocess.Popen(
             command,
@@ -475,7 +475,7 @@ def test_hostile_texts_are_built_to_the_end_and_stay_text(tmp_path: Path) -> Non
     report = build(source, tmp_path / "store", min_cluster_size=len(rows))
     assert (report.users, report.failed, report.bad_lines) == (len(rows), 0, 0)
     shown = subprocess.run(
-        [sys.executable, "-m", "profilegen.cli", "show", "ansi[bold]", "--store", str(tmp_path / "store")],
+        [sys.executable, "-m", "profilegen", "show", "ansi[bold]", "--store", str(tmp_path / "store")],
         capture_output=True,
         text=True,
         env=os.environ | {"FORCE_COLOR": "1"},

@@ -24,7 +24,7 @@ from profilegen.export import export
 from profilegen.ledger import open_ledger
 from profilegen.records import BuildReport
 
-COMMAND = [sys.executable, "-m", "profilegen.cli"]
+COMMAND = [sys.executable, "-m", "profilegen"]
 
 Done = subprocess.CompletedProcess[str]
 

@@ -276,7 +276,7 @@ class Tags(HTMLParser):
 
 def test_a_report_is_html_or_markdown_and_rows_are_not(sample_store: Path, tmp_path: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "profilegen.cli", *arguments, "--store", str(sample_store)]
+        command = [sys.executable, "-m", "profilegen", *arguments, "--store", str(sample_store)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert run("export", "report", "--format", "csv").returncode == 2
@@ -322,7 +322,7 @@ def test_a_broken_line_is_named_and_nothing_is_taken_in(client: TestClient, stor
 
 
 def test_ctrl_c_closes_the_page_without_an_error(store: Path) -> None:
-    command = [sys.executable, "-m", "profilegen.cli", "review", "--port", "0", "--store", str(store)]
+    command = [sys.executable, "-m", "profilegen", "review", "--port", "0", "--store", str(store)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         link = re.search(r"http://[\d.:]+", server.stdout.readline())
@@ -340,7 +340,7 @@ def test_the_same_can_be_done_on_a_terminal(store: Path, tmp_path: Path) -> None
     editor.chmod(0o755)
     typed = "g forty\na 1 2\nx 3\nu 2\ne 4\n+ value quiet\nf somebody look\nx 99\nnonsense\n?\nb\nq\n"
     done = subprocess.run(
-        [sys.executable, "-m", "profilegen.cli", "review", "--terminal", "--by", "Bea", "--store", str(store)],
+        [sys.executable, "-m", "profilegen", "review", "--terminal", "--by", "Bea", "--store", str(store)],
         input=typed,
         capture_output=True,
         text=True,

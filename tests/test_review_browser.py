@@ -39,7 +39,7 @@ class Server:
         command = [
             sys.executable,
             "-m",
-            "profilegen.cli",
+            "profilegen",
             "review",
             "--store",
             str(self.store),
@@ -61,7 +61,7 @@ class Server:
         return said
 
     def decisions(self) -> list[dict[str, Any]]:
-        command = [sys.executable, "-m", "profilegen.cli", "review", "--export", "-", "--store", str(self.store)]
+        command = [sys.executable, "-m", "profilegen", "review", "--export", "-", "--store", str(self.store)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return [json.loads(line) for line in done.stdout.splitlines()]
 

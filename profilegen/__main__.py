@@ -1,4 +1,4 @@
-"""`python -m profilegen.cli`."""
+"""`python -m profilegen` is the command `profilegen`."""
 
 from profilegen.cli import main
 
