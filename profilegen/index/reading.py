@@ -119,6 +119,8 @@ class Index:
                         self._collections[collection] = opened.get_collection(collection, embedding_function=None)
                     return question(self._collections[collection])
                 except InvalidArgumentError as error:
+                    if self._pointer and not (self._store_dir / self._pointer.directory / "chroma.sqlite3").is_file():
+                        raise damaged(self._store_dir, f"{self._pointer.directory} is missing") from error
                     message = f"{error}: the index at {self._store_dir} was built with another embedding model"
                     raise StoreError(message) from error
                 except ChromaError as error:
