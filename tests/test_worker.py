@@ -17,9 +17,15 @@ from profilegen.llama.worker import Crew, Failure
 class StandInEngine:
     """No model: does what each job says. A job is (what to do, value); an answer is the value."""
 
-    def __init__(self, fails: str = "") -> None:
+    def __init__(self, fails: str = "", only: str = "", slow: float = 0) -> None:
         if fails == "dies":
             os.abort()
+        if only:  # One alone can load, as where memory is short.
+            try:
+                os.close(os.open(only, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                raise ValueError("no room for another") from None
+        time.sleep(slow)
         if fails:
             raise ValueError(fails)
         self.info = os.getpid()
@@ -195,6 +201,33 @@ def test_an_engine_that_aborts_at_its_start_is_one_line_and_leaves_no_children()
     with pytest.raises(ModelError, match="SIGABRT") as raised:
         Crew(ENGINE, {"fails": "dies"}, workers=2, backlog=1)
     assert "\n" not in str(raised.value)
+    assert children() == before
+
+
+def test_a_child_that_cannot_load_beside_another_is_an_error_and_no_wait_without_end(tmp_path: Path) -> None:
+    before = children()
+    with (
+        pytest.raises(ModelError, match="no room for another"),
+        Crew[int](ENGINE, {"only": str(tmp_path / "taken")}, workers=2, backlog=1) as crew,
+    ):
+        list(crew.run((n, ("sleep", 0.5)) for n in range(4)))
+    assert children() == before
+
+
+def test_a_crew_that_does_not_wait_loads_beside_its_owner_and_ends_at_once() -> None:
+    before = children()
+    with Crew[int](ENGINE, {"slow": 60}, workers=2, backlog=1, wait=False):
+        assert len(children() - before) == 2
+    assert children() == before
+
+
+def test_a_crew_that_did_not_wait_tells_at_its_first_run_that_it_cannot_load() -> None:
+    before = children()
+    with (
+        Crew[int](ENGINE, {"fails": "no model"}, workers=2, backlog=1, wait=False) as crew,
+        pytest.raises(ModelError, match="no model"),
+    ):
+        list(crew.run([(1, ("echo", 1))]))
     assert children() == before
 
 

@@ -210,6 +210,16 @@ def test_prompts_are_taken_only_when_there_is_room(writer: Writer) -> None:
     assert len(taken) <= 2 * SETTINGS.slots
 
 
+def test_what_cannot_be_read_beforehand_is_told_by_each_prompt(models: dict[str, ResolvedModel]) -> None:
+    long: tuple[Turn, ...] = (("system", "word " * 600),)
+    with Writer(models[WRITER], WriterSettings(workers=1, slots=1, context_tokens=256), long) as writer:
+        prompts = [(1, replace(PROMPTS[0], shared=long)), (2, PROMPTS[0])]
+        answers = dict(writer.write(prompts))
+    assert isinstance(answers[1], Failure)
+    assert "more than a slot holds" in answers[1].reason
+    assert isinstance(answers[2], Answer)
+
+
 def test_an_embedder_is_refused_as_a_writer(models: dict[str, ResolvedModel]) -> None:
     with pytest.raises(ModelError, match="cannot write"):
         Writer(models[EMBEDDER], SETTINGS)

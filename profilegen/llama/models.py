@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cached_property
 from typing import Any, Self
@@ -26,7 +25,7 @@ class Models:
         self.embedder, self.writer = embedder, writer
         self._settings = settings
         self._open = ExitStack()
-        self._starting: Future[Writer] | None = None
+        self._started: Writer | None = None
 
     def __enter__(self) -> Self:
         """Return itself; nothing is started yet."""
@@ -45,27 +44,20 @@ class Models:
         stream = iter(prompts)
         first = next(stream, None)
         if first is not None:
-            yield from self.start_writer().result().write(_with_first(first, stream))
+            yield from self.start_writer().write(_with_first(first, stream))
 
-    def start_writer(self, shared: tuple[Turn, ...] = ()) -> Future[Writer]:
+    def start_writer(self, shared: tuple[Turn, ...] = ()) -> Writer:
         """Begin to load the writer, beside whatever is done before its first prompt; once it is started, it stays.
 
         :param shared: turns that the first prompts are going to consist of, read at once.
         """
-        if self._starting is None:
-            executor = self._open.enter_context(ThreadPoolExecutor(1))
-            self._starting = executor.submit(Writer, self.writer, self._settings, shared)
-            self._open.callback(_close, self._starting)
-        return self._starting
+        if self._started is None:
+            self._started = self._open.enter_context(Writer(self.writer, self._settings, shared, wait=False))
+        return self._started
 
     @cached_property
     def _embedder(self) -> Embedder:
         return self._open.enter_context(Embedder(self.embedder, workers=self._settings.workers))
-
-
-def _close(starting: Future[Writer]) -> None:
-    if starting.exception() is None:
-        starting.result().close()
 
 
 def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

@@ -60,18 +60,22 @@ class Crew(Generic[K]):
     :param config: keyword arguments of the engine, picklable.
     :param workers: how many children.
     :param backlog: how many jobs a child holds at a time.
+    :param wait: until the model is loaded; else the first run does.
     :raises ModelError: the model cannot be loaded.
     """
 
-    def __init__(self, engine: str, config: Mapping[str, Any], *, workers: int, backlog: int) -> None:
+    def __init__(
+        self, engine: str, config: Mapping[str, Any], *, workers: int, backlog: int, wait: bool = True
+    ) -> None:
         self._engine, self._config, self._backlog = engine, dict(config), backlog
         self._inbox: queue.Queue[tuple[_Child, Any]] = queue.Queue()
         self._children: list[_Child] = []
         self._numbers = count(1)
         try:
-            first, *_ = [self._start() for _ in range(workers)]
-            # The others are given jobs whether they are ready yet or not; one that does not get ready has died.
-            self._await_ready(first)
+            for _ in range(workers):
+                self._start()
+            if wait:
+                self._await_first()
         except BaseException:
             self.close()
             raise
@@ -95,8 +99,9 @@ class Crew(Generic[K]):
         When a child dies, another takes its place and tries the jobs it held once more, each alone, so that the
         one that kills takes no other with it. What a run that was left early still had at work is dropped.
 
-        :raises ModelError: a child's successor cannot be started, or the crew was closed.
+        :raises ModelError: the model or a child's successor cannot be loaded, or the crew was closed.
         """
+        self._await_first()
         for child in self._children:
             child.jobs.clear()
         work = _Work(iter(jobs), self._numbers)
@@ -132,6 +137,18 @@ class Crew(Generic[K]):
             raise ModelError(f"no process can be started for the model: {error.strerror or error}") from error
         self._children.append(child)
         return child
+
+    def _await_first(self) -> None:
+        """Wait until one child is ready, whose error is told if it cannot be.
+
+        The others are given jobs whether they are ready yet or not; one that does not get ready is a child that died.
+        """
+        if self._children and all(child.info is None for child in self._children):
+            try:
+                self._await_ready(self._children[0])
+            except BaseException:
+                self.close()
+                raise
 
     def _await_ready(self, child: _Child) -> None:
         kind, value = child.hello.get()

@@ -71,10 +71,13 @@ class Writer:
     """A language model in child processes of one thread each; use it in a `with` block or close it.
 
     :param shared: turns that the first prompts are going to consist of; each child reads them before it is given any.
+    :param wait: until the model is loaded; else the first `write` does.
     :raises ModelError: the model cannot be loaded.
     """
 
-    def __init__(self, model: ResolvedModel, settings: WriterSettings, shared: tuple[Turn, ...] = ()) -> None:
+    def __init__(
+        self, model: ResolvedModel, settings: WriterSettings, shared: tuple[Turn, ...] = (), *, wait: bool = True
+    ) -> None:
         self.model = model
         config = {
             "path": str(model.path),
@@ -85,7 +88,7 @@ class Writer:
         }
         # As many again as there are slots wait in the child, so that a free slot never waits for the parent.
         engine = "profilegen.llama.writer:WriteEngine"
-        self._crew: Crew[Any] = Crew(engine, config, workers=settings.workers, backlog=2 * settings.slots)
+        self._crew: Crew[Any] = Crew(engine, config, workers=settings.workers, backlog=2 * settings.slots, wait=wait)
 
     def __enter__(self) -> Writer:
         """Return the writer; its children end with the block."""
@@ -156,7 +159,7 @@ class WriteEngine:
         self._shared: tuple[Turn, ...] | None = None
         self.info = {"slots": slots, "context_tokens": self._room}
         if shared:
-            self._read_shared(shared, self._tokens(Prompt(shared, request="", grammar="", max_tokens=0))[0])
+            self._read_beforehand(shared)
 
     def add(self, job: int, payload: Prompt) -> None:
         """Accept a prompt."""
@@ -283,6 +286,15 @@ class WriteEngine:
         if matcher.is_error():
             raise ValueError(f"what it is to follow is no grammar: {matcher.get_error()[:200]}")
         return matcher
+
+    def _read_beforehand(self, shared: tuple[Turn, ...]) -> None:
+        """Read what the first prompts are going to share, unless it cannot be: then each of them says why."""
+        try:
+            tokens, _ = self._tokens(Prompt(shared, request="", grammar="", max_tokens=0))
+        except (ValueError, TemplateError):
+            return
+        if len(tokens) < self._room:
+            self._read_shared(shared, tokens)
 
     def _read_shared(self, shared: tuple[Turn, ...], tokens: list[int]) -> None:
         """Read what the next prompts share into sequence 0; the slots copy it."""
