@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -34,7 +35,6 @@ _METHOD = "1"
 _DOCUMENTS_WEIGHT = 0.7
 # A name whose branch does not fit is a chance hit: "Smoking Cessation" for an electric smoker.
 _BRANCH_WEIGHT = 0.3
-_NAMES = "taxonomy_vectors"
 # How much more than chance the best has to stand out, in standard deviations: the least with which nine in ten of a
 # hand-labelled sample are right (docs/taxonomy.md).
 _MARGIN = 0.15
@@ -80,17 +80,25 @@ def categorise(
     stale = ledger.not_categorised(version)
     if not stale:
         return 0
-    made_of = _made_of(ledger, taxonomy)
-    kept = kept_vectors(ledger, _NAMES, made_of)
-    categoriser = Categoriser(taxonomy, embed, kept)
-    n_kept = len(kept)
-    for start in range(0, len(stale), _USERS_TOGETHER):
-        batch = stale[start : start + _USERS_TOGETHER]
-        ledger.put_categories(_categorised(ledger, batch, categoriser, embed, version))
-        on_done(start + len(batch), len(stale))
-    if len(categoriser.names) > n_kept:
-        keep_vectors(ledger, _NAMES, made_of, categoriser.names)
+    with categoriser_of(ledger, taxonomy, embed) as categoriser:
+        for start in range(0, len(stale), _USERS_TOGETHER):
+            batch = stale[start : start + _USERS_TOGETHER]
+            ledger.put_categories(_categorised(ledger, batch, categoriser, embed, version))
+            on_done(start + len(batch), len(stale))
     return len(stale)
+
+
+@contextmanager
+def categoriser_of(
+    ledger: Ledger, taxonomy: Taxonomy, embed: Callable[[Sequence[str]], Vectors]
+) -> Iterator[Categoriser]:
+    """Give the categoriser of a taxonomy; what it embeds is kept in the ledger, so that it is embedded once."""
+    name, made_of = _kept_as(taxonomy), _made_of(ledger, taxonomy)
+    kept = kept_vectors(ledger, name, made_of)
+    categoriser = Categoriser(taxonomy, embed, kept)
+    yield categoriser
+    if len(categoriser.names) > len(kept):
+        keep_vectors(ledger, name, made_of, categoriser.names)
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ class CategoryNames:
 def stored_names(ledger: Ledger) -> CategoryNames | None:
     """Return the names that the interests of a store were compared with, None where it has no categories."""
     taxonomy = stored_taxonomy(ledger)
-    kept = kept_vectors(ledger, _NAMES, _made_of(ledger, taxonomy)) if taxonomy else {}
+    kept = kept_vectors(ledger, _kept_as(taxonomy), _made_of(ledger, taxonomy)) if taxonomy else {}
     if not taxonomy or not kept:
         return None
     return CategoryNames(tuple(node.id for node in taxonomy.nodes if node.texts), tuple(kept.values()))
@@ -144,7 +152,7 @@ def counted(rows: Iterable[tuple[str, Category]], taxonomy: Taxonomy, language: 
 class Categoriser:
     """A taxonomy whose names are embedded when a language first needs them.
 
-    `names` are the vectors of all names by language, (n_names, n_dims) unit rows.
+    `names` are the vectors of all names by language, (n_names, n_dims) unit rows; the first are those of `nodes`.
     """
 
     def __init__(
@@ -153,9 +161,9 @@ class Categoriser:
         """Take what turns texts into unit vectors, and names that are embedded already."""
         self.names = dict(names or {})
         self._taxonomy, self._embed = taxonomy, embed
-        self._nodes = [node for node in taxonomy.nodes if node.texts]
-        self._beside = [] if len(self._nodes) >= _FEW_NAMES else _others(self._nodes)
-        self._branches = _branches(taxonomy, self._nodes)
+        self.nodes = [node for node in taxonomy.nodes if node.texts]
+        self._beside = [] if len(self.nodes) >= _FEW_NAMES else _others(self.nodes)
+        self._branches = _branches(taxonomy, self.nodes)
         self._centred: dict[str, tuple[Vectors, Vectors]] = {}
 
     def category(self, interest: Vectors, documents: Vectors, language: str) -> Category | None:
@@ -167,15 +175,21 @@ class Categoriser:
         centre, names = self._centred_names(language)
         scores = (1 - _DOCUMENTS_WEIGHT) * _standing_out(names, interest - centre)
         scores += _DOCUMENTS_WEIGHT * _standing_out(names, _unit(documents.mean(axis=0)) - centre)
-        own = scores[: len(self._nodes)]
+        own = scores[: len(self.nodes)]
         fitting = own.copy()
         for row, above in self._branches:
             fitting[row] += _BRANCH_WEIGHT * (own[above].max() - own[row])
         best = int(fitting.argmax())
         if fitting[best] < math.sqrt(2 * math.log(len(names))) + _MARGIN:
             return None
-        node = self._nodes[best]
+        node = self.nodes[best]
         return Category(scheme=self._taxonomy.scheme, id=node.id, name=node.name(language))
+
+    def standing_out(self, vectors: Vectors, language: str) -> Vectors:
+        """Return (n_vectors, n_nodes): how much each vector is about each category, in deviations above the mean."""
+        centre, names = self._centred_names(language)
+        rows = [_standing_out(names, vector - centre) for vector in vectors]
+        return np.array(rows, np.float32)[:, : len(self.nodes)]
 
     def _centred_names(self, language: str) -> tuple[Vectors, Vectors]:
         """Return the mean of all names, and each name less that mean as a unit vector: (n_dims,), (n_names, n_dims)."""
@@ -187,7 +201,7 @@ class Categoriser:
         return self._centred[language]
 
     def _embedded_names(self, language: str) -> Vectors:
-        texts = [node.texts_in(language) for node in (*self._nodes, *self._beside)]
+        texts = [node.texts_in(language) for node in (*self.nodes, *self._beside)]
         rows = iter(self._embed([text for of_node in texts for text in of_node]))
         return np.stack([_unit(np.mean(list(islice(rows, len(of_node))), axis=0)) for of_node in texts])
 
@@ -247,6 +261,10 @@ def _categorised(
 def _version(taxonomy: Taxonomy) -> str:
     """Return what tells the categories of one taxonomy and method from those of another."""
     return f"{taxonomy.scheme} {hashlib.sha256(f'{taxonomy.hash} {_METHOD}'.encode()).hexdigest()[:8]}"
+
+
+def _kept_as(taxonomy: Taxonomy) -> str:
+    return f"taxonomy_vectors {taxonomy.scheme}"
 
 
 def _made_of(ledger: Ledger, taxonomy: Taxonomy) -> list[str]:

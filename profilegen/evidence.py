@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from profilegen.phrases import Candidate, Lexicon, candidates, keys
+from profilegen.phrases import Candidate, Lexicon, Work, candidates, keys
 from profilegen.records import Claim, Document, Evidence, Kind
 from profilegen.text import fold, sentences
 from profilegen.traits import Trait, find_cued
@@ -107,13 +107,20 @@ class Found:
     vectors: Mapping[tuple[Kind, int], Vectors]
 
 
-def draft(documents: Sequence[Document], language: str, traits: Sequence[Trait], lexicon: Lexicon) -> Draft:
+def draft(
+    documents: Sequence[Document],
+    language: str,
+    traits: Sequence[Trait],
+    lexicon: Lexicon,
+    works: Sequence[Work | None] = (),
+) -> Draft:
     """Collect what may be claimed of a user, by words alone.
 
     :param lexicon: what other users say; in running text, what is not common must be said twice.
+    :param works: what the item of each document is called where it is a work.
     """
     told = _without_signatures(documents)
-    phrases = [phrase for phrase in candidates(told, language, lexicon) if _is_thing(phrase, lexicon)]
+    phrases = [phrase for phrase in candidates(told, language, lexicon, works) if _is_thing(phrase, lexicon)]
     cued = [
         _Cued(trait, position, document.text[start:end])
         for position, document in enumerate(told)
@@ -199,7 +206,7 @@ def _interests(draft: Draft, things: _Things) -> tuple[list[Claim], list[int]]:
     if not draft.phrases:
         return [], []
     scores = _interest_scores(draft.phrases, things)
-    firm = things.allowed & np.array([len(phrase.key) > 1 or len(phrase.documents) > 1 for phrase in draft.phrases])
+    firm = things.allowed & np.array([_says_much(phrase) or len(phrase.documents) > 1 for phrase in draft.phrases])
     most = _most_interests(things.deviations.shape[1])
     chosen = _diverse(draft.phrases, scores, things, firm, most)
     chosen = _diverse(draft.phrases, scores, things, things.allowed, _MIN_INTERESTS, chosen)
@@ -209,7 +216,8 @@ def _interests(draft: Draft, things: _Things) -> tuple[list[Claim], list[int]]:
         places = [int(at) for at in np.argsort(-carried, kind="stable") if carried[at] > 0]
         quotes = _quotes(draft, draft.phrases[row].text, places)
         support = round(float(things.support[row]), 2)
-        claims.append(Claim(text=draft.phrases[row].text, support=support, evidence=quotes))
+        phrase = draft.phrases[row]
+        claims.append(Claim(text=phrase.text, trait=phrase.work, support=support, evidence=quotes))
     return claims, chosen
 
 
@@ -220,14 +228,14 @@ def _of_something(claim: Claim, vector: Vectors, draft: Draft, things: _Things) 
     rows = [
         row
         for row, phrase in enumerate(draft.phrases)
-        if things.allowed[row] and phrase.weight > _ASIDE and len(phrase.key) > 1
+        if things.allowed[row] and phrase.weight > _ASIDE and _says_much(phrase)
     ]
     about = things.deviations[np.ix_(rows, places)].mean(axis=1)
     if not len(about) or about.max() < _PLAINLY_ABOUT:
         return claim, vector
     row = rows[int(about.argmax())]
     brackets = "（{}）" if draft.language == "zh" else " ({})"
-    text = claim.text + brackets.format(draft.phrases[row].text)
+    text = claim.text + brackets.format(draft.phrases[row].work or draft.phrases[row].text)
     both = vector + things.vectors[row]
     return claim.model_copy(update={"text": text, "trait": claim.text}), both / np.linalg.norm(both)
 
@@ -249,7 +257,7 @@ def _support(carried: Vectors) -> Vectors:
 
 def _interest_scores(phrases: Sequence[Candidate], things: _Things) -> Vectors:
     weights = np.array([phrase.weight for phrase in phrases], np.float32)
-    several = np.array([len(phrase.key) > 1 for phrase in phrases], np.float32)
+    several = np.array([_says_much(phrase) for phrase in phrases], np.float32)
     near = things.deviations.mean(axis=1)
     return np.asarray(near + 2.0 * things.support + 0.5 * weights + 0.3 * several, np.float32)
 
@@ -298,14 +306,18 @@ def _is_thing(phrase: Candidate, lexicon: Lexicon) -> bool:
     return phrase.weight > _ASIDE or len(phrase.documents) > 1 or lexicon.is_common(phrase.key)
 
 
+def _says_much(phrase: Candidate) -> bool:
+    return phrase.work is not None or len(phrase.key) > 1
+
+
 def _is_telling(phrase: Candidate, deviations: Vectors) -> bool:
     """Tell whether a phrase may be an interest: said of two documents, or what one document is plainly about."""
     if len(phrase.documents) > 1:
         said = deviations[list(phrase.documents)]
-        return phrase.weight > _ASIDE or len(phrase.key) > 1 or bool(said.mean() > _SINGLE_WORD_ABOUT)
+        return phrase.weight > _ASIDE or _says_much(phrase) or bool(said.mean() > _SINGLE_WORD_ABOUT)
     if len(phrase.text) < 2:
         return False
-    names_item = phrase.weight > _ASIDE and len(phrase.key) > 1
+    names_item = phrase.weight > _ASIDE and _says_much(phrase)
     return bool(deviations[phrase.documents[0]] > (_ABOUT if names_item else _PLAINLY_ABOUT))
 
 
@@ -318,7 +330,8 @@ def _says_again(phrase: Candidate, other: Candidate) -> bool:
     """Tell whether the words of one are among the other's, or both name the same kind of thing."""
     one, two = set(phrase.key), set(other.key)
     said = phrase.text in other.text or other.text in phrase.text
-    return said or one <= two or two <= one or phrase.key[-1] == other.key[-1]
+    same_thing = phrase.key[-1] == other.key[-1] and not (phrase.work or other.work)
+    return said or one <= two or two <= one or same_thing
 
 
 def _quotes(draft: Draft, claim: str, places: Iterable[int]) -> tuple[Evidence, ...]:

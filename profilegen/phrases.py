@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from profilegen.records import Document
 from profilegen.resources import prompts_dir
@@ -17,7 +17,7 @@ from profilegen.text import fold
 Key = tuple[str, ...]
 """The stems of a phrase's words."""
 Phrase = tuple[str, Key, float, bool]
-"""Text, key, weight, and whether it is all of a noun phrase and not its end."""
+"""Text, key, weight, and whether no word before it belongs to it: it is all of a noun phrase, or begins a compound."""
 
 _MAX_WORDS = 3
 # Of a phrase that is said once and not known, so many words: with more, it is half a title.
@@ -63,12 +63,30 @@ _SIDE_WORDS = frozenset(
 
 @dataclass(frozen=True)
 class Candidate:
-    """A phrase of a user. `documents` are positions in the user's list; `weight` is 1 where it names an item."""
+    """A phrase of a user. `documents` are positions in the user's list; `weight` is 1 where it names an item.
+
+    `work` is the name alone, where the text names a work and its kind.
+    """
 
     text: str
     key: Key
     documents: tuple[int, ...]
     weight: float
+    work: str | None = None
+
+
+class Work(NamedTuple):
+    """A book, a film, a game or the like: its name, what one of its kind is called, and what it is one of."""
+
+    name: str
+    kind: str
+    genre: str
+
+    def in_words(self, language: str) -> str:
+        """Return name and kind as a phrase; a name that says the kind does without."""
+        if self.kind.casefold() in self.name.casefold():
+            return self.name
+        return f"{self.name}（{self.kind}）" if language in _NO_SPACES else f"{self.name} ({self.kind})"
 
 
 @dataclass(frozen=True)
@@ -109,25 +127,43 @@ def lexicon(users: Iterable[tuple[Sequence[Document], str]]) -> Lexicon:
     return Lexicon(n_users, {key: count for key, count in counts.items() if count >= _MIN_SAY})
 
 
-def candidates(documents: Sequence[Document], language: str, known: Lexicon) -> list[Candidate]:
+def candidates(
+    documents: Sequence[Document], language: str, known: Lexicon, works: Sequence[Work | None] = ()
+) -> list[Candidate]:
     """Return the phrases of a user's documents, those in more documents and in item titles first.
 
     Phrases that differ only in inflection are one; the form that stands first is shown. What the user says in one
     document and hardly anybody else says is cut to what is known of it: "makana vitamin serum" is a vitamin serum.
+
+    :param works: what the item of each document is called where it is a work: such a title is told whole.
     """
     found: dict[Key, tuple[str, set[int], float]] = {}
     cut: set[Key] = set()
+    named: dict[Key, str] = {}
+    genres: set[Key] = set()
     for position, document in enumerate(documents):
+        if work := works[position] if works else None:
+            name_key, genre_key = _name_key(work.name, language), _name_key(work.genre, language)
+            named[name_key] = work.name
+            genres.add(genre_key)
+            for key, text in ((name_key, work.in_words(language)), (genre_key, work.genre)):
+                shown, places, _ = found.get(key, (text, set(), 0.0))
+                found[key] = (shown, places | {position}, 1.0)
+            document = document.model_copy(update={"item_title": None})
         for text, key, weight, whole in _phrases(document, language, known):
             if not whole and len(key) > _MAX_UNKNOWN_WORDS and language not in _NO_SPACES:
                 cut.add(key)
             shown, places, best = found.get(key, (text, set(), 0.0))
             places.add(position)
             found[key] = (shown, places, max(best, weight))
+
+    def is_thing(text: str, key: Key) -> bool:
+        return known.knows(key) or not (key in cut or _has_name(text, language))
+
     rows = [
-        Candidate(text, key, tuple(sorted(at)), weight)
+        Candidate(text, key, tuple(sorted(at)), weight, named.get(key))
         for key, (text, at, weight) in found.items()
-        if len(at) > 1 or known.knows(key) or not (key in cut or _has_name(text, language))
+        if len(at) > 1 or key in named or (key not in genres and is_thing(text, key))
     ]
     return sorted(
         rows, key=lambda row: (-len(row.documents) * row.weight, not known.knows(row.key), -row.weight, row.text)
@@ -135,7 +171,12 @@ def candidates(documents: Sequence[Document], language: str, known: Lexicon) -> 
 
 
 def heads(phrase: str, language: str) -> list[tuple[str, Key]]:
-    """Return a phrase and the shorter phrases that end it (butterfly hair clips, hair clips, clips) with keys."""
+    """Return a phrase and the shorter phrases that end it (butterfly hair clips, hair clips, clips) with keys.
+
+    A name stands for itself only.
+    """
+    if is_name(phrase, language):
+        return [(phrase, _name_key(phrase, language))]
     words = [word for word, _ in _segmented(phrase)] if language in _NO_SPACES else phrase.split()
     return [(text, key) for text, key, *_ in _endings(words, language, 1.0)]
 
@@ -146,6 +187,20 @@ def keys(text: str, language: str) -> frozenset[str]:
         return frozenset(word for word, _ in _segmented(fold(text)) if word not in _function_words(language))
     words = _WORD.findall(fold(text))
     return frozenset(_stem(word, language) for word in words if word not in _function_words(language))
+
+
+def is_name(text: str, language: str) -> bool:
+    """Tell whether a text is written like the name of a work: each word but small ones begins with a capital."""
+    words = _WORD.findall(text)
+    great = [word for word in words if word[0].isupper()]
+    small = all(word[0].isdigit() or word in _function_words(language) for word in words if word not in great)
+    return small and any(word[1:].islower() for word in great)
+
+
+def _name_key(name: str, language: str) -> Key:
+    words = [_stem(word, language) for word in _WORD.findall(fold(name))]
+    telling = tuple(word for word in words if word not in _function_words(language))
+    return telling or tuple(words) or (name,)
 
 
 def _phrases(document: Document, language: str, known: Lexicon | None) -> Iterator[Phrase]:
@@ -203,6 +258,8 @@ def _endings(words: Sequence[str], language: str, weight: float) -> Iterator[Phr
         end -= 1
     for start in range(max(0, end - _MAX_WORDS), end):
         chosen = words[start:end]
+        if start and _modifies(words[start - 1], words[start], language):
+            continue
         if any(_is_measure(word, language) for word in chosen):
             continue
         text = ("" if han else " ").join(chosen)
@@ -212,7 +269,13 @@ def _endings(words: Sequence[str], language: str, weight: float) -> Iterator[Phr
         if key[0] in _not_first(language) or _judging(language).intersection(key):
             continue
         if not _generic(language).issuperset(key):
-            yield text, key, weight, start == 0
+            yield text, key, weight, start == 0 or (end - start > 1 and _modifies(chosen[0], chosen[1], language))
+
+
+def _modifies(word: str, after: str, language: str) -> bool:
+    """Tell whether a noun belongs to a word in -ing after it: headphones are noise cancelling, not cancelling."""
+    is_participle = _parts_of_speech(after.casefold(), language)[:1] == ("VVG",)
+    return is_participle and _parts_of_speech(word.casefold(), language)[:1] == ("NN1",)
 
 
 def _title_pieces(title: str, language: str) -> Iterator[tuple[list[str], bool]]:

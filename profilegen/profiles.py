@@ -12,7 +12,7 @@ from profilegen.records import BuiltWith, Document, Status, UserProfile
 from profilegen.summaries import Telling
 
 # Counted up when the same documents would now give other claims, so that stores are brought up to date.
-METHOD = "9"
+METHOD = "10"
 _MIN_LETTERS = 12
 
 
@@ -48,7 +48,7 @@ def telling(found: Found, language: str) -> Telling:
     return Telling(
         subject="user",
         language=language,
-        interests=tuple(claim.text for claim in found.interests),
+        interests=tuple(claim.name for claim in found.interests),
         values=tuple(claim.name for claim in found.values),
         lifestyle=tuple(claim.name for claim in found.lifestyle),
     )

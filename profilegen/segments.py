@@ -86,7 +86,7 @@ class _Tally:
         found: dict[Key, tuple[str, Claim]] = {}
         for kind, claim in profile.claims():
             if kind == "interest":
-                for text, key in heads(claim.text, profile.language):
+                for text, key in heads(claim.name, profile.language):
                     found.setdefault(key, (text, claim))
             else:
                 self.traits[kind, claim.name].add(claim.name, claim)

@@ -20,6 +20,7 @@ import jinja2
 
 from profilegen.errors import UsageError
 from profilegen.llama.writer import Answer, Prompt, Turn, turns_from
+from profilegen.phrases import is_name
 from profilegen.resources import prompts_dir
 from profilegen.taxonomy import INTERESTS_FILE
 from profilegen.text import fold
@@ -172,7 +173,7 @@ def _forms(text: str) -> str:
 
 
 def _plural(text: str) -> str | None:
-    if not text[-1:].isalpha() or not text.isascii() or text.endswith("s") or text[-1].isupper():
+    if not text[-1:].isalpha() or not text.isascii() or text.endswith("s") or text[-1].isupper() or is_name(text, "en"):
         return None
     if re.search(r"[^aeiou]y$", text):
         return text[:-1] + "ies"

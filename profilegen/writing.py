@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen import evidence, phrases, profiles, summaries
+from profilegen.categories import Categoriser, categoriser_of
 from profilegen.kept import keep_vectors, kept_vectors
-from profilegen.ledger import ClaimVector, Ledger
+from profilegen.ledger import ClaimVector, Ledger, UserDocuments
 from profilegen.llama.models import Models
 from profilegen.llama.worker import Failure
 from profilegen.llama.writer import Answer, Prompt
@@ -25,8 +26,10 @@ from profilegen.phrases import Lexicon
 from profilegen.records import BuiltWith, Document, Segment, UserProfile
 from profilegen.segments import Sketch
 from profilegen.summaries import Telling
+from profilegen.taxonomy import shipped_taxonomy
 from profilegen.traits import Trait, load_traits
 from profilegen.vectors import document_vectors
+from profilegen.works import works_of
 
 T = TypeVar("T")
 Vectors = npt.NDArray[np.float32]
@@ -140,20 +143,27 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
     scale = evidence.TraitScale(_trait_vectors(ledger, traits, models), background)
     lexicon = _lexicon(ledger)
     remembered: dict[str, Vectors] = {}
-    for users in _batches(ledger.iter_users(wanted), _USERS_TOGETHER):
-        languages = [profiles.main_language(user.documents) for user in users]
-        drafts = [
-            evidence.draft(user.documents if profiles.says_enough(user.documents) else (), language, traits, lexicon)
-            for user, language in zip(users, languages, strict=True)
-        ]
-        if len(remembered) > _REMEMBERED_PHRASES:
-            remembered.clear()
-        missing = sorted({text for draft in drafts for text in draft.texts} - remembered.keys())
-        remembered.update(zip(missing, models.embed(missing), strict=False))
-        for user, language, draft in zip(users, languages, drafts, strict=True):
-            vectors = document_vectors(user.text_vectors, user.item_vectors)
-            found = evidence.weigh(draft, remembered.__getitem__, vectors, background, scale)
-            yield _Case(user.user_id, user.documents, language, found)
+    with categoriser_of(ledger, shipped_taxonomy(), models.embed) as categoriser:
+        for users in _batches(ledger.iter_users(wanted), _USERS_TOGETHER):
+            drafts = [_draft(user, traits, lexicon, categoriser) for user in users]
+            if len(remembered) > _REMEMBERED_PHRASES:
+                remembered.clear()
+            missing = sorted({text for draft in drafts for text in draft.texts} - remembered.keys())
+            remembered.update(zip(missing, models.embed(missing), strict=False))
+            for user, draft in zip(users, drafts, strict=True):
+                vectors = document_vectors(user.text_vectors, user.item_vectors)
+                found = evidence.weigh(draft, remembered.__getitem__, vectors, background, scale)
+                yield _Case(user.user_id, user.documents, draft.language, found)
+
+
+def _draft(user: UserDocuments, traits: Sequence[Trait], lexicon: Lexicon, categoriser: Categoriser) -> evidence.Draft:
+    """Return what may be claimed of a user; nothing of one who wrote too little."""
+    language = profiles.main_language(user.documents)
+    if not profiles.says_enough(user.documents):
+        return evidence.draft((), language, traits, lexicon)
+    vectors = document_vectors(user.text_vectors, user.item_vectors)
+    works = works_of(user.documents, vectors, language, categoriser)
+    return evidence.draft(user.documents, language, traits, lexicon, works)
 
 
 def _trait_vectors(ledger: Ledger, traits: Sequence[Trait], models: Models) -> dict[tuple[str, str], Vectors]:
