@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Vectors = npt.NDArray[np.float32]
 
 # Counted up when the same interest would now get another category.
-_METHOD = "1"
+_METHOD = "2"
 # Documents tell more of what is meant than a phrase of two words, which may be a brand.
 _DOCUMENTS_WEIGHT = 0.7
 # A name whose branch does not fit is a chance hit: "Smoking Cessation" for an electric smoker.
@@ -132,14 +132,14 @@ def nodes_of(profile: UserProfile, taxonomy: Taxonomy | None) -> set[str]:
     return {node for id in ids for node in taxonomy.upwards(id)} if taxonomy else ids
 
 
-def counted(rows: Iterable[tuple[str, Category]], taxonomy: Taxonomy, language: str) -> tuple[CategoryCount, ...]:
-    """Count the users of each category, given as (user id, category), the most frequent first.
+def counted(rows: Iterable[tuple[str, str]], taxonomy: Taxonomy, language: str) -> tuple[CategoryCount, ...]:
+    """Count the users of each category, given as (user id, category id), the most frequent first.
 
     :param language: what to name the categories in; users who write in others see other names.
     """
     users: dict[str, set[str]] = {}
     for user_id, category in rows:
-        users.setdefault(category.id, set()).add(user_id)
+        users.setdefault(category, set()).add(user_id)
     return tuple(
         CategoryCount(
             category=Category(scheme=taxonomy.scheme, id=node, name=taxonomy.by_id[node].name(language)),

@@ -1,4 +1,4 @@
-"""User vectors to segments: UMAP, then HDBSCAN, then a segment for everybody."""
+"""User vectors to segments: UMAP and HDBSCAN several times, then a segment for everybody that most of them agree on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,15 @@ Vectors = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 # Counted up when the same users would now be clustered otherwise, so that stores are brought up to date.
-METHOD = "2"
+METHOD = "3"
 _NEIGHBORS = 15
 _COMPONENTS = 5
-# So many layouts of UMAP, each from another seed, side by side: what only one of them shows is chance.
-_LAYOUTS, _LAID_OUT_OFTEN = 3, 5_000
+# So many layouts of UMAP, each from another seed, are clustered, and users who are together in half of them stay so: what
+# only one shows is chance. All pairs of users are compared, so of more users there is one layout.
+_LAYOUTS, _LAID_OUT_OFTEN, _TOGETHER = 12, 5_000, 0.5
+# UMAP takes 500 rounds for so few users unless told otherwise; with 200, segments are as stable and as true.
+_EPOCHS = 200
+_MOVES = 20
 # UMAP takes minutes for more users than this; the segments of a sample of so many are those of all
 # (docs/performance.md has the time and the error).
 _FITTED_USERS = 10_000
@@ -34,7 +38,11 @@ _SAME_SEGMENT = 0.2
 
 @dataclass(frozen=True)
 class Clusters:
-    """The cluster of each user. `labels` count from 0; `confidence` is 0 to 1; `assigned` marks HDBSCAN's noise."""
+    """The cluster of each user. `labels` count from 0; `confidence` is 0 to 1; `assigned` marks HDBSCAN's noise.
+
+    Where there are several layouts, the confidence of a user is how often those of the same cluster are together with
+    the user, and noise is what HDBSCAN leaves out of half of them or more.
+    """
 
     labels: Labels
     confidence: Vectors
@@ -49,8 +57,10 @@ def default_min_cluster_size(n_users: int) -> int:
 def cluster(vectors: Vectors, *, seed: int, min_cluster_size: int | None = None) -> Clusters:
     """Cluster users; those that HDBSCAN leaves out go to the nearest cluster, with half its confidence at most.
 
-    UMAP to five dimensions, then HDBSCAN, is the recipe of BERTopic (Grootendorst 2022, arXiv 2203.05794); here
-    HDBSCAN sees several layouts of UMAP at once. More than ten thousand users are clustered by a random sample of so
+    UMAP to five dimensions, then HDBSCAN, is the recipe of BERTopic (Grootendorst 2022, arXiv 2203.05794). Here it is
+    done with several layouts of UMAP, and what they agree on is the clustering (Fred and Jain 2005, evidence
+    accumulation). In the end users go to the nearest centre until nobody moves (spherical k-means, Dhillon and Modha
+    2001), so that nobody is in a segment whose centre is farther than another's. More than ten thousand users are clustered by a random sample of so
     many, and the others go with their neighbours.
 
     :param vectors: (n_users, n_dims) float32, rows L2-normalised.
@@ -120,22 +130,53 @@ def _one_cluster(n_users: int) -> Clusters:
 
 def _fit(vectors: Vectors, seed: int, smallest: int) -> Clusters:
     """Cluster users by all of them."""
-    reduced = _layouts(vectors, seed)
+    count = _LAYOUTS if len(vectors) <= _LAID_OUT_OFTEN else 1
+    found = [_fit_once(vectors, (seed + 7919 * number) % 2**32, smallest) for number in range(count)]
+    if count == 1:
+        return replace(found[0], labels=_settled(vectors, found[0].labels))
+    return _agreed(vectors, found, smallest)
+
+
+def _fit_once(vectors: Vectors, seed: int, smallest: int) -> Clusters:
+    n_dims = min(_COMPONENTS, len(vectors) - 2)
+    reduced = reduce(vectors, n_dims, min_dist=0.0, seed=seed, n_epochs=_EPOCHS)
     labels, confidence = _density_clusters(reduced, smallest)
     if labels.max(initial=-1) < 0:
         return _one_cluster(len(vectors))
     return _assign_noise(reduced, labels, confidence)
 
 
-def _layouts(vectors: Vectors, seed: int) -> Vectors:
-    """Return several layouts of the users side by side, so that a distance is the mean of theirs (root mean square).
+def _agreed(vectors: Vectors, found: Sequence[Clusters], smallest: int) -> Clusters:
+    """Return the clusters that most clusterings agree on, by average linkage of how often two users are apart."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
 
-    One layout of many users takes long, and hardly differs from another.
-    """
-    count = _LAYOUTS if len(vectors) <= _LAID_OUT_OFTEN else 1
-    n_dims = min(_COMPONENTS, len(vectors) - 2)
-    layouts = [reduce(vectors, n_dims, min_dist=0.0, seed=(seed + 7919 * number) % 2**32) for number in range(count)]
-    return np.asarray(np.hstack(layouts) / math.sqrt(count), np.float32)
+    together = np.zeros((len(vectors), len(vectors)), np.float32)
+    for settled in (_settled(vectors, one.labels) for one in found):
+        together += settled[:, None] == settled
+    together /= len(found)
+    groups = fcluster(linkage(squareform(1 - together, checks=False), "average"), 1 - _TOGETHER, "distance")
+    sizes = np.bincount(groups)
+    large = np.flatnonzero(sizes >= smallest)
+    if not len(large):
+        return _one_cluster(len(vectors))
+    labels = _settled(vectors, np.where(np.isin(groups, large), np.searchsorted(large, groups), -1))
+    alike = np.stack([together[:, labels == label].mean(axis=1) for label in range(labels.max() + 1)], axis=1)
+    confidence = alike[np.arange(len(labels)), labels]
+    assigned = np.mean([one.assigned for one in found], axis=0) >= _TOGETHER
+    return Clusters(labels, np.where(assigned, np.minimum(confidence, 0.5), confidence), assigned)
+
+
+def _settled(vectors: Vectors, labels: Labels) -> Labels:
+    """Give everybody the nearest centre, the centres anew, and so on until nobody moves; -1 is nobody's before."""
+    for _ in range(_MOVES):
+        centres = np.stack([vectors[labels == label].mean(axis=0) for label in np.unique(labels[labels >= 0])])
+        centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-9)
+        nearest = np.unique((vectors @ centres.T).argmax(axis=1), return_inverse=True)[1].astype(np.int64)
+        if (nearest == labels).all():
+            break
+        labels = nearest
+    return labels
 
 
 def _density_clusters(reduced: Vectors, smallest: int) -> tuple[Labels, Vectors]:

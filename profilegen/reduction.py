@@ -15,11 +15,12 @@ Vectors = npt.NDArray[np.float32]
 _NEIGHBORS = 15
 
 
-def reduce(vectors: Vectors, n_dims: int, *, min_dist: float, seed: int) -> Vectors:
+def reduce(vectors: Vectors, n_dims: int, *, min_dist: float, seed: int, n_epochs: int | None = None) -> Vectors:
     """Return (n_rows, n_dims) float32 by UMAP (McInnes et al. 2018), the same for the same seed.
 
     :param vectors: (n_rows, n_dims before), at least two rows more than `n_dims`.
     :param min_dist: how close together alike rows may come.
+    :param n_epochs: rounds of the layout; as many as UMAP thinks right, if None.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a seed means one thread; that is meant
@@ -30,6 +31,7 @@ def reduce(vectors: Vectors, n_dims: int, *, min_dist: float, seed: int) -> Vect
             metric="cosine",
             # The spectral start needs many more rows than dimensions.
             init="spectral" if len(vectors) > 50 else "random",
+            n_epochs=n_epochs,
             random_state=seed,
         )
         return np.asarray(reducer.fit_transform(vectors), np.float32)

@@ -16,7 +16,7 @@ from profilegen.errors import StoreError, UsageError
 from profilegen.ledger import ClaimVector, Counts, Ledger, open_ledger, write_lock
 from profilegen.llama.catalog import resolve
 from profilegen.llama.embedder import Embedder
-from profilegen.records import BuildReport, Category, Document, Found, Segment, UserProfile
+from profilegen.records import BuildReport, Document, Found, Segment, UserProfile
 
 Vectors = npt.NDArray[np.float32]
 
@@ -140,19 +140,17 @@ class Store:
         moved = _unit(question + _FEEDBACK_WEIGHT * _unit(np.mean(list(near.values()), axis=0)))
         likeness = self._index.nearest("users", moved, rows, where)
         ids = list(likeness)
-        # Claims and documents know no segment: users who are found by them alone are not added, only moved up.
-        claims = self._without_struck(self._index.nearest("claims", question, rows))
+        # Documents know no segment: users who are found by them alone are not added, only moved up.
         documents = self._index.nearest("documents", question, rows)
         segments = self._index.nearest("segments", question, rows)
         segment_of = self._ledger.segments_of(ids)
         farthest = min(segments.values(), default=0.0)
         their_segments = {user_id: segments.get(segment_of.get(user_id, ""), farthest) for user_id in ids}
-        claim_users = {claim_id: index.claim_user(claim_id) for claim_id in claims}
         scores = (
             _standardised(ids, likeness)
             + _SEGMENT_WEIGHT * _standardised(ids, their_segments)
             + _CATEGORY_WEIGHT * _standardised(ids, self._best_categories(ids, question))
-            + _CLAIM_WEIGHT * _standardised(ids, _best_by_user(claims, claim_users))
+            + _CLAIM_WEIGHT * _standardised(ids, self._best_claims(ids, question))
             + _DOCUMENT_WEIGHT * _standardised(ids, _best_by_user(documents, self._ledger.users_of(list(documents))))
         )
         best = [ids[row] for row in np.argsort(-scores, kind="stable")[:n]]
@@ -185,13 +183,13 @@ class Store:
         if taxonomy is None:
             return list(segments)
         decided = self._ledger.decided_users()
-        rows: dict[str, list[tuple[str, Category]]] = {}
+        rows: dict[str, list[tuple[str, str]]] = {}
         for segment, user_id, category in self._ledger.categories(segment_id):
             if user_id not in decided:
                 rows.setdefault(segment, []).append((user_id, category))
         for user_id, segment in self._ledger.segments_of(sorted(decided)).items():
             profile = self.user(user_id)
-            kept = [claim.category for claim in profile.interests if claim.category] if profile else []
+            kept = [claim.category.id for claim in profile.interests if claim.category] if profile else []
             rows.setdefault(segment, []).extend((user_id, category) for category in kept)
         return [
             segment.model_copy(
@@ -274,18 +272,18 @@ class Store:
             self._names = revision, categories.stored_names(self._ledger)
         return self._names[1]
 
-    def _without_struck(self, claims: Mapping[str, float]) -> dict[str, float]:
-        """Leave out claims (by their id in the index) that a person has struck or changed since it was built."""
-        decided = self._ledger.decided_users()
-        doubtful = [claim_id for claim_id in claims if index.claim_user(claim_id) in decided]
-        texts = self._index.texts("claims", doubtful)
-        profiles = {user_id: self.user(user_id) for user_id in {index.claim_user(claim_id) for claim_id in doubtful}}
-        stated = {
-            user_id: {claim.text for _, claim in profile.claims()} if profile else set()
-            for user_id, profile in profiles.items()
+    def _best_claims(self, user_ids: Sequence[str], question: Vectors) -> dict[str, float]:
+        """Return the likeness of the question to each user's best claim that no person has struck or changed."""
+        claims = self._ledger.claims_of(user_ids)
+        for user_id in self._ledger.decided_users() & claims.keys():
+            profile = self.user(user_id)
+            stated = {claim.text for _, claim in profile.claims()} if profile else set()
+            claims[user_id] = [claim for claim in claims[user_id] if claim.text in stated]
+        return {
+            user_id: float((np.stack([claim.vector for claim in found]) @ question).max())
+            for user_id, found in claims.items()
+            if found
         }
-        struck = {claim_id for claim_id in doubtful if texts.get(claim_id) not in stated[index.claim_user(claim_id)]}
-        return {claim_id: likeness for claim_id, likeness in claims.items() if claim_id not in struck}
 
     @cached_property
     def _index(self) -> index.Index:

@@ -20,7 +20,7 @@ import jinja2
 
 from profilegen.errors import UsageError
 from profilegen.llama.writer import Answer, Prompt, Turn, turns_from
-from profilegen.phrases import is_name
+from profilegen.phrases import plural
 from profilegen.resources import prompts_dir
 from profilegen.taxonomy import INTERESTS_FILE
 from profilegen.text import fold
@@ -85,7 +85,7 @@ def written(answer: Answer, telling: Telling) -> str | None:
     None where the answer may not stand: it was cut off, does not name just the interests, or makes the summary
     repeat itself.
     """
-    forms = [[form for form in (claim, _plural(claim)) if form] for claim in telling.told()["interests"]]
+    forms = [[form for form in (claim, plural(claim)) if form] for claim in telling.told()["interests"]]
     line = ".{1,5}".join(f"({'|'.join(map(re.escape, some))})" for some in forms) + " -> (.+)"
     found = re.fullmatch(line, answer.text)
     if not found or not answer.finished:
@@ -168,16 +168,8 @@ def _literal(text: str) -> str:
 
 def _forms(text: str) -> str:
     """Return the alternatives of an English noun phrase, as it is and in the plural."""
-    plural = _plural(text)
-    return f"({_literal(text)} | {_literal(plural)})" if plural else _literal(text)
-
-
-def _plural(text: str) -> str | None:
-    if not text[-1:].isalpha() or not text.isascii() or text.endswith("s") or text[-1].isupper() or is_name(text, "en"):
-        return None
-    if re.search(r"[^aeiou]y$", text):
-        return text[:-1] + "ies"
-    return text + ("es" if re.search(r"(x|z|ch|sh)$", text) else "s")
+    several = plural(text)
+    return f"({_literal(text)} | {_literal(several)})" if several else _literal(text)
 
 
 def _chain(items: Sequence[Any], between: str, last: str) -> str:

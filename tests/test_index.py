@@ -158,14 +158,13 @@ def test_each_collection_is_found_by_its_vectors_with_its_metadata(ledger: Ledge
             "likes tea",
         ),
         "segments": ("s", {"name": "name of s", "size": 1}, "about s"),
-        "claims": ("u1\x1finterest\x1f0", {"user_id": "u1", "kind": "interest", "support": 0.5}, "green tea"),
     }
     with open_index(store) as index:
         for name in COLLECTIONS:
             hit = index.query(name, units(2)[0], 1)[0]
             assert (hit.id, hit.metadata, hit.document) == expected[name]
             assert 0 <= hit.distance < 1e-3
-        assert [index.count(name) for name in COLLECTIONS] == [2, 2, 1, 2]
+        assert [index.count(name) for name in COLLECTIONS] == [2, 2, 1]
         assert set(index.query("users", units(2)[1], 1)[0].metadata) == {"language", "status", "documents"}
 
 
@@ -237,7 +236,6 @@ def test_hostile_ids_are_only_names(ledger: Ledger, store: Path) -> None:
             assert index.query("users", vector, 1)[0].id == name
             assert index.query("segments", vector, 1)[0].metadata["name"] == f"name of {name}"
             assert index.query("documents", vector, n, {"user_id": name})[0].id == f"d-{name}"
-            assert index.query("claims", vector, 1)[0].metadata["user_id"] == name
     assert sorted(path.name for path in store.parent.iterdir()) == ["store"]
 
 
@@ -380,11 +378,11 @@ def test_a_new_user_costs_only_the_rows_of_that_user(indexed: Ledger, store: Pat
     vector = -units(N_USERS)[:1]
     add_documents(indexed, ["new"], vector)
     add_profiles(indexed, ["new"], vector)
-    assert rows_built(indexed, store) == 3  # a document, a user, a claim
+    assert rows_built(indexed, store) == 2  # a document and a user
     assert current_revision(store) == indexed.revision()
     assert probe(store)
     with open_index(store) as index:
-        assert [index.count(name) for name in COLLECTIONS] == [N_USERS + 1, N_USERS + 1, 0, N_USERS + 1]
+        assert [index.count(name) for name in COLLECTIONS] == [N_USERS + 1, N_USERS + 1, 0]
         assert index.query("users", vector[0], 1)[0].id == "new"
         assert index.query("documents", units(N_USERS)[7], 1)[0].id == "d-u7"
 
@@ -395,30 +393,18 @@ def test_a_changed_user_is_found_by_what_is_said_now_alone(indexed: Ledger, stor
     vector = -units(N_USERS)[1:2]
     indexed.put_memberships([])
     add_profiles(indexed, ["u1"], vector, summary="likes coffee")
-    assert rows_built(indexed, store) == 2
-    with open_index(store) as index:
-        for name in (COLLECTIONS[1], COLLECTIONS[3]):
-            hit = index.query(name, vector[0], 1)[0]
-            assert hit.document == "u1 likes coffee"
-        assert set(index.query("users", vector[0], 1)[0].metadata) == {"language", "status", "documents"}
-        assert index.query("users", units(N_USERS)[1], 1)[0].distance > 1e-3
-
-
-def test_a_claim_that_is_gone_is_not_found(indexed: Ledger, store: Path) -> None:
-    profile = indexed.profile("u1")
-    assert profile is not None
-    indexed.put_profiles([(profile, "h", [])])
     assert rows_built(indexed, store) == 1
     with open_index(store) as index:
-        assert index.count("claims") == N_USERS - 1
-        assert index.query("claims", units(N_USERS)[1], 1)[0].metadata["user_id"] != "u1"
+        assert index.query("users", vector[0], 1)[0].document == "u1 likes coffee"
+        assert set(index.query("users", vector[0], 1)[0].metadata) == {"language", "status", "documents"}
+        assert index.query("users", units(N_USERS)[1], 1)[0].distance > 1e-3
 
 
 def test_what_a_user_wrote_and_took_back_makes_the_index_anew(indexed: Ledger, store: Path) -> None:
     indexed.stage([Document(id="d-u1", user_id="u1", text="another text", language="en")])
     indexed.apply_staged(add=True)
     indexed.put_document_vectors([("d-u1", -units(N_USERS)[1], None)])
-    assert rows_built(indexed, store) == 3 * N_USERS
+    assert rows_built(indexed, store) == 2 * N_USERS
     indexed.remove_users(["u1"])
     assert rows_built(indexed, store) == 3 * (N_USERS - 1)
 

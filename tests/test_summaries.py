@@ -13,12 +13,12 @@ from profilegen.errors import UsageError
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.writer import Answer, WriteEngine
 from profilegen.phrases import keys
+from profilegen.phrases import plural as plural_of
 from profilegen.resources import prompts_dir
 from profilegen.summaries import (
     Subject,
     Telling,
     _environment,
-    _plural,
     can_write,
     compose,
     is_repetitive,
@@ -149,7 +149,7 @@ def test_the_grammar_lets_the_examples_of_the_prompt_stand(
 
 def line(telling: Telling, verb: str, *, plural: bool = False) -> str:
     """Return what the writer may answer."""
-    interests = [(plural and _plural(claim)) or claim for claim in telling.told()["interests"]]
+    interests = [(plural and plural_of(claim)) or claim for claim in telling.told()["interests"]]
     between, last = (", ", " and ") if telling.language == "en" else ("、", "和")
     return last.join([between.join(interests[:-1]), interests[-1]] if interests[1:] else interests) + f" -> {verb}"
 
@@ -167,7 +167,7 @@ def test_the_grammar_lets_every_combination_of_interests_stand_and_the_summary_t
         summary = written(answer(text), telling)
         assert summary is not None
         assert (verb if (subject, language) != ("segment", "en") else "people who look for") in summary.casefold()
-        assert all((_plural(claim) or claim).casefold() in summary.casefold() for claim in telling.interests)
+        assert all((plural_of(claim) or claim).casefold() in summary.casefold() for claim in telling.interests)
 
 
 @pytest.mark.parametrize("claim", HOSTILE)
@@ -243,13 +243,13 @@ def test_a_phrase_may_stand_twice_but_not_three_times(unit: str) -> None:
     ],
 )
 def test_the_plural_is_formed_as_in_english_and_its_words_count_as_the_singular(one: str, many: str) -> None:
-    assert _plural(one) == many
+    assert plural_of(one) == many
     assert keys(one, "en") == keys(many, "en")
 
 
 @pytest.mark.parametrize("phrase", ["hair clips", "glass", "mp3", "USB", "café", "耳机", ""])
 def test_what_has_no_plain_plural_has_none(phrase: str) -> None:
-    assert _plural(phrase) is None
+    assert plural_of(phrase) is None
 
 
 # The folder that a person may edit

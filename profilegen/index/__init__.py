@@ -9,7 +9,7 @@ removal of the old one, forgets a user.
 from profilegen.index.building import build_index, current_revision, probe
 from profilegen.index.pointer import POINTER_FILE
 from profilegen.index.reading import Hit, Index, open_index
-from profilegen.index.rows import COLLECTIONS, category_field, claim_user
+from profilegen.index.rows import COLLECTIONS, category_field
 
 __all__ = [
     "COLLECTIONS",
@@ -18,7 +18,6 @@ __all__ = [
     "Index",
     "build_index",
     "category_field",
-    "claim_user",
     "current_revision",
     "open_index",
     "probe",

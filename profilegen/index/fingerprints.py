@@ -62,6 +62,8 @@ def kept_fingerprints(directory: Path) -> tuple[dict[CollectionName, Fingerprint
     """Return what `keep_fingerprints` wrote; None where it is missing or damaged."""
     try:
         with np.load(directory / _FILE) as kept:
+            if len(kept.files) != 1 + len(Fingerprints._fields) * len(COLLECTIONS):
+                return None  # It is of a version that had other collections.
             prints = {name: Fingerprints(kept[f"{name}-keys"], kept[f"{name}-hashes"]) for name in COLLECTIONS}
             return prints, int(kept["deleted"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):

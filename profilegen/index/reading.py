@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
@@ -94,15 +94,6 @@ class Index:
         For hundreds of rows this is about six times as quick as to have everything of them read.
         """
         return self.ask(collection, lambda rows: _nearest(rows, vector, n, where))
-
-    def texts(self, collection: CollectionName, ids: Sequence[str]) -> dict[str, str | None]:
-        """Return the text of each of the rows named that is there."""
-
-        def found(rows: Collection) -> dict[str, str | None]:
-            got = rows.get(ids=list(ids), include=["documents"])
-            return dict(zip(got["ids"], got["documents"] or (), strict=True))
-
-        return self.ask(collection, found) if ids else {}
 
     def ask(self, collection: CollectionName, question: Callable[[Collection], T]) -> T:
         """Return what a question about one of Chroma's collections gives.

@@ -13,11 +13,9 @@ from profilegen.ledger import Ledger
 from profilegen.vectors import document_vectors
 
 Vector = NDArray[np.float32]
-CollectionName = Literal["documents", "users", "segments", "claims"]
+CollectionName = Literal["documents", "users", "segments"]
 
-COLLECTIONS: tuple[CollectionName, ...] = ("documents", "users", "segments", "claims")
-# Between the parts of a claim's id; no user id holds a control character.
-_BETWEEN = "\x1f"
+COLLECTIONS: tuple[CollectionName, ...] = ("documents", "users", "segments")
 
 
 class Row(NamedTuple):
@@ -27,11 +25,6 @@ class Row(NamedTuple):
     vector: Vector
     metadata: dict[str, str | int | float]
     document: str | None = None
-
-
-def claim_user(row_id: str) -> str:
-    """Return the user of a row of the collection `claims`."""
-    return row_id.partition(_BETWEEN)[0]
 
 
 def category_field(node_id: str) -> str:
@@ -46,7 +39,6 @@ def rows_of(ledger: Ledger) -> dict[CollectionName, tuple[int, Iterator[Row]]]:
         "documents": (counts.documents, _document_rows(ledger)),
         "users": (counts.users, _user_rows(ledger)),
         "segments": (counts.segments, _segment_rows(ledger)),
-        "claims": (counts.claims, _claim_rows(ledger)),
     }
 
 
@@ -82,15 +74,3 @@ def _segment_rows(ledger: Ledger) -> Iterator[Row]:
         if segment.id in vectors and vectors[segment.id].any():
             metadata: dict[str, str | int | float] = {"name": segment.name, "size": segment.size}
             yield Row(segment.id, vectors[segment.id], metadata, segment.summary)
-
-
-def _claim_rows(ledger: Ledger) -> Iterator[Row]:
-    for user_id, claim in ledger.iter_claims():
-        metadata: dict[str, str | int | float] = {
-            "user_id": user_id,
-            "kind": claim.kind,
-            "support": claim.support,
-        }
-        if claim.vector.any():
-            name = _BETWEEN.join([user_id, claim.kind, str(claim.position)])
-            yield Row(name, claim.vector, metadata, claim.text)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from profilegen.ledger.packing import Vector, matrix, pack, stored
 from profilegen.ledger.tables import BATCH_ROWS, PAGE_ROWS, Row, Tables, batches
-from profilegen.records import Category, Kind, UserProfile
+from profilegen.records import Kind, UserProfile
 
 _PROFILE = "user_id, profiles.record, segment_id, confidence, assigned"
 _PROFILES = "profiles LEFT JOIN memberships USING (user_id)"
@@ -83,6 +82,7 @@ class ProfileTables(Tables):
                 self._connection.executemany("DELETE FROM profiles WHERE user_id = ?", [row[:1] for row in profiles])
                 self._connection.executemany("INSERT INTO profiles VALUES (?, ?, ?, ?)", profiles)
                 self._connection.executemany("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?)", claims)
+                self._put_categories([profile for profile, *_ in batch])
                 self._touch()
 
     def profile_hashes(self) -> dict[str, str]:
@@ -164,30 +164,36 @@ class ProfileTables(Tables):
             rows = [(_without_segment(profile).model_dump_json(), profile.user_id) for profile in batch]
             with self._transaction():
                 self._connection.executemany("UPDATE profiles SET record = ? WHERE user_id = ?", rows)
+                self._put_categories(batch)
                 self._touch()
 
-    def categories(self, segment_id: str | None = None) -> Iterator[tuple[str, str, Category]]:
-        """Give (segment id, user id, category) of each interest that has one, of one segment or of all."""
+    def categories(self, segment_id: str | None = None) -> Iterator[tuple[str, str, str]]:
+        """Give (segment id, user id, category id) of each category of a user's interests, of one segment or of all."""
         rows = self._rows(
-            "SELECT segment_id, user_id, json_extract(interest.value, '$.category')"
-            " FROM profiles JOIN memberships USING (user_id), json_each(profiles.record, '$.interests') AS interest"
-            " WHERE json_extract(interest.value, '$.category') IS NOT NULL AND (? IS NULL OR segment_id = ?)",
+            "SELECT segment_id, user_id, category FROM interest_categories JOIN memberships USING (user_id)"
+            " WHERE ? IS NULL OR segment_id = ?",
             (segment_id, segment_id),
         )
-        for segment, user_id, category in rows:
-            yield segment, user_id, Category(**json.loads(category))
+        yield from rows
 
     def categories_of(self, user_ids: Sequence[str]) -> dict[str, set[str]]:
         """Return the ids of the categories of each user's interests; who has none is left out."""
         found: dict[str, set[str]] = {}
-        rows = self._among(
-            "SELECT user_id, part.atom FROM profiles, json_tree(profiles.record, '$.interests') AS part"
-            " WHERE part.key = 'id' AND part.path LIKE '%.category' AND user_id IN {}",
-            user_ids,
-        )
+        rows = self._among("SELECT user_id, category FROM interest_categories WHERE user_id IN {}", user_ids)
         for user_id, category in rows:
             found.setdefault(user_id, set()).add(category)
         return found
+
+    def _put_categories(self, profiles: Sequence[UserProfile]) -> None:
+        rows = {
+            (profile.user_id, claim.category.id)
+            for profile in profiles
+            for claim in profile.interests
+            if claim.category
+        }
+        delete = "DELETE FROM interest_categories WHERE user_id = ?"
+        self._connection.executemany(delete, [(profile.user_id,) for profile in profiles])
+        self._connection.executemany("INSERT INTO interest_categories VALUES (?, ?)", sorted(rows))
 
 
 def _profile(row: Row) -> UserProfile:

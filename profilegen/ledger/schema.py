@@ -70,6 +70,12 @@ CREATE TABLE IF NOT EXISTS clustered (
     user_id TEXT PRIMARY KEY REFERENCES users ON DELETE CASCADE,
     hash TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS interest_categories (
+    user_id TEXT NOT NULL REFERENCES profiles ON DELETE CASCADE,
+    category TEXT NOT NULL,
+    PRIMARY KEY (user_id, category)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS claims_said ON claims (kind, text);
 CREATE INDEX IF NOT EXISTS claims_support ON claims (support, user_id);
 CREATE INDEX IF NOT EXISTS profiles_failed ON profiles (user_id) WHERE status = 'failed';
 """
