@@ -20,8 +20,8 @@ Labels = npt.NDArray[np.int64]
 METHOD = "3"
 _NEIGHBORS = 15
 _COMPONENTS = 5
-# So many layouts of UMAP, each from another seed, are clustered, and users who are together in half of them stay so: what
-# only one shows is chance. All pairs of users are compared, so of more users there is one layout.
+# So many layouts of UMAP, each from another seed, are clustered, and users who are together in half of them stay so:
+# what only one shows is chance. All pairs of users are compared, so of more users there is one layout.
 _LAYOUTS, _LAID_OUT_OFTEN, _TOGETHER = 12, 5_000, 0.5
 # UMAP takes 500 rounds for so few users unless told otherwise; with 200, segments are as stable and as true.
 _EPOCHS = 200
@@ -60,8 +60,8 @@ def cluster(vectors: Vectors, *, seed: int, min_cluster_size: int | None = None)
     UMAP to five dimensions, then HDBSCAN, is the recipe of BERTopic (Grootendorst 2022, arXiv 2203.05794). Here it is
     done with several layouts of UMAP, and what they agree on is the clustering (Fred and Jain 2005, evidence
     accumulation). In the end users go to the nearest centre until nobody moves (spherical k-means, Dhillon and Modha
-    2001), so that nobody is in a segment whose centre is farther than another's. More than ten thousand users are clustered by a random sample of so
-    many, and the others go with their neighbours.
+    2001). More than ten thousand users are clustered by a random sample of so many, and the others go with their
+    neighbours.
 
     :param vectors: (n_users, n_dims) float32, rows L2-normalised.
     """
@@ -162,7 +162,7 @@ def _agreed(vectors: Vectors, found: Sequence[Clusters], smallest: int) -> Clust
         return _one_cluster(len(vectors))
     labels = _settled(vectors, np.where(np.isin(groups, large), np.searchsorted(large, groups), -1))
     alike = np.stack([together[:, labels == label].mean(axis=1) for label in range(labels.max() + 1)], axis=1)
-    confidence = alike[np.arange(len(labels)), labels]
+    confidence = np.minimum(alike[np.arange(len(labels)), labels], 1)
     assigned = np.mean([one.assigned for one in found], axis=0) >= _TOGETHER
     return Clusters(labels, np.where(assigned, np.minimum(confidence, 0.5), confidence), assigned)
 
@@ -246,6 +246,6 @@ def place(vectors: Vectors, known: npt.NDArray[np.int64], clusters: Clusters) ->
         np.add.at(votes, (np.arange(len(rows))[:, None], clusters.labels[nearest]), weights)
         labels[rows] = votes.argmax(axis=1)
         agreeing = weights * (clusters.labels[nearest] == labels[rows, None])
-        confidence[rows] = (agreeing * clusters.confidence[nearest]).sum(axis=1)
+        confidence[rows] = np.minimum((agreeing * clusters.confidence[nearest]).sum(axis=1), 1)
         assigned[rows] = (weights * clusters.assigned[nearest]).sum(axis=1) > 0.5
     return Clusters(labels, confidence, assigned)

@@ -36,15 +36,13 @@ def examine(store: Path) -> list[Check]:
     pulled = [name for name in known_models() if is_pulled(name)]
     found = f"{', '.join(pulled)} in {models_dir()}" if pulled else "none yet; the first build fetches what it needs"
     checks.append(Check(name="models", ok=True if pulled else None, found=found))
-    checks += [
-        Check(name="writer", ok=None, found=_tuned(name)) for name in pulled if known_models()[name].job == "writer"
-    ]
+    checks += [Check(name=known_models()[name].job, ok=None, found=_tuned(name)) for name in pulled]
     checks.append(_store(store))
     return checks
 
 
 def _tuned(name: str) -> str:
-    """Say in which weight type a writer is used here."""
+    """Say in which weight type a model is used here."""
     record = read_record(name)
     if record is None or record.tuned is None:
         return f"{name} as it came; `profilegen models tune` may make it faster"

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from profilegen.errors import ModelError
 from profilegen.llama import catalog
 from profilegen.llama.catalog import ResolvedModel, Trial, load_catalog, read_record, resolve, tuned_path
 from profilegen.llama.fetch import tune_again
-from profilegen.llama.tune import AS_SHIPPED, WEIGHT_TYPES, _best
+from profilegen.llama.tune import AS_SHIPPED, EMBEDDER_TYPES, WEIGHT_TYPES, _best, tune
 
 WRITER, EMBEDDER = "smollm2-135m-instruct", "all-minilm-l6-v2"
 
@@ -43,12 +42,12 @@ def _in_folder(folder: Path, tuned: catalog.Tuned, monkeypatch: pytest.MonkeyPat
 def test_every_type_is_measured_and_the_file_agrees_with_itself(tuned: catalog.Tuned) -> None:
     assert [trial.weight_type for trial in tuned.trials] == [AS_SHIPPED, *WEIGHT_TYPES]
     assert tuned.trials[0].agreement == 1
-    assert all(trial.read_ms > 0 and trial.write_ms > 0 for trial in tuned.trials)
+    assert all(trial.read_ms > 0 and (trial.write_ms or 0) > 0 for trial in tuned.trials)
 
 
 def test_eight_bits_foretell_texts_as_the_file_does_and_four_bits_differ_more(tuned: catalog.Tuned) -> None:
     found = {trial.weight_type: trial for trial in tuned.trials}
-    assert found["Q8_0"].perplexity == pytest.approx(found[AS_SHIPPED].perplexity, rel=0.02)
+    assert found["Q8_0"].perplexity == pytest.approx(found[AS_SHIPPED].perplexity or 0, rel=0.02)
     assert found["Q8_0"].agreement > 0.9 > found["Q4_0"].agreement
 
 
@@ -79,9 +78,19 @@ def test_a_damaged_tuned_file_is_not_used(tuned: catalog.Tuned) -> None:
     tuned_path(WRITER).write_bytes(whole)
 
 
-def test_an_embedder_is_not_tuned() -> None:
-    with pytest.raises(ModelError, match="only writers are tuned"):
-        tune_again(load_catalog()[EMBEDDER])
+def test_an_embedder_in_a_type_it_is_tuned_to_gives_the_vectors_of_its_file(
+    models: dict[str, ResolvedModel], tmp_path: Path
+) -> None:
+    file, found = tune(load_catalog()[EMBEDDER], catalog.gguf_path(EMBEDDER), tmp_path, lambda *_: None)
+    assert [trial.weight_type for trial in found.trials] == [AS_SHIPPED, *EMBEDDER_TYPES]
+    assert all(trial.read_ms > 0 and trial.agreement > 0.999 for trial in found.trials)
+    assert (file is None) == (found.weight_type == AS_SHIPPED)
+
+
+def test_an_embedder_whose_vectors_are_others_is_not_as_good() -> None:
+    shipped = Trial(weight_type=AS_SHIPPED, read_ms=2.0, agreement=1.0)
+    assert _best([shipped, Trial(weight_type="BF16", read_ms=1.0, agreement=0.9999)]) == "BF16"
+    assert _best([shipped, Trial(weight_type="Q4_0", read_ms=1.0, agreement=0.99)]) == AS_SHIPPED
 
 
 @pytest.mark.parametrize(

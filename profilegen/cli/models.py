@@ -82,13 +82,13 @@ def models_pull(names: Annotated[list[str], typer.Argument(help="Names of the ca
 @models_app.command("tune")
 def models_tune(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names of writers that are here. [default: all of them]")
+        list[str] | None, typer.Argument(help="Names of models that are here. [default: all of them]")
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Find the weight type in which a writer is fastest on this processor and still as good as its file.
+    """Find the weight type in which a model is fastest on this processor and still as good as its file.
 
-    `pull` does it for writers of less than a gigabyte. Each type is measured, and checked against the file as it came.
+    `pull` does it for models of less than a gigabyte. Each type is measured, and checked against the file as it came.
 
     Example: profilegen models tune smollm2-135m-instruct
     """
@@ -96,7 +96,7 @@ def models_tune(
     from profilegen.llama.fetch import tune_again
 
     known = known_models()
-    chosen = names or [model.name for model in known.values() if model.job == "writer" and is_pulled(model.name)]
+    chosen = names or [name for name in known if is_pulled(name)]
     if unknown := [name for name in chosen if name not in known]:
         raise UsageError(f"there is no model {unknown[0]!r}; `profilegen models list` has the names")
     found = {}
@@ -109,10 +109,10 @@ def models_tune(
     for name, tuned in found.items():
         typer.echo(f"{name}: {tuned.weight_type} on {tuned.processor}")
         for trial in tuned.trials:
-            typer.echo(
-                f"  {trial.weight_type:<10}  {trial.read_ms:6.2f} ms a token read  {trial.write_ms:6.2f} ms written"
-                f"  perplexity {trial.perplexity:6.2f}  agreement {trial.agreement:.3f}"
-            )
+            line = f"  {trial.weight_type:<10}  {trial.read_ms:6.2f} ms a token read"
+            if trial.write_ms is not None and trial.perplexity is not None:
+                line += f"  {trial.write_ms:6.2f} ms written  perplexity {trial.perplexity:6.2f}"
+            typer.echo(f"{line}  agreement {trial.agreement:.3f}")
 
 
 @models_app.command("add")

@@ -71,17 +71,20 @@ class Model(Record):
 
 
 class Trial(Record):
-    """How a writer did in a weight type: processor milliseconds a token read and written, and how good it was."""
+    """How a model did in a weight type: processor milliseconds a token read and written, and how good it was.
+
+    Of an embedder, which writes nothing, `agreement` is the mean cosine with the vectors of the file as it came.
+    """
 
     weight_type: str
     read_ms: float
-    write_ms: float
-    perplexity: float
+    write_ms: float | None = None
+    perplexity: float | None = None
     agreement: float
 
 
 class Tuned(Record):
-    """Which weight type a writer is used in on a processor; `sha256` and `bytes` are of its file, if it has one."""
+    """Which weight type a model is used in on a processor; `sha256` and `bytes` are of its file, if it has one."""
 
     weight_type: str
     processor: str
@@ -109,7 +112,7 @@ class PulledRecord(Record):
 class ResolvedModel(Record):
     """A model that is there: the file, the hash of it as it came, and how it is to be used.
 
-    `weight_type` names the type that a writer was rewritten in for this processor, None where the file is as it came.
+    `weight_type` names the type that the model was rewritten in for this processor, None where the file is as it came.
     `prefix` stands before every text that is embedded, `query_prefix` before a search query.
     """
 
@@ -154,7 +157,7 @@ def resolve(name_or_path: str, job: Job, *, pull: bool = False, progress: Progre
 
 
 def _usable(name: str, record: PulledRecord) -> Tuned | None:
-    """Return what a writer was tuned to, where that was on this processor and its file is whole."""
+    """Return what a model was tuned to, where that was on this processor and its file is whole."""
     tuned, path = record.tuned, tuned_path(name)
     if tuned is None or tuned.sha256 is None or tuned.processor != processor() or not path.is_file():
         return None
@@ -163,11 +166,12 @@ def _usable(name: str, record: PulledRecord) -> Tuned | None:
 
 @cache
 def processor() -> str:
-    """Return what this machine calls its processor."""
+    """Return what this machine calls its processor; virtual ones of several generations may have one name."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return f"{platform.machine()} {line.partition(':')[2].strip()}"
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+        if name := told.get("model name"):
+            return f"{platform.machine()} {name} (family {told.get('cpu family')} model {told.get('model')})"
     return f"{platform.machine()} {platform.processor()}".strip()
 
 
@@ -260,7 +264,7 @@ def gguf_path(name: str) -> Path:
 
 
 def tuned_path(name: str) -> Path:
-    """Return where the file of a writer in another weight type lies, or will lie."""
+    """Return where the file of a model in another weight type lies, or will lie."""
     return models_dir() / f"{name}.tuned.gguf"
 
 
@@ -281,7 +285,7 @@ def write_record(
 
 
 def record_tuned(name: str, tuned: Tuned) -> None:
-    """Record what a writer was tuned to."""
+    """Record what a model was tuned to."""
     record = read_record(name)
     if record is not None:
         _put_record(name, record.model_copy(update={"tuned": tuned}))

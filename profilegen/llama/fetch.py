@@ -47,7 +47,7 @@ _TUNED_ON_PULL_BYTES = 1 << 30
 def pull(model: Model, progress: Progress | None = None) -> Path:
     """Have a model of the catalogue in the models folder and return the path of its GGUF file.
 
-    The sources are tried in order. A model that is there already, as recorded, is left alone. A writer is then tuned
+    The sources are tried in order. A model that is there already, as recorded, is left alone. It is then tuned
     to this processor, unless it is larger than a gigabyte: that takes a while and is `tune`'s to do.
 
     :raises ModelError: no source could give the model; says why, for each.
@@ -59,7 +59,7 @@ def pull(model: Model, progress: Progress | None = None) -> Path:
         with _alone(model.name, progress):
             if not _is_there(model):
                 _pull_from_first(model, target, progress)
-            if model.job == "writer" and target.stat().st_size < _TUNED_ON_PULL_BYTES and not _is_tuned(model.name):
+            if target.stat().st_size < _TUNED_ON_PULL_BYTES and not _is_tuned(model.name):
                 # Without it the model works as well, only slower.
                 with contextlib.suppress(ModelError):
                     _tune(model, progress)
@@ -69,12 +69,10 @@ def pull(model: Model, progress: Progress | None = None) -> Path:
 
 
 def tune_again(model: Model, progress: Progress | None = None) -> Tuned:
-    """Find the weight type in which a writer that is here is fastest, and use it from now on.
+    """Find the weight type in which a model that is here is fastest, and use it from now on.
 
-    :raises ModelError: it is not here, is no writer, or cannot be measured.
+    :raises ModelError: it is not here, or cannot be measured.
     """
-    if model.job != "writer":
-        raise ModelError(f"{model.name} embeds texts; only writers are tuned")
     if not is_pulled(model.name):
         raise ModelError(f"{model.name} is not here yet; fetch it with: profilegen models pull {model.name}")
     progress = progress or _silent

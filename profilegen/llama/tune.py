@@ -1,9 +1,9 @@
-"""Finds the weight type in which a writer is fastest on this processor and still as good as its file.
+"""Finds the weight type in which a model is fastest on this processor and still as good as its file.
 
-Which type is fastest depends on the instructions that a processor has, so it is measured: each type reads prompts
-and writes many answers at once, in turn with the others. Whether it is still as good is measured on texts of the
-sample that ships: how surprised it is by them (perplexity) and how often its most likely next token is that of the
-file as it came (agreement).
+Which type is fastest depends on the instructions that a processor has, so it is measured, each type in turn with the
+others: a writer reads prompts and writes many answers at once, an embedder embeds texts. Whether it is still as good is
+measured on texts of the sample that ships: how surprised a writer is by them (perplexity) and how often its most likely
+next token is that of the file as it came (agreement); how near an embedder's vectors are to those of the file (cosine).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from profilegen.errors import ModelError
 from profilegen.llama.catalog import Progress, Trial, Tuned, processor
 from profilegen.llama.convert import requantize
 from profilegen.llama.digest import file_sha256
+from profilegen.llama.embedder import EmbedEngine, Vectors
 from profilegen.llama.worker import Crew, Failure
 from profilegen.resources import resource
 from profilegen.text import language
@@ -34,13 +35,17 @@ if TYPE_CHECKING:
 AS_SHIPPED = "as shipped"
 # F16 is faster here and as good, but its products depend on what shares the batch, and so would an answer in fifty.
 WEIGHT_TYPES = ("Q4_0", "IQ4_NL", "Q8_0")
+# What is embedded together depends on the texts alone, so here half precision gives the same bits in every run.
+EMBEDDER_TYPES = ("F16", "BF16", "Q8_0")
 
 # A type is as good as the file where its perplexity is at most so much higher and it agrees at least so often.
 # Another run of the same weights through other kernels differs by far less; half the bits differ by more.
 _MAX_PERPLEXITY, _MIN_AGREEMENT = 1.03, 0.9
+_MIN_COSINE = 0.999
 # A type that gains less than this is not worth a second file.
 _MIN_GAIN = 1.1
 _ROUNDS = 3
+_EMBEDDED_TEXTS = 16
 # What a user costs: tokens read for each one written.
 _READ_SHARE = 1.5
 _N_SEQUENCES, _N_READ, _N_WRITTEN = 16, 32, 4
@@ -55,13 +60,14 @@ def tune(model: Model, shipped: Path, work: Path, progress: Progress) -> tuple[P
     :raises ModelError: the model cannot be measured.
     """
     files = {AS_SHIPPED: shipped}
-    for number, weight_type in enumerate(WEIGHT_TYPES):
-        progress(f"trying weight types for {model.name}", number, len(WEIGHT_TYPES) + 1)
+    types, trials_of = (EMBEDDER_TYPES, _embedder_trials) if model.job == "embedder" else (WEIGHT_TYPES, _writer_trials)
+    for number, weight_type in enumerate(types):
+        progress(f"trying weight types for {model.name}", number, len(types) + 1)
         target = work / f"{weight_type}.gguf"
         requantize(shipped, target, weight_type)
         files[weight_type] = target
-    progress(f"trying weight types for {model.name}", len(WEIGHT_TYPES), len(WEIGHT_TYPES) + 1)
-    trials = _trials(files, _sample(model.languages))
+    progress(f"trying weight types for {model.name}", len(types), len(types) + 1)
+    trials = trials_of(model, files, _sample(model.languages))
     best = _best(trials)
     if best == AS_SHIPPED:
         return None, Tuned(weight_type=best, processor=processor(), trials=trials)
@@ -72,29 +78,55 @@ def tune(model: Model, shipped: Path, work: Path, progress: Progress) -> tuple[P
 
 def _best(trials: Sequence[Trial]) -> str:
     shipped = next(trial for trial in trials if trial.weight_type == AS_SHIPPED)
-    good = [
-        trial
-        for trial in trials
-        if trial.agreement >= _MIN_AGREEMENT and trial.perplexity <= _MAX_PERPLEXITY * shipped.perplexity
-    ]
+    good = [trial for trial in trials if _is_as_good(trial, shipped)]
     fastest = min(good, key=_cost, default=shipped)
     return fastest.weight_type if _cost(shipped) > _MIN_GAIN * _cost(fastest) else AS_SHIPPED
 
 
+def _is_as_good(trial: Trial, shipped: Trial) -> bool:
+    if trial.perplexity is None or shipped.perplexity is None:
+        return trial.agreement >= _MIN_COSINE
+    return trial.agreement >= _MIN_AGREEMENT and trial.perplexity <= _MAX_PERPLEXITY * shipped.perplexity
+
+
 def _cost(trial: Trial) -> float:
-    """Return milliseconds for a written token and what is read for it."""
-    return _READ_SHARE * trial.read_ms + trial.write_ms
+    """Return milliseconds for a written token and what is read for it; for a token embedded."""
+    return trial.read_ms if trial.write_ms is None else _READ_SHARE * trial.read_ms + trial.write_ms
 
 
-def _trials(files: dict[str, Path], texts: Sequence[str]) -> tuple[Trial, ...]:
+def _embedder_trials(model: Model, files: dict[str, Path], texts: Sequence[str]) -> tuple[Trial, ...]:
+    rounds: dict[str, list[_Embedded]] = {name: [] for name in files}
+    with ExitStack() as stack:
+        config = {"context": model.context, "pooling": model.pooling}
+        engine = "profilegen.llama.tune:EmbedTrialEngine"
+        crews = {
+            name: stack.enter_context(Crew[str](engine, {"path": str(path), **config}, workers=1, backlog=1))
+            for name, path in files.items()
+        }
+        prefixed = [model.prefix + text for text in texts[:_EMBEDDED_TEXTS]]
+        for _ in range(_ROUNDS):
+            for name, crew in crews.items():
+                rounds[name].append(_answer(crew, prefixed))
+    reference = rounds[AS_SHIPPED][0].vectors
+    return tuple(
+        Trial(
+            weight_type=name,
+            read_ms=round(float(np.median([one.token_ms for one in found])), 3),
+            agreement=round(float((found[0].vectors * reference).sum(axis=1).mean()), 4),
+        )
+        for name, found in rounds.items()
+    )
+
+
+def _writer_trials(model: Model, files: dict[str, Path], texts: Sequence[str]) -> tuple[Trial, ...]:
     with ExitStack() as stack:
         # Kept open side by side and asked in turn, so that what else the machine does falls on all of them.
         crews = {name: stack.enter_context(_crew(path)) for name, path in files.items()}
         speeds: dict[str, list[_Speed]] = {name: [] for name in crews}
         for _ in range(_ROUNDS):
             for name, crew in crews.items():
-                speeds[name].append(_asked(crew, "speed", texts))
-        qualities: dict[str, _Quality] = {name: _asked(crew, "quality", texts) for name, crew in crews.items()}
+                speeds[name].append(_answer(crew, ("speed", list(texts))))
+        qualities: dict[str, _Quality] = {name: _answer(crew, ("quality", list(texts))) for name, crew in crews.items()}
     reference = qualities[AS_SHIPPED].best
     return tuple(
         Trial(
@@ -114,8 +146,8 @@ def _crew(path: Path) -> Iterator[Crew[str]]:
         yield crew
 
 
-def _asked(crew: Crew[str], what: str, texts: Sequence[str]) -> Any:
-    (_, answer), *_ = crew.run([(what, (what, list(texts)))])
+def _answer(crew: Crew[str], question: Any) -> Any:
+    (_, answer), *_ = crew.run([("question", question)])
     if isinstance(answer, Failure):
         raise ModelError(f"a weight type could not be measured: {answer.reason}")
     return answer
@@ -139,6 +171,25 @@ class _Quality(NamedTuple):
 
     loss: float
     best: npt.NDArray[np.int32]
+
+
+class _Embedded(NamedTuple):
+    """Vectors (n_texts, n_dims), and processor milliseconds a token."""
+
+    vectors: Vectors
+    token_ms: float
+
+
+class EmbedTrialEngine(EmbedEngine):
+    """Runs in the child: an embedder that also says how long it took."""
+
+    def step(self) -> list[tuple[int, Any]]:
+        """Embed the oldest job."""
+        job, texts = self._jobs.popleft()
+        n_tokens = sum(len(window) for text in texts for window in self._windows(text))
+        start = time.process_time()
+        vectors = self._embed(texts)
+        return [(job, _Embedded(vectors, 1e3 * (time.process_time() - start) / max(n_tokens, 1)))]
 
 
 class TrialEngine:
