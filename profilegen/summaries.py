@@ -96,8 +96,13 @@ def written(answer: Answer, telling: Telling) -> str | None:
 
 
 def compose(telling: Telling) -> str:
-    """Return the summary without a writer; in a language that has no template, by the English one."""
-    return _summary(telling, {"verb": ""})
+    """Return the summary without a writer; in a language that has no template, by the English one.
+
+    Interests that make it repeat itself are left out, the last first.
+    """
+    told = telling.told()["interests"]
+    texts = (_summary(telling, {"verb": "", "interests": told[:count]}) for count in range(len(told), -1, -1))
+    return next((text for text in texts if not is_repetitive(text)), "")
 
 
 def _summary(telling: Telling, chosen: Mapping[str, Any]) -> str:

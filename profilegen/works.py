@@ -28,6 +28,7 @@ _PLAINLY, _HARDLY = 0.5, -2.5
 _MAX_WORDS, _MAX_CHARS = 8, 60
 # What stands after one of these says which part or edition of a work it is.
 _NAME_ENDS = re.compile(r"\s[-–—|/]\s|\s*[:(\[{]|,\s(?=vol|book|season|part)", re.IGNORECASE)
+_VOLUME = re.compile(r"(?<=\w)\s+#?\d{1,2}$")
 _MARKS = str.maketrans("", "", "®™©")
 _MAX_ACRONYM = 5
 # What else the user writes of tells the kind, where a title alone does not.
@@ -61,11 +62,15 @@ def works_of(
 
 
 def work_name(title: str, language: str) -> str | None:
-    """Return the name in the title of a work: without part, edition and format; None if that is too long for one."""
+    """Return the name in the title of a work, without part, edition and format; None if that is too long for one.
+
+    Volumes of a series have one name.
+    """
     name = " ".join(_NAME_ENDS.split(title.strip(), maxsplit=1)[0].translate(_MARKS).split())
     for edition in _lists().get("editions", {}).get(language, ()):
         if name.casefold().endswith(f" {edition}"):
             name = name[: -len(edition)].rstrip()
+    name = _VOLUME.sub("", name)
     if name.isupper() and len(name) > _MAX_ACRONYM:
         name = name.title()
     told = len(name.split()) <= _MAX_WORDS and len(name) <= _MAX_CHARS and any(map(str.isalpha, name))

@@ -70,6 +70,8 @@ def test_without_titles_there_is_no_work(works: Works) -> None:
         ("HGTV", "HGTV"),
         ("My Sister's Grave (Tracy Crosswhite Book 1)", "My Sister's Grave"),
         ("Sing Along Songs, Vol. 2 - Enchanted Tea Party", "Sing Along Songs"),
+        ("Endless Fables 3", "Endless Fables"),
+        ("Blade Runner 2049", "Blade Runner 2049"),
         ("1984", None),
         ("", None),
         ("word " * 30, None),
