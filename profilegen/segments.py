@@ -114,7 +114,7 @@ class _Everywhere:
         return self._traits[kind, text] / max(self._users, 1)
 
     def category_name(self, tally: _Tally) -> str:
-        """Return what sets a segment apart as "Group: Category · Category", or one of both; nothing where neither does."""
+        """Return what sets a segment apart as "Group: Category · Category", or one of both, or nothing."""
         groups = self._leading(tally, tally.groups, _GROUP_SHARE, _SECOND_GROUP)
         inside = {
             node: users
