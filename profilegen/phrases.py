@@ -373,9 +373,8 @@ def _words(text: str) -> Iterator[tuple[str, bool]]:
 
 def _shown(word: str, loud: bool) -> str:
     """Return a word in small letters unless its capitals are its name (USB, iPhone)."""
-    acronym = (
-        word.isupper() and 2 <= len(word) <= 4 and not loud and not (len(word) == 4 and _names_a_thing(word, "en"))
-    )
+    shouted = loud or (len(word) == 4 and _names_a_thing(word.lower(), "en"))
+    acronym = word.isupper() and 2 <= len(word) <= 4 and not shouted
     mixed = not word.isupper() and any(map(str.isupper, word[1:])) and "-" not in word
     return word if acronym or mixed else word.lower()
 
