@@ -35,8 +35,6 @@ _HAN = re.compile(r"[㐀-鿿]")
 _TAG_MARGIN = 3.0
 # Below this log-probability HanTa is guessing from a word's letters.
 _UNKNOWN = -25.0
-# A noun can be counted if so large a share of those who say it, and so many of them, say it in the plural.
-_COUNTED_SHARE, _COUNTED_USERS = 0.3, 2
 _NAMES_WITH_DIGIT = frozenset(["2d", "3d", "4d", "4k", "8k", "4g", "5g"])
 # Plurals that describe what comes after them.
 _PLURALS_BEFORE_NOUNS = frozenset(
@@ -95,20 +93,12 @@ class Work(NamedTuple):
 class Lexicon:
     """How many of `n_users` users say a phrase, by its key; phrases that fewer than three say are left out.
 
-    `counted` has the stems of nouns that are said in the plural too; of others nobody knows whether they have one.
-
     What nobody else says ("looked like a walnut") is a turn of phrase, a brand or half a title; what several say
     is a thing.
     """
 
     n_users: int = 0
     counts: Mapping[Key, int] = field(default_factory=dict)
-    counted: frozenset[str] = frozenset()
-
-    def in_plural(self, text: str, language: str) -> str:
-        """Return an English phrase in the plural if it ends with a noun that is counted."""
-        stem = _stem(text.rpartition(" ")[2].casefold(), language)
-        return (plural(text) if language == "en" and stem in self.counted else None) or text
 
     def knows(self, key: Key) -> bool:
         """Tell whether so many users say a phrase that it names a thing."""
@@ -130,33 +120,21 @@ class Lexicon:
 def lexicon(users: Iterable[tuple[Sequence[Document], str]]) -> Lexicon:
     """Count the phrases of users, given as (documents, language), each once a user."""
     counts: Counter[Key] = Counter()
-    forms: dict[str, Counter[str]] = {}
     n_users = 0
     for documents, language in users:
         n_users += 1
-        said = {key: text for document in documents for text, key, *_ in _phrases(document, language, None)}
-        counts.update(said.keys())
-        for stem, word in {(key[-1], text.rpartition(" ")[2].casefold()) for key, text in said.items()}:
-            forms.setdefault(stem, Counter())[word] += 1
-    known = {key: count for key, count in counts.items() if count >= _MIN_SAY}
-    return Lexicon(n_users, known, frozenset(_counted_nouns(forms)))
+        counts.update({key for document in documents for _, key, *_ in _phrases(document, language, None)})
+    return Lexicon(n_users, {key: count for key, count in counts.items() if count >= _MIN_SAY})
 
 
-def _counted_nouns(forms: Mapping[str, Counter[str]]) -> Iterator[str]:
-    """Give the stems of the English nouns that are said in the plural often enough to be things that one counts."""
-    for stem, words in forms.items():
-        plurals = sum(count for word, count in words.items() if _parts_of_speech(word, "en")[:1] == ("NN2",))
-        if plurals >= max(_COUNTED_USERS, _COUNTED_SHARE * words.total()):
-            yield stem
-
-
-def plural(text: str) -> str | None:
-    """Return an English noun phrase in the plural; None where it is in it, or has none that a rule could tell."""
+def in_plural(text: str, language: str) -> str:
+    """Return an English phrase in the plural if it ends with a noun that is counted, and is no name."""
     last = text.rpartition(" ")[2]
-    if not last.isascii() or not last.isalpha() or last.endswith("s") or last[-1].isupper() or is_name(text, "en"):
-        return None
-    if _parts_of_speech(last.casefold(), "en")[:1] == ("NN2",):  # children, feet
-        return None
+    if not last.islower() or last.endswith(("s", "ing")) or _stem(last, language) in _mass(language):
+        return text
+    tags = _parts_of_speech(last, language)
+    if "NN1" not in tags or tags[0] in ("NN2", "NP0"):  # feet, children; brands
+        return text
     if re.search(r"[^aeiou]y$", text):
         return text[:-1] + "ies"
     if re.search(r"(kni|wi|li)fe$|(shel|lea|loa|hal|thie)f$", text):
@@ -417,6 +395,12 @@ def _not_first(language: str) -> frozenset[str]:
 def _not_last(language: str) -> frozenset[str]:
     """Return the stems of the words that no interest ends with: "gel polish colors" is gel polish."""
     return _listed("not_last", language)
+
+
+@cache
+def _mass(language: str) -> frozenset[str]:
+    """Return the stems of the nouns that are not counted."""
+    return _listed("mass", language)
 
 
 @cache

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from profilegen.behaviour import behaviour
 from profilegen.evidence import Found
-from profilegen.phrases import Lexicon
 from profilegen.records import BuiltWith, Document, Status, UserProfile
 from profilegen.summaries import Telling
 
@@ -44,12 +43,12 @@ def says_enough(documents: Sequence[Document]) -> bool:
     return False
 
 
-def telling(found: Found, language: str, lexicon: Lexicon) -> Telling:
-    """Return what the summary of a user is to tell, things that can be counted in the plural."""
+def telling(found: Found, language: str) -> Telling:
+    """Return what the summary of a user is to tell."""
     return Telling(
         subject="user",
         language=language,
-        interests=tuple(lexicon.in_plural(claim.name, language) for claim in found.interests),
+        interests=tuple(claim.name for claim in found.interests),
         values=tuple(claim.name for claim in found.values),
         lifestyle=tuple(claim.name for claim in found.lifestyle),
     )

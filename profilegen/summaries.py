@@ -1,4 +1,4 @@
-"""Claims to a sentence or two: the writer chooses a verb and the number of nouns, a template puts them together.
+"""Claims to a sentence or two: the writer chooses a verb, a template puts them together.
 
 A weak writer invents, and reading is most of what a writer costs. So the interests stand in its answer alone, where the
 grammar puts them, and the prompt is the same for everybody. What comes back is checked all the same, because a person
@@ -20,7 +20,7 @@ import jinja2
 
 from profilegen.errors import UsageError
 from profilegen.llama.writer import Answer, Prompt, Turn, turns_from
-from profilegen.phrases import plural
+from profilegen.phrases import in_plural
 from profilegen.resources import prompts_dir
 from profilegen.taxonomy import INTERESTS_FILE
 from profilegen.text import fold
@@ -46,7 +46,9 @@ class Telling:
     def told(self) -> dict[str, list[str]]:
         """Return what a template sees: a summary names the first of each kind only."""
         return {
-            "interests": [_one_line(text) for text in self.interests[: _MAX_TOLD[self.subject]]],
+            "interests": [
+                in_plural(_one_line(text), self.language) for text in self.interests[: _MAX_TOLD[self.subject]]
+            ],
             "values": [_one_line(text) for text in self.values[:2]],
             "lifestyle": [_one_line(text) for text in self.lifestyle[:2]],
         }
@@ -85,13 +87,11 @@ def written(answer: Answer, telling: Telling) -> str | None:
     None where the answer may not stand: it was cut off, does not name just the interests, or makes the summary
     repeat itself.
     """
-    forms = [[form for form in (claim, plural(claim)) if form] for claim in telling.told()["interests"]]
-    line = ".{1,5}".join(f"({'|'.join(map(re.escape, some))})" for some in forms) + " -> (.+)"
+    line = ".{1,5}".join(map(re.escape, telling.told()["interests"])) + " -> (.+)"
     found = re.fullmatch(line, answer.text)
     if not found or not answer.finished:
         return None
-    *interests, verb = found.groups()
-    text = _summary(telling, {"interests": interests, "verb": verb})
+    text = _summary(telling, {"verb": found[1]})
     return None if is_repetitive(text) else text
 
 
@@ -157,7 +157,7 @@ def _environment() -> jinja2.Environment:
         autoescape=False,  # the output is a prompt or plain text, never HTML
         keep_trailing_newline=False,
     )
-    environment.filters |= {"literal": _literal, "forms": _forms, "chain": _chain, "upper_first": _upper_first}
+    environment.filters |= {"literal": _literal, "chain": _chain, "upper_first": _upper_first}
     return environment
 
 
@@ -169,12 +169,6 @@ def _one_line(text: str) -> str:
 def _literal(text: str) -> str:
     """Return a text as a literal of a Lark grammar, which is one of JSON."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def _forms(text: str) -> str:
-    """Return the alternatives of an English noun phrase, as it is and in the plural."""
-    several = plural(text)
-    return f"({_literal(text)} | {_literal(several)})" if several else _literal(text)
 
 
 def _chain(items: Sequence[Any], between: str, last: str) -> str:

@@ -98,7 +98,10 @@ class _Case:
     documents: Sequence[Document]
     language: str
     found: evidence.Found
-    telling: Telling
+
+    @property
+    def telling(self) -> Telling:
+        return profiles.telling(self.found, self.language)
 
 
 def _finished_profiles(
@@ -150,8 +153,7 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
             for user, draft in zip(users, drafts, strict=True):
                 vectors = document_vectors(user.text_vectors, user.item_vectors)
                 found = evidence.weigh(draft, remembered.__getitem__, vectors, background, scale)
-                telling = profiles.telling(found, draft.language, lexicon)
-                yield _Case(user.user_id, user.documents, draft.language, found, telling)
+                yield _Case(user.user_id, user.documents, draft.language, found)
 
 
 def _draft(user: UserDocuments, traits: Sequence[Trait], lexicon: Lexicon, categoriser: Categoriser) -> evidence.Draft:
@@ -183,9 +185,7 @@ def _lexicon(ledger: Ledger) -> Lexicon:
         and stored["made_of"] == [profiles.METHOD, summaries.templates_hash()]
         and 0.8 < n_users / max(stored["of_users"], 1) < 1.25
     ):
-        return Lexicon(
-            stored["n_users"], {tuple(key): count for key, count in stored["counts"]}, frozenset(stored["counted"])
-        )
+        return Lexicon(stored["n_users"], {tuple(key): count for key, count in stored["counts"]})
     sample = sorted(ledger.user_ids(), key=_scattered)[:_COUNTED_USERS]
     users = ledger.iter_users(sample, with_vectors=False)
     found = phrases.lexicon((user.documents, profiles.main_language(user.documents)) for user in users)
@@ -194,7 +194,6 @@ def _lexicon(ledger: Ledger) -> Lexicon:
         "of_users": n_users,
         "n_users": found.n_users,
         "counts": sorted(found.counts.items()),
-        "counted": sorted(found.counted),
     }
     ledger.set_meta("lexicon", value)
     return found

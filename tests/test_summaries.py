@@ -12,8 +12,7 @@ import pytest
 from profilegen.errors import UsageError
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.writer import Answer, WriteEngine
-from profilegen.phrases import keys
-from profilegen.phrases import plural as plural_of
+from profilegen.phrases import in_plural
 from profilegen.resources import prompts_dir
 from profilegen.summaries import (
     Subject,
@@ -147,9 +146,9 @@ def test_the_grammar_lets_the_examples_of_the_prompt_stand(
     assert fits(writer, pairs) == [True] * len(examples)
 
 
-def line(telling: Telling, verb: str, *, plural: bool = False) -> str:
+def line(telling: Telling, verb: str) -> str:
     """Return what the writer may answer."""
-    interests = [(plural and plural_of(claim)) or claim for claim in telling.told()["interests"]]
+    interests = telling.told()["interests"]
     between, last = (", ", " and ") if telling.language == "en" else ("、", "和")
     return last.join([between.join(interests[:-1]), interests[-1]] if interests[1:] else interests) + f" -> {verb}"
 
@@ -161,13 +160,13 @@ def test_the_grammar_lets_every_combination_of_interests_stand_and_the_summary_t
 ) -> None:
     verb = "looks for" if language == "en" else "喜欢"
     told = [telling for telling in tellings(subject, language) if telling.interests]
-    lines = [line(telling, verb, plural=True) for telling in told]
+    lines = [line(telling, verb) for telling in told]
     assert all(fits(writer, zip((prompt(telling).grammar for telling in told), lines, strict=True)))
     for telling, text in zip(told, lines, strict=True):
         summary = written(answer(text), telling)
         assert summary is not None
         assert (verb if (subject, language) != ("segment", "en") else "people who look for") in summary.casefold()
-        assert all((plural_of(claim) or claim).casefold() in summary.casefold() for claim in telling.interests)
+        assert all(in_plural(claim, language).casefold() in summary.casefold() for claim in telling.interests)
 
 
 @pytest.mark.parametrize("claim", HOSTILE)
@@ -197,7 +196,7 @@ def test_the_writer_is_asked_only_of_interests_and_in_a_language_it_knows_that_h
 TOLD = Telling("user", "en", ("dog bed", "hair clips"), ("value for money",))
 
 
-def test_the_summary_has_the_verb_and_the_number_that_the_writer_chose() -> None:
+def test_the_summary_has_the_verb_that_the_writer_chose() -> None:
     assert written(answer("dog beds and hair clips -> enjoys"), TOLD) == (
         "Enjoys dog beds and hair clips. Cares about value for money."
     )
@@ -240,16 +239,37 @@ def test_a_phrase_may_stand_twice_but_not_three_times(unit: str) -> None:
         ("watch", "watches"),
         ("box", "boxes"),
         ("toothbrush", "toothbrushes"),
+        ("fillet knife", "fillet knives"),
+        ("book shelf", "book shelves"),
     ],
 )
-def test_the_plural_is_formed_as_in_english_and_its_words_count_as_the_singular(one: str, many: str) -> None:
-    assert plural_of(one) == many
-    assert keys(one, "en") == keys(many, "en")
+def test_the_plural_is_formed_as_in_english(one: str, many: str) -> None:
+    assert in_plural(one, "en") == many
 
 
-@pytest.mark.parametrize("phrase", ["hair clips", "glass", "mp3", "USB", "café", "耳机", ""])
-def test_what_has_no_plain_plural_has_none(phrase: str) -> None:
-    assert plural_of(phrase) is None
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "hair clips",
+        "cracked feet",
+        "tempered glass",
+        "dog food",
+        "gardening",
+        "mp3",
+        "USB",
+        "café",
+        "耳机",
+        "",
+        "The Great Escape",
+        "waring",
+    ],
+)
+def test_what_is_not_counted_or_is_a_name_stays_as_it_is(phrase: str) -> None:
+    assert in_plural(phrase, "en") == phrase
+
+
+def test_other_languages_have_no_english_plural() -> None:
+    assert in_plural("hair clip", "de") == "hair clip"
 
 
 # The folder that a person may edit
