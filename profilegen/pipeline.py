@@ -62,7 +62,8 @@ def build(
     """
     clock = _Clock()
     report = progress or _silent
-    with _opened(settings.store) as ledger:
+    # Most of the time that the index takes to answer, it takes to be opened: it is, while the sources are read.
+    with _opened(settings.store) as ledger, index.probing(settings.store) as is_sound:
         taxonomy = categories.taxonomy_of(ledger, settings.taxonomy)
         with clock.stage("read"):
             intake, staged = _read(ledger, sources, mapping or {}, settings, report)
@@ -88,7 +89,7 @@ def build(
             with clock.stage("segment profiles"):
                 described = _write_segments(ledger, taxonomy, models, report)
             with clock.stage("index"):
-                _index(ledger, settings.store, report)
+                _index(ledger, settings.store, is_sound, report)
         finished = _report(
             ledger, intake, staged, changes, models, reason, embedded, written, categorised, described, clock.seconds
         )
@@ -460,8 +461,8 @@ def _write_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
     return len(sketches)
 
 
-def _index(ledger: Ledger, store: Path, progress: Progress) -> None:
-    if index.current_revision(store) != ledger.revision() or not index.probe(store):
+def _index(ledger: Ledger, store: Path, is_sound: Callable[[], bool], progress: Progress) -> None:
+    if index.current_revision(store) != ledger.revision() or not is_sound():
         index.build_index(ledger, store, lambda done, total: progress("index", done, total))
 
 

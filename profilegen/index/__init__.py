@@ -6,7 +6,7 @@ delete, even of a whole collection, vectors and ids are still in its files, so o
 removal of the old one, forgets a user.
 """
 
-from profilegen.index.building import build_index, current_revision, probe
+from profilegen.index.building import build_index, current_revision, probe, probing
 from profilegen.index.pointer import POINTER_FILE
 from profilegen.index.reading import Hit, Index, open_index
 from profilegen.index.rows import COLLECTIONS, category_field
@@ -21,4 +21,5 @@ __all__ = [
     "current_revision",
     "open_index",
     "probe",
+    "probing",
 ]

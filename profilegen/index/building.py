@@ -55,19 +55,31 @@ def current_revision(store_dir: Path) -> str | None:
 
 
 def probe(store_dir: Path) -> bool:
-    """Whether the index is there and answers, tried in a child process.
+    """Whether the index is there and answers, tried in a child process."""
+    with probing(store_dir) as is_sound:
+        return is_sound()
+
+
+@contextmanager
+def probing(store_dir: Path) -> Iterator[Callable[[], bool]]:
+    """Begin to try the index in a child process; give a function that waits for the answer.
 
     A damaged index can end the process that opens it, which no `except` catches. Each collection must give
     vectors of length 1 for a sample of its rows, and find those rows by them; damage that the sample misses
     stays unseen.
     """
     if read_pointer(store_dir) is None:
-        return False
+        yield lambda: False
+        return
     with _child("probe", store_dir) as child:
-        try:
-            return child.wait(_PROBE_TIMEOUT_S) == 0
-        except subprocess.TimeoutExpired:
-            return False
+
+        def is_sound() -> bool:
+            try:
+                return child.wait(_PROBE_TIMEOUT_S) == 0
+            except subprocess.TimeoutExpired:
+                return False
+
+        yield is_sound
 
 
 def _filled(fresh: Path, progress: Progress, *, before: bool) -> None:
