@@ -90,7 +90,7 @@ def _telling(profile: Any) -> Any:
     from profilegen.summaries import Telling
 
     kinds = (profile.interests, profile.values, profile.lifestyle)
-    return Telling("user", profile.language, *(tuple(claim.text for claim in claims) for claims in kinds))
+    return Telling("user", profile.language, *(tuple(claim.name for claim in claims) for claims in kinds))
 
 
 def _repetitive(texts: Sequence[str]) -> float:

@@ -296,7 +296,7 @@ def _telling(profile: UserProfile) -> Telling:
     return Telling(
         subject="user",
         language=profile.language,
-        interests=tuple(claim.text for claim in profile.interests),
+        interests=tuple(claim.name for claim in profile.interests),
         values=tuple(claim.name for claim in profile.values),
         lifestyle=tuple(claim.name for claim in profile.lifestyle),
     )

@@ -64,8 +64,8 @@ class Word(Record):
 class Claim(Record):
     """One thing a profile says. `support` is 0 to 1; docs/architecture.md says how it is computed.
 
-    `trait` is what a value is called in the list of traits, where `text` also says in what the user looks for it:
-    "ease of use" of "ease of use (coffee makers)".
+    `trait` is what the claim is called alone, where `text` says more in brackets: of a value, in what the user looks
+    for it, "ease of use (coffee makers)"; of the name of a work, its kind, "Ice Age (film)".
     """
 
     text: str
