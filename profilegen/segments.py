@@ -22,17 +22,17 @@ Vectors = npt.NDArray[np.float32]
 Key = tuple[str, ...]
 
 # Counted up when the same profiles would now give other segments, so that stores are brought up to date.
-METHOD = "6"
+METHOD = "7"
 _MAX_KEYPHRASES = 10
 _MAX_INTERESTS = 5
 _MAX_TRAITS = 3
 _MAX_QUOTES = 3
 _MAX_EXEMPLARS = 5
-_NAME_PARTS, _PHRASES_OF_GROUP = 3, 2
+_NAME_PARTS = 3
 # A segment is called after the group of categories that this share of its users has more than users at large do, with
 # the categories in it of which the same is true; after a second one of either that is nearly as frequent.
 _GROUP_SHARE, _SECOND_GROUP = 0.3, 0.7
-_CATEGORY_SHARE, _SECOND_CATEGORY = 0.25, 0.5
+_CATEGORY_SHARE, _SMALL_CATEGORY_SHARE, _SECOND_CATEGORY = 0.25, 0.1, 0.5
 _NAMING_USERS = 3  # fewer are an accident
 _RANKED = 40
 # A phrase is left out where a longer one that ends in it is said by more than this share of its users.
@@ -122,8 +122,10 @@ class _Everywhere:
             if not groups or not set(groups).isdisjoint(self._taxonomy.upwards(node))
         }
         kinds = self._leading(tally, inside, _CATEGORY_SHARE, _SECOND_CATEGORY)
-        parts = (self._called(nodes, tally.language) for nodes in (groups, kinds) if nodes)
-        return _colon(tally.language).join(parts)
+        if groups and not kinds:  # A group alone says little.
+            kinds = self._leading(tally, inside, _SMALL_CATEGORY_SHARE, _SECOND_CATEGORY)
+        colon = "：" if tally.language == "zh" else ": "
+        return colon.join(self._called(nodes, tally.language) for nodes in (groups, kinds) if nodes)
 
     def _called(self, nodes: Sequence[str], language: str) -> str:
         return " · ".join(self._taxonomy.by_id[node].name(language) for node in nodes)
@@ -365,22 +367,13 @@ def _exemplars(interests: Iterable[Claim]) -> tuple[str, ...]:
 
 
 def _name(category: str, phrases: Sequence[str], language: str, named: Mapping[str, int]) -> str:
-    """Return the category, with a phrase where a segment has that name already.
-
-    A group alone says little, so the phrases follow it; without either there are the phrases only.
-    """
-    if category and _colon(language) not in category:
-        return _colon(language).join([category, " · ".join(phrases[:_PHRASES_OF_GROUP])] if phrases else [category])
+    """Return the category, with a phrase where a segment has that name already; without a category, the phrases."""
     if category:
         return f"{category} ({phrases[0]})" if named.get(category) and phrases else category
     if not phrases:
         return "其他" if language == "zh" else "Others"
     joined = ("、" if language == "zh" else ", ").join(phrases[:_NAME_PARTS])
     return joined[:1].upper() + joined[1:]
-
-
-def _colon(language: str) -> str:
-    return "：" if language == "zh" else ": "
 
 
 def _unit(vector: Vectors) -> Vectors:

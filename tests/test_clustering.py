@@ -7,8 +7,10 @@ from profilegen import clustering
 from profilegen.clustering import (
     Clusters,
     Vectors,
+    _agreed,
     _assign_noise,
     _density_clusters,
+    _settled,
     cluster,
     default_min_cluster_size,
     match_ids,
@@ -212,3 +214,37 @@ def test_a_segment_of_other_users_has_no_id_to_keep() -> None:
     old = {"seg-a": [f"u{number}" for number in range(20)]}
     assert match_ids({"n1": ["u1", "x1", "x2", "x3"]}, old) == {}
     assert match_ids({"n1": ["x1"]}, {}) == match_ids({}, old) == {}
+
+
+# What several clusterings agree on
+
+
+def clustering_of(*labels: int, assigned: bool = False) -> Clusters:
+    return Clusters(np.array(labels), np.ones(len(labels), np.float32), np.full(len(labels), assigned, np.bool_))
+
+
+def test_users_who_are_together_in_most_clusterings_are_one_cluster() -> None:
+    vectors = around(random_units(2), 6, 0.01)
+    halves, lump = [0] * 6 + [1] * 6, [0] * 12
+    agreed = _agreed(vectors, [clustering_of(*halves), clustering_of(*halves), clustering_of(*lump)], 5)
+    assert agreed.labels.tolist() == halves
+    assert agreed.confidence == pytest.approx(1)
+
+
+def test_clusters_that_are_too_small_go_to_the_nearest_and_users_hdbscan_left_out_are_marked() -> None:
+    vectors = np.concatenate([around(random_units(2), 6, 0.01), random_units(1)])
+    found = clustering_of(*[0] * 6, *[1] * 6, 2, assigned=True)
+    agreed = _agreed(vectors, [found, found], 5)
+    assert agreed.labels.tolist() == [0] * 6 + [1] * 6 + [0]
+    assert agreed.assigned.all()
+    assert (agreed.confidence <= 0.5).all()
+
+
+def test_a_user_nearer_to_another_centre_moves_there() -> None:
+    vectors = around(random_units(2), 6, 0.01)
+    assert _settled(vectors, np.array([1] + [0] * 5 + [1] * 6)).tolist() == [0] * 6 + [1] * 6
+
+
+def test_who_is_in_no_cluster_yet_is_in_no_centre() -> None:
+    vectors = around(random_units(2), 6, 0.01)
+    assert _settled(vectors, np.array([0] * 5 + [-1] + [1] * 6)).tolist() == [0] * 6 + [1] * 6
