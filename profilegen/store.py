@@ -274,16 +274,17 @@ class Store:
 
     def _best_claims(self, user_ids: Sequence[str], question: Vectors) -> dict[str, float]:
         """Return the likeness of the question to each user's best claim that no person has struck or changed."""
-        claims = self._ledger.claims_of(user_ids)
-        for user_id in self._ledger.decided_users() & claims.keys():
-            profile = self.user(user_id)
-            stated = {claim.text for _, claim in profile.claims()} if profile else set()
-            claims[user_id] = [claim for claim in claims[user_id] if claim.text in stated]
-        return {
-            user_id: float((np.stack([claim.vector for claim in found]) @ question).max())
-            for user_id, found in claims.items()
-            if found
+        claims, vectors = self._ledger.claim_matrix(user_ids)
+        decided = {user_id: self.user(user_id) for user_id in self._ledger.decided_users() & set(user_ids)}
+        stated = {
+            user_id: {claim.text for _, claim in profile.claims()} if profile else set()
+            for user_id, profile in decided.items()
         }
+        best: dict[str, float] = {}
+        for (user_id, text), likeness in zip(claims, (vectors @ question).tolist() if claims else (), strict=True):
+            if (user_id not in stated or text in stated[user_id]) and likeness > best.get(user_id, -2.0):
+                best[user_id] = likeness
+        return best
 
     @cached_property
     def _index(self) -> index.Index:
