@@ -515,7 +515,7 @@ def test_a_profile_put_again_replaces_its_claims(ledger: Ledger) -> None:
     load(ledger, document("d1", "u1"))
     finish(ledger, "u1", "likes tea")
     finish(ledger, "u1", "likes coffee")
-    ((user_id, found),) = ledger.iter_claims()
+    ((user_id, (found,)),) = ledger.claims_of(["u1"]).items()
     assert (user_id, found.kind, found.text) == ("u1", "summary", "likes coffee")
 
 

@@ -135,7 +135,7 @@ class ProfileTables(Tables):
     def claim_matrix(self, user_ids: Sequence[str]) -> tuple[list[tuple[str, str]], Vector]:
         """Return (user id, text) of what the users named are found by, and the vectors (n_claims, n_dims).
 
-        Of hundreds of users this is six times as quick as `claims_of`.
+        Of hundreds of users this is quicker than `claims_of`, which makes an array of each.
         """
         rows = list(self._among("SELECT user_id, text, vector FROM claims WHERE user_id IN {}", user_ids))
         _, vectors = matrix((user_id, blob) for user_id, _, blob in rows)
@@ -145,16 +145,6 @@ class ProfileTables(Tables):
         """Return the vectors of the texts that are an interest of some user."""
         rows = self._among("SELECT text, vector FROM claims WHERE kind = 'interest' AND text IN {}", texts)
         return {text: stored(blob) for text, blob in rows}
-
-    def iter_claims(self) -> Iterator[tuple[str, ClaimVector]]:
-        """Give everything that users are found by, with the user's id, in no order that means something."""
-        rows = self._paged(
-            "SELECT rowid, user_id, kind, position, text, support, vector FROM claims"
-            " WHERE rowid > ? ORDER BY rowid LIMIT ?",
-            0,
-        )
-        for _, user_id, kind, position, text, support, vector in rows:
-            yield user_id, ClaimVector(kind, position, text, support, stored(vector))
 
     # Categories of interests
 
