@@ -643,3 +643,10 @@ def test_the_last_build_and_the_counts_are_told(ledger: Ledger) -> None:
     assert last.report == report
     assert last.finished.tzinfo is not None
     assert ledger.counts() == (2, 2, 1, 0, 0, 1, 1)
+
+
+def test_a_store_of_an_earlier_version_says_how_it_is_brought_up_to_date(ledger: Ledger, store: Path) -> None:
+    with sqlite3.connect(store / LEDGER_FILE) as connection:
+        connection.execute("DROP TABLE interest_categories")
+    with pytest.raises(StoreError, match="run the same build again"):
+        list(ledger.categories())

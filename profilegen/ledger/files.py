@@ -86,6 +86,8 @@ def explained(path: Path) -> Iterator[None]:
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise  # a mistake in the program, not in the file
     except sqlite3.OperationalError as error:
+        if "no such table" in str(error):  # A build adds what came later.
+            raise StoreError(f"{path} was made by an earlier profilegen; run the same build again") from error
         raise StoreError(f"cannot use {path}: {error}") from error
     except sqlite3.DatabaseError as error:
         message = f"{path} is damaged ({error}); restore it from a copy, or remove its directory and build again"
