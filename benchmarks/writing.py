@@ -250,11 +250,11 @@ def _told(answer: dict[str, Any]) -> tuple[str, int, int]:
 
 def load_stage(store: str) -> Callable[[Sequence[User]], Round]:
     """Find claims and write summaries as a build does, in a copy of the store; both models stay loaded."""
+    from profilegen.choosing import writer_of, writer_settings
     from profilegen.config import load_settings
     from profilegen.ledger import LEDGER_FILE, open_ledger
     from profilegen.llama.catalog import resolve
     from profilegen.llama.models import Models
-    from profilegen.pipeline import _writer, _writer_settings
     from profilegen.writing import write_profiles
 
     copy = tempfile.TemporaryDirectory()
@@ -262,7 +262,7 @@ def load_stage(store: str) -> Callable[[Sequence[User]], Round]:
     ledger = open_ledger(Path(copy.name), create=True)
     settings = load_settings(store=Path(copy.name))
     embedder = resolve(ledger.get_meta("embedder")["source"], "embedder", pull=True)
-    models = Models(embedder, _writer(settings, lambda *_: None), _writer_settings(settings))
+    models = Models(embedder, writer_of(settings, lambda *_: None), writer_settings(settings))
 
     def run(users: Sequence[User], _kept: Any = copy) -> Round:
         start = time.perf_counter()

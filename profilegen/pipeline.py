@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -18,17 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen import categories, clustering, index, plane, profiles, reviewed, segments, summaries
+from profilegen.choosing import keep_choice, models_for, models_of_store
 from profilegen.config import Settings
-from profilegen.errors import InputError, ModelError, StoreError
+from profilegen.errors import InputError, StoreError
 from profilegen.ingest import Intake, read_documents
 from profilegen.ledger import INCOMING_FILE, LEDGER_FILE, Changes, Ledger, Membership, Staged, open_ledger, write_lock
-from profilegen.llama.catalog import ResolvedModel, default_model, resolve
+from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.models import Models
-from profilegen.llama.writer import WriterSettings
 from profilegen.records import BuildReport, Document
 from profilegen.taxonomy import Taxonomy
 from profilegen.vectors import ITEM_WEIGHT, document_vectors, user_vector
-from profilegen.writing import write_profiles, write_segments
+from profilegen.writing import begin, write_profiles, write_segments
 
 Vectors = npt.NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
@@ -37,8 +36,6 @@ Progress = Callable[[str, int, int], None]
 _EMBEDDED_TOGETHER = 1_000
 # Up to this share of users who are new, changed or gone, users are not clustered again.
 _FEW_MOVED = 0.05
-# Below this share of documents in other languages a model for one language still serves.
-_MAX_OTHER_LANGUAGES = 0.05
 
 
 def build(
@@ -63,33 +60,44 @@ def build(
     clock = _Clock()
     report = progress or _silent
     # Most of the time that the index takes to answer, it takes to be opened: it is, while the sources are read.
-    with _opened(settings.store) as ledger, index.probing(settings.store) as is_sound:
+    with _opened(settings.store) as ledger, index.probing(settings.store) as probe, ExitStack() as opened:
         taxonomy = categories.taxonomy_of(ledger, settings.taxonomy)
+        before = None if re_embed else models_of_store(ledger, settings, report)
+        if before:
+            opened.enter_context(before.models)
+
+        def on_new() -> None:
+            """Load the models while the rest is read; the index, which is going to be another, need not be tried."""
+            if before:
+                probe.stop()
+                begin(ledger, before.models)
+
         with clock.stage("read"):
-            intake, staged = _read(ledger, sources, mapping or {}, settings, report)
-        embedder, reason = _embedder(ledger, intake, settings, re_embed, report)
-        writer = _writer(settings, report)
-        with Models(embedder, writer, _writer_settings(settings)) as models:
-            changes = _apply(ledger, embedder, add=add)
-            with clock.stage("embed"):
-                embedded = _embed(ledger, models, report)
-            with clock.stage("users"):
-                _make_users(ledger, embedder)
-            with clock.stage("segments"):
-                _cluster(ledger, settings, report)
-            with clock.stage("map"):
-                _place(ledger, settings, report)
-            with clock.stage("profiles"):
-                written = _write_profiles(ledger, models, report)
-            with clock.stage("categories"):
-                categorised = categories.categorise(
-                    ledger, taxonomy, models.embed, lambda done, total: report("categories", done, total)
-                )
-                reviewed.refresh_claims(ledger, models.embed)
-            with clock.stage("segment profiles"):
-                described = _write_segments(ledger, taxonomy, models, report)
-            with clock.stage("index"):
-                _index(ledger, settings.store, is_sound, report)
+            intake, staged = _read(ledger, sources, mapping or {}, settings, on_new, report)
+        models, reason = before or models_for(intake.languages, settings, report)
+        if not before:
+            opened.enter_context(models)
+        keep_choice(ledger, models.embedder)
+        changes = ledger.apply_staged(add=add)
+        with clock.stage("embed"):
+            embedded = _embed(ledger, models, report)
+        with clock.stage("users"):
+            _make_users(ledger, models.embedder)
+        with clock.stage("segments"):
+            _cluster(ledger, settings, report)
+        with clock.stage("map"):
+            _place(ledger, settings, report)
+        with clock.stage("profiles"):
+            written = _write_profiles(ledger, models, report)
+        with clock.stage("categories"):
+            categorised = categories.categorise(
+                ledger, taxonomy, models.embed, lambda done, total: report("categories", done, total)
+            )
+            reviewed.refresh_claims(ledger, models.embed)
+        with clock.stage("segment profiles"):
+            described = _write_segments(ledger, taxonomy, models, report)
+        with clock.stage("index"):
+            _index(ledger, settings.store, probe, report)
         finished = _report(
             ledger, intake, staged, changes, models, reason, embedded, written, categorised, described, clock.seconds
         )
@@ -155,9 +163,17 @@ class _Clock:
 
 
 def _read(
-    ledger: Ledger, sources: Sequence[str], mapping: Mapping[str, str], settings: Settings, progress: Progress
+    ledger: Ledger,
+    sources: Sequence[str],
+    mapping: Mapping[str, str],
+    settings: Settings,
+    on_new: Callable[[], None],
+    progress: Progress,
 ) -> tuple[Intake, Staged]:
-    """Stage what the sources hold; the truth is not touched yet."""
+    """Stage what the sources hold; the truth is not touched yet.
+
+    :param on_new: called once there is a document that is not in the store.
+    """
     intake = Intake()
 
     def counted() -> Iterator[Document]:
@@ -168,7 +184,7 @@ def _read(
         if intake.bad > settings.max_bad * intake.rows:
             raise InputError(_too_many_bad(intake, settings.max_bad))
 
-    staged = ledger.stage(counted())
+    staged = ledger.stage(counted(), on_new)
     progress("read", intake.documents, intake.documents)
     return intake, staged
 
@@ -179,81 +195,6 @@ def _too_many_bad(intake: Intake, max_bad: float) -> str:
         f"{intake.bad} of {intake.rows} lines are bad, more than the {max_bad:.2%} that --max-bad allows; "
         f"nothing was built. The first of them:\n{examples}"
     )
-
-
-def _embedder(
-    ledger: Ledger, intake: Intake, settings: Settings, re_embed: bool, progress: Progress
-) -> tuple[ResolvedModel, str]:
-    """Return the embedder and why it is that one.
-
-    :raises StoreError: the store's vectors are another's.
-    """
-    made_with = ledger.get_meta("embedder")
-    if settings.embedder != "auto":
-        name, reason = settings.embedder, "named by you"
-    elif made_with and not re_embed:
-        name, reason = made_with["source"], "the store was made with it"
-    else:
-        name, reason = _embedder_for(intake.languages)
-    model = resolve(name, "embedder", pull=True, progress=_pulling(progress))
-    if made_with and made_with["sha256"] != model.sha256 and not re_embed:
-        raise StoreError(
-            f"the store {settings.store} was made with the embedder {made_with['name']}, whose vectors do not "
-            f"compare with those of {model.name}; leave --embedder out, name another --store, or add --re-embed "
-            "to embed everything again"
-        )
-    return model, reason
-
-
-def _embedder_for(languages: Counter[str]) -> tuple[str, str]:
-    told = Counter({language: count for language, count in languages.items() if language != "und"})
-    most = told.most_common(1)[0][0] if told else "en"
-    others = 1 - told[most] / max(told.total(), 1)
-    if others <= _MAX_OTHER_LANGUAGES and (model := default_model("embedder", most)) and "*" not in model.languages:
-        return model.name, f"{1 - others:.1%} of the texts are in its language ({most})"
-    model = default_model("embedder", "*")
-    assert model is not None
-    share = ", ".join(f"{language} {count / told.total():.0%}" for language, count in told.most_common(3))
-    return model.name, f"the texts are in languages that the English one does not know ({share})"
-
-
-def _writer(settings: Settings, progress: Progress) -> ResolvedModel:
-    name = settings.writer
-    if name == "auto":
-        model = default_model("writer", "en")
-        if model is None:
-            raise ModelError("the catalogue has no default writer; name one with --writer")
-        name = model.name
-    return resolve(name, "writer", pull=True, progress=_pulling(progress))
-
-
-def _pulling(progress: Progress) -> Callable[[str, int, int], None]:
-    return lambda what, done, total: progress(f"pull {what}", done, total)
-
-
-def _writer_settings(settings: Settings) -> WriterSettings:
-    return WriterSettings(
-        workers=settings.workers,
-        slots=settings.slots,
-        context_tokens=settings.context_tokens,
-        gpu_layers=settings.gpu_layers,
-    )
-
-
-def _apply(ledger: Ledger, embedder: ResolvedModel, *, add: bool) -> Changes:
-    """Make the staged documents the truth, and forget vectors of another embedder."""
-    made_with = ledger.get_meta("embedder")
-    if made_with and made_with["sha256"] != embedder.sha256:
-        ledger.clear_vectors()
-    source = embedder.name if _is_catalogued(embedder) else str(embedder.path.resolve())
-    ledger.set_meta("embedder", {"name": embedder.name, "sha256": embedder.sha256, "source": source})
-    return ledger.apply_staged(add=add)
-
-
-def _is_catalogued(model: ResolvedModel) -> bool:
-    from profilegen.llama.catalog import known_models
-
-    return model.name in known_models()
 
 
 def _embed(ledger: Ledger, models: Models, progress: Progress) -> int:
@@ -461,8 +402,8 @@ def _write_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
     return len(sketches)
 
 
-def _index(ledger: Ledger, store: Path, is_sound: Callable[[], bool], progress: Progress) -> None:
-    if index.current_revision(store) != ledger.revision() or not is_sound():
+def _index(ledger: Ledger, store: Path, probe: index.Probe, progress: Progress) -> None:
+    if index.current_revision(store) != ledger.revision() or not probe.is_sound():
         index.build_index(ledger, store, lambda done, total: progress("index", done, total))
 
 

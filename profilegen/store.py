@@ -26,7 +26,7 @@ _LOOKED_AT, _LOOKED_AT_PER_USER = 300, 10
 # differ in style: on real questions it finds more of the right users than the question alone.
 _FEEDBACK_USERS, _FEEDBACK_WEIGHT = 20, 1.0
 # Weights of the standardised likenesses; the user's own vector counts one.
-_SEGMENT_WEIGHT, _CATEGORY_WEIGHT, _CLAIM_WEIGHT, _DOCUMENT_WEIGHT = 0.5, 0.5, 0.15, 0.15
+_SEGMENT_WEIGHT, _CATEGORY_WEIGHT, _CLAIM_WEIGHT = 0.5, 0.5, 0.4
 _MAX_WHY_CHARS = 160
 
 
@@ -121,7 +121,7 @@ class Store:
         """Return the `n` users that a question in plain words fits best, each with the reason.
 
         A user is ranked by the likeness of the question, moved towards the users it finds first, to the user's
-        vector; by that of the question to the user's segment, best category, best claim and best document.
+        vector; by that of the question to the user's segment, best category and best claim.
 
         :param segment: only users of this segment (id or name).
         :param language: only users who write in this language (a code such as `en`).
@@ -140,8 +140,6 @@ class Store:
         moved = _unit(question + _FEEDBACK_WEIGHT * _unit(np.mean(list(near.values()), axis=0)))
         likeness = self._index.nearest("users", moved, rows, where)
         ids = list(likeness)
-        # Documents know no segment: users who are found by them alone are not added, only moved up.
-        documents = self._index.nearest("documents", question, rows)
         segments = self._index.nearest("segments", question, rows)
         segment_of = self._ledger.segments_of(ids)
         farthest = min(segments.values(), default=0.0)
@@ -151,7 +149,6 @@ class Store:
             + _SEGMENT_WEIGHT * _standardised(ids, their_segments)
             + _CATEGORY_WEIGHT * _standardised(ids, self._best_categories(ids, question))
             + _CLAIM_WEIGHT * _standardised(ids, self._best_claims(ids, question))
-            + _DOCUMENT_WEIGHT * _standardised(ids, _best_by_user(documents, self._ledger.users_of(list(documents))))
         )
         best = [ids[row] for row in np.argsort(-scores, kind="stable")[:n]]
         return self._found(best, likeness, question)
@@ -310,15 +307,6 @@ class Store:
                 "that is here now; build it again with --re-embed"
             )
         return Embedder(model, workers=1)
-
-
-def _best_by_user(likeness: Mapping[str, float], user_of: Mapping[str, str]) -> dict[str, float]:
-    """Return the likeness of each user's best row; rows and their users by the row's id."""
-    best: dict[str, float] = {}
-    for row_id, value in likeness.items():
-        if user_id := user_of.get(row_id):
-            best[user_id] = max(best.get(user_id, -1.0), value)
-    return best
 
 
 def _standardised(ids: Sequence[str], scores: Mapping[str, float]) -> Vectors:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.categories import Categoriser
-from profilegen.phrases import Work
+from profilegen.phrases import Work, keys
 from profilegen.records import Document
 from profilegen.resources import prompts_dir
 
@@ -31,8 +31,8 @@ _NAME_ENDS = re.compile(r"\s[-–—|/]\s|\s*[:(\[{]|,\s(?=vol|book|season|part)
 _VOLUME = re.compile(r"(?<=\w)\s+#?\d{1,2}$")
 _MARKS = str.maketrans("", "", "®™©")
 _MAX_ACRONYM = 5
-# What else the user writes of tells the kind, where a title alone does not.
-_USER_WEIGHT = 2.0
+# What else the user writes of tells the kind, where a title alone does not, and the words in which it is written of do.
+_USER_WEIGHT, _WORDS_WEIGHT = 2.0, 6.0
 
 
 def works_of(
@@ -52,10 +52,12 @@ def works_of(
     likeness = categoriser.standing_out(np.vstack([vectors, vectors.mean(axis=0)]), language)
     *nearer, together = likeness[:, works].max(axis=1) - np.delete(likeness, works, axis=1).max(axis=1, initial=-np.inf)
     least = _HARDLY if together > 0 else _PLAINLY
+    said = _kinds_said(documents, language)
+    words = np.array([[row[kinds[categoriser.nodes[column].id]] for column in works] for row in said], np.float32)
+    like = likeness[:-1, works] + _USER_WEIGHT * likeness[-1, works] + _WORDS_WEIGHT * (words + words.mean(axis=0))
     for row, (name, margin) in enumerate(zip(names, nearer, strict=False)):
         if name and margin > least:
-            like = likeness[row, works] + _USER_WEIGHT * likeness[-1, works]
-            node = categoriser.nodes[works[int(like.argmax())]]
+            node = categoriser.nodes[works[int(like[row].argmax())]]
             genre = node.name(language)
             found[row] = Work(name, kinds[node.id], genre[:1].lower() + genre[1:])
     return found
@@ -75,6 +77,23 @@ def work_name(title: str, language: str) -> str | None:
         name = name.title()
     told = len(name.split()) <= _MAX_WORDS and len(name) <= _MAX_CHARS and any(map(str.isalpha, name))
     return name if told else None
+
+
+def _kinds_said(documents: Sequence[Document], language: str) -> list[dict[str, float]]:
+    """Return for each document the share that each kind has of the words that tell one."""
+    found = []
+    for document in documents:
+        said = keys(". ".join(filter(None, (document.item_title, document.title, document.text))), language)
+        counts = {kind: len(said & words) for kind, words in _words_of_kinds(language).items()}
+        found.append({kind: count / max(sum(counts.values()), 1) for kind, count in counts.items()})
+    return found
+
+
+@cache
+def _words_of_kinds(language: str) -> Mapping[str, frozenset[str]]:
+    """Return by what a kind is called the words of those who write of one."""
+    kinds = _lists().get("works", {}).values()
+    return {kind.get(language, kind["en"]): keys(kind.get("words", {}).get(language, ""), language) for kind in kinds}
 
 
 @cache

@@ -41,6 +41,20 @@ _COUNTED_USERS = 2_000
 _REMEMBERED_PHRASES = 50_000
 
 
+def begin(ledger: Ledger, models: Models, profiles: int = 1) -> None:
+    """Have the models loaded beside other work, before there is anything for them.
+
+    The writer only if it knows the language of some of the users.
+
+    :param profiles: how many there are going to be, at least.
+    """
+    models.start_embedder()
+    languages = Counter(ledger.user_languages())
+    known = [code for code, _ in languages.most_common() if summaries.can_write_in(code, models.writer.languages)]
+    if known:
+        models.start_writer(summaries.shared_turns(known[0]), prompts=profiles)
+
+
 def write_profiles(ledger: Ledger, wanted: Mapping[str, str], models: Models, on_done: Callable[[int], None]) -> None:
     """Make the profile of each user named and store it.
 
@@ -107,7 +121,8 @@ class _Case:
 def _finished_profiles(
     ledger: Ledger, wanted: Mapping[str, str], models: Models
 ) -> Iterator[tuple[UserProfile, str, list[ClaimVector]]]:
-    _start_writer(ledger, wanted, models)
+    if wanted:
+        begin(ledger, models, len(wanted))
     at_work: dict[str, _Case] = {}
     ready: list[tuple[UserProfile, list[ClaimVector]]] = []
 
@@ -242,14 +257,6 @@ def _profile(
 
 def _is_told(found: evidence.Found) -> bool:
     return bool(found.interests or found.values or found.lifestyle)
-
-
-def _start_writer(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> None:
-    """Have the writer loaded while the first claims are found, if it knows the language of some of the users."""
-    languages = Counter(ledger.user_languages() if wanted else ())
-    known = [code for code, _ in languages.most_common() if summaries.can_write_in(code, models.writer.languages)]
-    if known:
-        models.start_writer(summaries.shared_turns(known[0]))
 
 
 def _can_write(telling: Telling, models: Models) -> bool:

@@ -23,7 +23,6 @@ from profilegen.index import (
 )
 from profilegen.ledger import ClaimVector, Ledger, Membership, Vector, open_ledger
 from profilegen.records import Behaviour, BuiltWith, Document, Segment, UserProfile
-from profilegen.vectors import ITEM_WEIGHT
 
 ROOT = Path(__file__).parents[1]
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
@@ -57,8 +56,7 @@ def indexed_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("indexed") / "store"
     users = [f"u{i}" for i in range(N_USERS)]
     with open_ledger(store, create=True) as ledger:
-        add_documents(ledger, users, units(N_USERS))
-        add_profiles(ledger, users, units(N_USERS))
+        add_users(ledger, users, units(N_USERS))
         build_index(ledger, store)
     return store
 
@@ -81,12 +79,13 @@ def units(n: int) -> Vector:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
-def add_documents(ledger: Ledger, user_ids: list[str], vectors: Vector, text: str = "a text") -> None:
-    """Give each user named one document with the vector of its row."""
+def add_users(ledger: Ledger, user_ids: list[str], vectors: Vector, text: str = "a text") -> None:
+    """Give each user named a document and a profile with the vector of its row."""
     documents = [Document(id=f"d-{user}", user_id=user, text=text, language="en") for user in user_ids]
     ledger.stage(documents)
     ledger.apply_staged(add=True)
     ledger.put_document_vectors((d.id, vector, None) for d, vector in zip(documents, vectors, strict=True))
+    add_profiles(ledger, user_ids, vectors)
 
 
 def add_profiles(ledger: Ledger, user_ids: list[str], vectors: Vector, summary: str = "likes tea") -> None:
@@ -129,8 +128,7 @@ def index_directory(store: Path) -> Path:
 
 
 def test_each_collection_is_found_by_its_vectors_with_its_metadata(ledger: Ledger, store: Path) -> None:
-    add_documents(ledger, ["u1", "u2"], units(2))
-    add_profiles(ledger, ["u1", "u2"], units(2))
+    add_users(ledger, ["u1", "u2"], units(2))
     ledger.put_profiles(
         [
             (
@@ -151,7 +149,6 @@ def test_each_collection_is_found_by_its_vectors_with_its_metadata(ledger: Ledge
     ledger.put_segments([(segment("s", "u1"), "h", units(2)[0]), (segment("no vector", "u2"), "h", None)])
     build_index(ledger, store)
     expected = {
-        "documents": ("d-u1", {"user_id": "u1", "language": "en"}, None),
         "users": (
             "u1",
             {"language": "en", "status": "ok", "documents": 3, "segment": "s", "segment_confidence": 0.75},
@@ -164,40 +161,28 @@ def test_each_collection_is_found_by_its_vectors_with_its_metadata(ledger: Ledge
             hit = index.query(name, units(2)[0], 1)[0]
             assert (hit.id, hit.metadata, hit.document) == expected[name]
             assert 0 <= hit.distance < 1e-3
-        assert [index.count(name) for name in COLLECTIONS] == [2, 2, 1]
+        assert [index.count(name) for name in COLLECTIONS] == [2, 1]
         assert set(index.query("users", units(2)[1], 1)[0].metadata) == {"language", "status", "documents"}
-
-
-def test_a_document_lies_between_its_text_and_its_item_nearer_to_the_item(ledger: Ledger, store: Path) -> None:
-    ledger.stage(Document(id=f"d{i}", user_id="u", text="t") for i in range(4))
-    ledger.apply_staged(add=False)
-    text, item = unit(1, 0, 0, 0), unit(0, 1, 0, 0)
-    ledger.put_document_vectors([("d0", text, item), ("d1", text, None), ("d2", None, item), ("d3", text, -text)])
-    build_index(ledger, store)
-    both = unit(1, ITEM_WEIGHT, 0, 0)
-    with open_index(store) as index:
-        distances = {hit.id: hit.distance for hit in index.query("documents", both, 4)}
-    assert distances == pytest.approx({"d0": 0, "d1": 1 - both[0], "d2": 1 - both[1], "d3": 1 + both[0]}, abs=1e-3)
 
 
 def test_more_rows_than_chroma_takes_at_once_are_all_found(ledger: Ledger, store: Path) -> None:
     n = 6_000
-    add_documents(ledger, [f"u{i}" for i in range(n)], units(n))
+    add_users(ledger, [f"u{i}" for i in range(n)], units(n))
     told: list[tuple[int, int]] = []
     build_index(ledger, store, lambda done, total: told.append((done, total)))
     with open_index(store) as index:
-        assert index.count("documents") == n
-        found = index.query("documents", units(n)[17], n + 1_000)
-    assert found[0].id == "d-u17"
+        assert index.count("users") == n
+        found = index.query("users", units(n)[17], n + 1_000)
+    assert found[0].id == "u17"
     assert len({hit.id for hit in found}) == n
     assert [hit.distance for hit in found] == sorted(hit.distance for hit in found)
-    assert told[0] == (5_000, 2 * n)
-    assert told[-1] == (2 * n, 2 * n)
+    assert told[0] == (5_000, n)
+    assert told[-1] == (n, n)
 
 
 def test_every_row_is_written_out_so_that_no_reader_has_to_add_it_again(ledger: Ledger, store: Path) -> None:
     n = 1_500
-    add_documents(ledger, [f"u{i}" for i in range(n)], units(n))
+    add_users(ledger, [f"u{i}" for i in range(n)], units(n))
     build_index(ledger, store)
     lengths = [path.stat().st_size for path in index_directory(store).glob("*/length.bin")]
     assert n * 4 in lengths  # four bytes a row
@@ -205,15 +190,17 @@ def test_every_row_is_written_out_so_that_no_reader_has_to_add_it_again(ledger: 
 
 def test_many_vectors_are_asked_at_once(indexed: Ledger, store: Path) -> None:
     with open_index(store) as index:
-        hits = index.query_many("documents", units(N_USERS)[:3], 1)
-    assert [row[0].id for row in hits] == ["d-u0", "d-u1", "d-u2"]
+        hits = index.query_many("users", units(N_USERS)[:3], 1)
+    assert [row[0].id for row in hits] == ["u0", "u1", "u2"]
 
 
 def test_all_conditions_must_be_met(indexed: Ledger, store: Path) -> None:
+    indexed.put_memberships([Membership("u2", "s", 0.75, False)])
+    build_index(indexed, store)
     with open_index(store) as index:
-        hits = index.query("documents", units(3)[0], 3, {"language": "en", "user_id": {"$in": ["u2", "nobody"]}})
-        assert [hit.id for hit in hits] == ["d-u2"]
-        assert index.query("documents", units(3)[0], 3, {"user_id": "nobody"}) == []
+        hits = index.query("users", units(3)[0], 3, {"language": {"$in": ["en", "zh"]}, "segment": "s"})
+        assert [hit.id for hit in hits] == ["u2"]
+        assert index.query("users", units(3)[0], 3, {"language": "zh"}) == []
 
 
 def test_empty_collections_answer_with_nothing(ledger: Ledger, store: Path) -> None:
@@ -227,21 +214,19 @@ def test_empty_collections_answer_with_nothing(ledger: Ledger, store: Path) -> N
 
 def test_hostile_ids_are_only_names(ledger: Ledger, store: Path) -> None:
     n = len(HOSTILE_IDS)
-    add_documents(ledger, HOSTILE_IDS, units(n))
-    add_profiles(ledger, HOSTILE_IDS, units(n))
+    add_users(ledger, HOSTILE_IDS, units(n))
     ledger.put_segments((segment(name, name), "h", vector) for name, vector in zip(HOSTILE_IDS, units(n), strict=True))
     build_index(ledger, store)
     with open_index(store) as index:
         for name, vector in zip(HOSTILE_IDS, units(n), strict=True):
             assert index.query("users", vector, 1)[0].id == name
             assert index.query("segments", vector, 1)[0].metadata["name"] == f"name of {name}"
-            assert index.query("documents", vector, n, {"user_id": name})[0].id == f"d-{name}"
     assert sorted(path.name for path in store.parent.iterdir()) == ["store"]
 
 
 def test_vectors_of_another_model_are_a_store_error(indexed: Ledger, store: Path) -> None:
     with open_index(store) as index, pytest.raises(StoreError, match="another embedding model"):
-        index.query("documents", np.ones(DIMS + 1, dtype=np.float32), 1)
+        index.query("users", np.ones(DIMS + 1, dtype=np.float32), 1)
 
 
 # One index after another
@@ -251,44 +236,46 @@ def test_the_revision_is_that_of_the_ledger_it_was_built_from(ledger: Ledger, st
     assert current_revision(store) is None
     build_index(ledger, store)
     assert current_revision(store) == ledger.revision()
-    add_documents(ledger, ["u1"], units(1))
+    add_users(ledger, ["u1"], units(1))
     assert current_revision(store) != ledger.revision()
 
 
 def test_an_open_index_follows_to_the_new_one_and_the_old_one_is_removed(ledger: Ledger, store: Path) -> None:
-    add_documents(ledger, ["u1"], units(1))
+    add_users(ledger, ["u1"], units(1))
     build_index(ledger, store)
     old = index_directory(store)
     with open_index(store) as index:
-        assert index.query("documents", units(1)[0], 1)[0].id == "d-u1"
+        assert index.query("users", units(1)[0], 1)[0].id == "u1"
         ledger.remove_users(["u1"])
-        add_documents(ledger, ["u2"], units(1))
+        add_users(ledger, ["u2"], units(1))
         build_index(ledger, store)
-        assert index.query("documents", units(1)[0], 1)[0].id == "d-u2"
+        assert index.query("users", units(1)[0], 1)[0].id == "u2"
     assert not old.exists()
     assert [path.name for path in store.glob("index-*")] == [index_directory(store).name]
 
 
 def test_an_index_removed_under_an_open_one_is_an_error_and_no_crash(indexed: Ledger, store: Path) -> None:
+    indexed.put_segments([(segment("s", "u1"), "h", units(1)[0])])
+    build_index(indexed, store)
     with open_index(store) as index:
-        assert index.query("documents", units(1)[0], 1)
+        assert index.query("users", units(1)[0], 1)
         shutil.rmtree(index_directory(store))
         # What was read already may still answer, as its files live on while they are open; Chroma decides.
         with suppress(StoreError):
-            assert index.query("documents", units(1)[0], 1)
+            assert index.query("users", units(1)[0], 1)
         with pytest.raises(StoreError, match="damaged"):
-            index.query("users", units(1)[0], 1)
+            index.query("segments", units(1)[0], 1)
 
 
 def test_a_closed_index_opens_again_when_asked(indexed: Ledger, store: Path) -> None:
     index = open_index(store)
     index.close()
-    assert index.count("documents") == N_USERS
+    assert index.count("users") == N_USERS
     index.close()
 
 
 def test_a_build_that_fails_leaves_the_old_index_and_no_directory(ledger: Ledger, store: Path) -> None:
-    add_documents(ledger, ["u1"], units(1))
+    add_users(ledger, ["u1"], units(1))
     build_index(ledger, store)
     before = sorted(path.name for path in store.iterdir())
 
@@ -299,15 +286,15 @@ def test_a_build_that_fails_leaves_the_old_index_and_no_directory(ledger: Ledger
         build_index(ledger, store, full_disk)
     assert sorted(path.name for path in store.iterdir()) == before
     with open_index(store) as index:
-        assert index.count("documents") == 1
+        assert index.count("users") == 1
 
 
 def test_a_kill_during_a_build_leaves_the_old_index_and_the_next_build_clears_up(ledger: Ledger, store: Path) -> None:
-    add_documents(ledger, ["u1"], units(1))
+    add_users(ledger, ["u1"], units(1))
     build_index(ledger, store)
     old = index_directory(store)
     n = 5_400
-    add_documents(ledger, [f"v{i}" for i in range(n)], units(n))
+    add_users(ledger, [f"v{i}" for i in range(n)], units(n))
     code = """
 import sys, time, pathlib
 from profilegen.index import build_index
@@ -333,19 +320,19 @@ build_index(open_ledger(store), store, told)
     assert index_directory(store) == old
     assert probe(store)
     with open_index(store) as index:
-        assert [hit.id for hit in index.query("documents", units(1)[0], 5)] == ["d-u1"]
+        assert [hit.id for hit in index.query("users", units(1)[0], 5)] == ["u1"]
     build_index(ledger, store)
     assert list(store.glob("index-*")) == [index_directory(store)]
     with open_index(store) as index:
-        assert index.count("documents") == n + 1
+        assert index.count("users") == n + 1
 
 
 def test_no_byte_of_a_removed_user_is_left_in_the_store_after_the_index_is_built(ledger: Ledger, store: Path) -> None:
     secret = "unforgettable-person"
     users = ["u1", "u2", secret]
     vectors = units(3)
-    add_documents(ledger, users, vectors, text=f"what {secret} wrote")
-    add_documents(ledger, ["u1", "u2"], vectors[:2])
+    add_users(ledger, users, vectors, text=f"what {secret} wrote")
+    add_users(ledger, ["u1", "u2"], vectors[:2])
     add_profiles(ledger, users, vectors)
     ledger.put_memberships(Membership(user, "s", 1.0, False) for user in users)
     ledger.put_segments([(segment("s", *users), "h", vectors[0])])
@@ -376,15 +363,14 @@ def rows_built(ledger: Ledger, store: Path) -> int:
 
 def test_a_new_user_costs_only_the_rows_of_that_user(indexed: Ledger, store: Path) -> None:
     vector = -units(N_USERS)[:1]
-    add_documents(indexed, ["new"], vector)
-    add_profiles(indexed, ["new"], vector)
-    assert rows_built(indexed, store) == 2  # a document and a user
+    add_users(indexed, ["new"], vector)
+    assert rows_built(indexed, store) == 1
     assert current_revision(store) == indexed.revision()
     assert probe(store)
     with open_index(store) as index:
-        assert [index.count(name) for name in COLLECTIONS] == [N_USERS + 1, N_USERS + 1, 0]
+        assert [index.count(name) for name in COLLECTIONS] == [N_USERS + 1, 0]
         assert index.query("users", vector[0], 1)[0].id == "new"
-        assert index.query("documents", units(N_USERS)[7], 1)[0].id == "d-u7"
+        assert index.query("users", units(N_USERS)[7], 1)[0].id == "u7"
 
 
 def test_a_changed_user_is_found_by_what_is_said_now_alone(indexed: Ledger, store: Path) -> None:
@@ -404,29 +390,29 @@ def test_what_a_user_wrote_and_took_back_makes_the_index_anew(indexed: Ledger, s
     indexed.stage([Document(id="d-u1", user_id="u1", text="another text", language="en")])
     indexed.apply_staged(add=True)
     indexed.put_document_vectors([("d-u1", -units(N_USERS)[1], None)])
-    assert rows_built(indexed, store) == 2 * N_USERS
+    assert rows_built(indexed, store) == N_USERS
     indexed.remove_users(["u1"])
-    assert rows_built(indexed, store) == 2 * (N_USERS - 1)
+    assert rows_built(indexed, store) == N_USERS - 1
 
 
 def test_an_index_is_made_anew_when_many_rows_have_changed_since_it_was(indexed: Ledger, store: Path) -> None:
-    users = [f"u{at}" for at in range(20)]
+    users = [f"u{at}" for at in range(10)]
     totals = []
     for round_ in range(4):
-        add_profiles(indexed, users, units(N_USERS)[:20], summary=f"likes tea for {round_}")
+        add_profiles(indexed, users, units(N_USERS)[:10], summary=f"likes tea for {round_}")
         totals.append(rows_built(indexed, store))
-    assert totals == [20, 20, 20, 2 * N_USERS]
+    assert totals == [10, 10, 10, N_USERS]
 
 
 @pytest.mark.parametrize("name", ["chroma.sqlite3", "*/data_level0.bin", "fingerprints.npz"])
 def test_a_damaged_index_is_not_built_upon(indexed: Ledger, store: Path, name: str) -> None:
     for path in index_directory(store).glob(name):
         path.write_bytes(np.random.default_rng(1).bytes(path.stat().st_size))
-    add_documents(indexed, ["new"], units(1))
+    add_users(indexed, ["new"], units(1))
     build_index(indexed, store)
     assert probe(store)
     with open_index(store) as index:
-        assert index.count("documents") == N_USERS + 1
+        assert index.count("users") == N_USERS + 1
 
 
 # Damage
@@ -463,4 +449,4 @@ def test_a_damaged_index_that_can_be_opened_is_a_store_error_when_asked(indexed:
     for path in index_directory(store).glob("*/header.bin"):
         path.write_bytes(bytes(path.stat().st_size))
     with open_index(store) as index, pytest.raises(StoreError, match="damaged"):
-        index.query("documents", units(1)[0], 1)
+        index.query("users", units(1)[0], 1)

@@ -216,8 +216,21 @@ def test_a_child_that_cannot_load_beside_another_is_an_error_and_no_wait_without
 
 def test_a_crew_that_does_not_wait_loads_beside_its_owner_and_ends_at_once() -> None:
     before = children()
-    with Crew[int](ENGINE, {"slow": 60}, workers=2, backlog=1, wait=False):
+    with Crew[int](ENGINE, {"slow": 60}, workers=2, backlog=1, wait=False) as crew:
+        assert len(children() - before) == 1
+        crew.grow(5)
         assert len(children() - before) == 2
+    assert children() == before
+
+
+def test_a_crew_has_no_more_children_than_jobs_and_a_closed_one_starts_none() -> None:
+    before = children()
+    crew = Crew[int](ENGINE, {}, workers=3, backlog=1, wait=False)
+    crew.grow(2)
+    assert len(children() - before) == 2
+    assert dict(crew.run((n, ("echo", n)) for n in range(4))) == {n: n for n in range(4)}
+    crew.close()
+    crew.grow(2)
     assert children() == before
 
 

@@ -51,6 +51,20 @@ def test_films_are_works_with_their_kind_and_tools_are_not(works: Works) -> None
     assert works(TOOLS) == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("One of the best movies of the year, the actors are wonderful.", "film"),
+        ("I could not put this novel down and read it in two days.", "book"),
+        ("Every song on this album is worth listening to.", "album"),
+        ("A fun game, I play a level each night.", "game"),
+    ],
+)
+def test_the_words_of_the_user_tell_what_kind_of_work_a_name_is(works: Works, text: str, kind: str) -> None:
+    found = works([("Winter's Bone", text), ("The Great Escape", text)])
+    assert {work and work.kind for work in found} == {kind}
+
+
 def test_a_tool_among_films_is_no_work(works: Works) -> None:
     assert [work is None for work in works([*FILMS, TOOLS[0]])] == [False, False, False, True]
 

@@ -56,30 +56,44 @@ def current_revision(store_dir: Path) -> str | None:
 
 def probe(store_dir: Path) -> bool:
     """Whether the index is there and answers, tried in a child process."""
-    with probing(store_dir) as is_sound:
-        return is_sound()
+    with probing(store_dir) as probed:
+        return probed.is_sound()
+
+
+class Probe:
+    """An index that is being tried in a child process."""
+
+    def __init__(self, child: subprocess.Popen[str] | None) -> None:
+        self._child = child
+
+    def is_sound(self) -> bool:
+        """Wait for the answer: whether the index is there and answers."""
+        if self._child is None:
+            return False
+        try:
+            return self._child.wait(_PROBE_TIMEOUT_S) == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    def stop(self) -> None:
+        """End it, as nobody is going to ask."""
+        if self._child is not None:
+            self._child.kill()
 
 
 @contextmanager
-def probing(store_dir: Path) -> Iterator[Callable[[], bool]]:
-    """Begin to try the index in a child process; give a function that waits for the answer.
+def probing(store_dir: Path) -> Iterator[Probe]:
+    """Begin to try the index in a child process.
 
     A damaged index can end the process that opens it, which no `except` catches. Each collection must give
     vectors of length 1 for a sample of its rows, and find those rows by them; damage that the sample misses
     stays unseen.
     """
     if read_pointer(store_dir) is None:
-        yield lambda: False
+        yield Probe(None)
         return
     with _child("probe", store_dir) as child:
-
-        def is_sound() -> bool:
-            try:
-                return child.wait(_PROBE_TIMEOUT_S) == 0
-            except subprocess.TimeoutExpired:
-                return False
-
-        yield is_sound
+        yield Probe(child)
 
 
 def _filled(fresh: Path, progress: Progress, *, before: bool) -> None:

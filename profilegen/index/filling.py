@@ -1,8 +1,8 @@
 """What a process of its own does: it fills a directory with the collections, or tries whether an index answers.
 
 An index from the one before it: its directory is copied, rows that changed or are gone are deleted and the new ones
-added. Chroma does not erase what it deletes, so an index is made anew as soon as a document or a user of the one
-before is gone or a document reads otherwise; and when many rows have changed, which is no slower then.
+added. Chroma does not erase what it deletes, so an index is made anew as soon as a document or a user is gone or a
+document reads otherwise; and when many rows have changed, which is no slower then.
 """
 
 from __future__ import annotations
@@ -19,13 +19,7 @@ import numpy as np
 from profilegen.errors import StoreError
 from profilegen.index.building import PROGRESS
 from profilegen.index.chroma import building
-from profilegen.index.fingerprints import (
-    Fingerprints,
-    fingerprints_of,
-    keep_fingerprints,
-    kept_fingerprints,
-    key_of,
-)
+from profilegen.index.fingerprints import Fingerprints, Made, fingerprints_of, keep_made, kept_made, key_of
 from profilegen.index.pointer import read_pointer
 from profilegen.index.reading import open_index, query
 from profilegen.index.rows import COLLECTIONS, CollectionName, Row, rows_of
@@ -83,7 +77,7 @@ def load(ledger: Ledger, directory: Path, progress: Progress) -> None:
                 done += len(batch)
                 progress(done, total)
             prints[name] = Fingerprints.joined(parts)
-    keep_fingerprints(directory, prints, deleted=0)
+    keep_made(directory, Made(prints, 0, ledger.forgotten()))
     _settle(directory)
     progress(total, total)
 
@@ -93,21 +87,20 @@ def extend(ledger: Ledger, before: Path, directory: Path, progress: Progress) ->
 
     :raises StoreError: that one is damaged; what was made of it is left for the parent to remove.
     """
-    kept = kept_fingerprints(before)
-    if kept is None:
+    made = kept_made(before)
+    if made is None or made.forgotten != ledger.forgotten():
         return False
-    known, deleted = kept
     differences: dict[CollectionName, _Difference] = {}
     prints: dict[CollectionName, Fingerprints] = {}
-    n_rows = sum(len(prints.keys) for prints in known.values())
-    room = min(_MOST_ROWS, int(_MOST_CHANGED * n_rows) - deleted)
+    n_rows = sum(len(prints.keys) for prints in made.prints.values())
+    room = min(_MOST_ROWS, int(_MOST_CHANGED * n_rows) - made.deleted)
     for name, (_, rows) in rows_of(ledger).items():
-        found = _difference(rows, known[name], room)
+        found = _difference(rows, made.prints[name], room)
         if found is None:
             return False
         differences[name], prints[name] = found
         room -= differences[name].size
-    if differences["documents"].outdated or differences["users"].gone:
+    if differences["users"].gone:
         return False
     total = sum(difference.size for difference in differences.values())
     done = 0
@@ -117,8 +110,8 @@ def extend(ledger: Ledger, before: Path, directory: Path, progress: Progress) ->
             _change(client, name, difference, len(prints[name].keys))
             done += difference.size
             progress(done, total)
-    deleted += sum(difference.outdated for difference in differences.values())
-    keep_fingerprints(directory, prints, deleted)
+    deleted = made.deleted + sum(difference.outdated for difference in differences.values())
+    keep_made(directory, Made(prints, deleted, made.forgotten))
     _settle(directory)
     with building(directory) as client:
         if not all(_finds_its_rows(client.get_collection(name, embedding_function=None)) for name in COLLECTIONS):

@@ -52,20 +52,32 @@ def key_of(row_id: str) -> int:
     return _number(row_id.encode("utf-8", "surrogatepass"))
 
 
-def keep_fingerprints(directory: Path, prints: Mapping[CollectionName, Fingerprints], deleted: int) -> None:
-    """Write fingerprints into the directory of an index, with how many rows were deleted since it was made anew."""
-    arrays = {f"{name}-{part}": array for name, of in prints.items() for part, array in of._asdict().items()}
-    np.savez(directory / _FILE, deleted=np.array(deleted), **arrays)
+class Made(NamedTuple):
+    """What an index was made from.
+
+    :param deleted: how many rows were deleted since it was made anew.
+    :param forgotten: what `Ledger.forgotten` said when it was.
+    """
+
+    prints: Mapping[CollectionName, Fingerprints]
+    deleted: int
+    forgotten: str
 
 
-def kept_fingerprints(directory: Path) -> tuple[dict[CollectionName, Fingerprints], int] | None:
-    """Return what `keep_fingerprints` wrote; None where it is missing or damaged."""
+def keep_made(directory: Path, made: Made) -> None:
+    """Write into the directory of an index what it was made from."""
+    arrays = {f"{name}-{part}": array for name, of in made.prints.items() for part, array in of._asdict().items()}
+    np.savez(directory / _FILE, deleted=np.array(made.deleted), forgotten=np.array(made.forgotten), **arrays)
+
+
+def kept_made(directory: Path) -> Made | None:
+    """Return what `keep_made` wrote; None where it is missing or damaged."""
     try:
         with np.load(directory / _FILE) as kept:
-            if len(kept.files) != 1 + len(Fingerprints._fields) * len(COLLECTIONS):
+            if len(kept.files) != 2 + len(Fingerprints._fields) * len(COLLECTIONS):
                 return None  # It is of a version that had other collections.
             prints = {name: Fingerprints(kept[f"{name}-keys"], kept[f"{name}-hashes"]) for name in COLLECTIONS}
-            return prints, int(kept["deleted"])
+            return Made(prints, int(kept["deleted"]), str(kept["forgotten"]))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from profilegen import categories, reviewed
 from profilegen.ledger import Ledger
-from profilegen.vectors import document_vectors
 
 Vector = NDArray[np.float32]
-CollectionName = Literal["documents", "users", "segments"]
+CollectionName = Literal["users", "segments"]
 
-COLLECTIONS: tuple[CollectionName, ...] = ("documents", "users", "segments")
+COLLECTIONS: tuple[CollectionName, ...] = ("users", "segments")
 
 
 class Row(NamedTuple):
@@ -36,18 +35,9 @@ def rows_of(ledger: Ledger) -> dict[CollectionName, tuple[int, Iterator[Row]]]:
     """Return the rows of each collection with about how many there are; those without a vector are left out."""
     counts = ledger.counts()
     return {
-        "documents": (counts.documents, _document_rows(ledger)),
         "users": (counts.users, _user_rows(ledger)),
         "segments": (counts.segments, _segment_rows(ledger)),
     }
-
-
-def _document_rows(ledger: Ledger) -> Iterator[Row]:
-    for row in ledger.iter_document_vectors():
-        metadata: dict[str, str | int | float] = {"user_id": row.user_id, "language": row.language}
-        vector = document_vectors(row.text_vector[np.newaxis], row.item_vector[np.newaxis])[0]
-        if vector.any():
-            yield Row(row.id, vector, metadata)
 
 
 def _user_rows(ledger: Ledger) -> Iterator[Row]:

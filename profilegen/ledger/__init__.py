@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 
 from profilegen.ledger.audiences import Audience, AudienceTables
 from profilegen.ledger.decisions import ChangedError, Decided, DecisionTables
-from profilegen.ledger.documents import DocumentTables, DocumentVectors, UserDocuments
+from profilegen.ledger.documents import DocumentTables, UserDocuments
 from profilegen.ledger.files import INCOMING_FILE, LEDGER_FILE, connect, write_lock
 from profilegen.ledger.packing import Vector
 from profilegen.ledger.profiles import ClaimVector, ProfileTables
@@ -38,7 +38,6 @@ __all__ = [
     "ClaimVector",
     "Counts",
     "Decided",
-    "DocumentVectors",
     "Filters",
     "Ledger",
     "Membership",

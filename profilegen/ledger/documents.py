@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import NamedTuple
@@ -21,16 +21,6 @@ class UserDocuments(NamedTuple):
     item_vectors: Vector
 
 
-class DocumentVectors(NamedTuple):
-    """What the index needs of a document; vectors are (n_dims,), and one of the two may be zero."""
-
-    id: str
-    user_id: str
-    language: str
-    text_vector: Vector
-    item_vector: Vector
-
-
 class DocumentTables(Tables):
     """What a ledger can do with documents; mixed into `Ledger`."""
 
@@ -43,10 +33,6 @@ class DocumentTables(Tables):
         wanted = list(document_ids)
         records: dict[str, str] = dict(self._among("SELECT id, record FROM documents WHERE id IN {}", wanted))
         return {name: Document.model_validate_json(records[name]) for name in wanted if name in records}
-
-    def users_of(self, document_ids: Sequence[str]) -> dict[str, str]:
-        """Return the user of each of the documents named that is there."""
-        return dict(self._among("SELECT id, user_id FROM documents WHERE id IN {}", document_ids))
 
     def iter_documents(self) -> Iterator[Document]:
         """Give every document in order of id."""
@@ -128,18 +114,6 @@ class DocumentTables(Tables):
             self._connection.execute("DELETE FROM users")
             self._connection.execute("DELETE FROM segments")
             self._touch()
-
-    def iter_document_vectors(self) -> Iterator[DocumentVectors]:
-        """Give the vectors of every document that has any, in no order that means something."""
-        rows = self._paged(
-            "SELECT rowid, id, user_id, json_extract(record, '$.language'), text_vector, item_vector"
-            " FROM documents WHERE rowid > ? AND (text_vector IS NOT NULL OR item_vector IS NOT NULL)"
-            " ORDER BY rowid LIMIT ?",
-            0,
-        )
-        for _, document_id, user_id, language, text, item in rows:
-            vectors = unpack([text, item], len(text or item) // 2)
-            yield DocumentVectors(document_id, user_id, language, vectors[0], vectors[1])
 
     def _dims(self) -> int:
         """Return how many dimensions the stored vectors have, 0 when there are none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from typing import Literal
 
@@ -33,6 +34,10 @@ class Removal(SegmentTables):
         if removed:
             self._fold_log()
         return removed
+
+    def forgotten(self) -> str:
+        """Return a word that changes whenever a text is gone or reads otherwise, or a user is gone."""
+        return str(self.get_meta("forgotten"))
 
     def _strike_from_segments(self) -> None:
         """Take what is gone out of what is said of segments, and mark those segments as out of date."""
@@ -76,6 +81,7 @@ class Removal(SegmentTables):
 
     def _forget_removed(self) -> None:
         """Remove decisions on users who are gone, and from the others the quotes of texts that are gone or changed."""
+        self._set_meta("forgotten", secrets.token_hex(8))
         self._execute("DELETE FROM decisions WHERE user_id <> '' AND user_id NOT IN (SELECT user_id FROM documents)")
         self._execute("DELETE FROM audience_users WHERE user_id NOT IN (SELECT user_id FROM documents)")
         # instr and not LIKE: a quote may hold wildcards.

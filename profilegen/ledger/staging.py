@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
@@ -36,12 +36,15 @@ class Changes(NamedTuple):
 class Staging(Removal):
     """What a ledger does to take documents in; mixed into `Ledger`."""
 
-    def stage(self, documents: Iterable[Document]) -> Staged:
+    def stage(self, documents: Iterable[Document], on_new: Callable[[], None] | None = None) -> Staged:
         """Write documents beside the truth, the first of each id; what was staged before is dropped.
 
         Whatever `documents` raises is raised here, and nothing stays staged.
+
+        :param on_new: called once, as soon as a document comes that the truth does not hold.
         """
         remove_incoming(self._path.parent)
+        rows = map(_staged_row, documents)
         try:
             with (
                 explained(self._incoming),
@@ -50,7 +53,7 @@ class Staging(Removal):
                 # Thrown away after a crash, so there is nothing to protect from one.
                 incoming.execute("PRAGMA journal_mode = MEMORY")
                 incoming.execute("PRAGMA synchronous = OFF")
-                return _stage(incoming, documents)
+                return _stage(incoming, self._watched(rows, on_new) if on_new else rows)
         except BaseException:
             remove_incoming(self._path.parent)
             raise
@@ -75,6 +78,15 @@ class Staging(Removal):
             self._fold_log()
         return changes
 
+    def _watched(self, rows: Iterable[Row], on_new: Callable[[], None]) -> Iterator[Row]:
+        stream = iter(rows)
+        for row in stream:
+            yield row
+            if self._one("SELECT 1 FROM main.documents WHERE id = ?", row[:1]) is None:
+                on_new()
+                break
+        yield from stream
+
     @property
     def _incoming(self) -> Path:
         return self._path.parent / INCOMING_FILE
@@ -92,6 +104,10 @@ class Staging(Removal):
         if not add:
             removed = execute("DELETE FROM main.documents WHERE id NOT IN (SELECT id FROM incoming.documents)").rowcount
         kept = self._count("SELECT count(*) FROM main.documents")
+        reworded = self._count(
+            "SELECT count(*) FROM main.documents AS old JOIN incoming.documents AS new USING (id)"
+            " WHERE new.embedded_hash <> old.embedded_hash"
+        )
         same_text = "CASE WHEN embedded_hash = excluded.embedded_hash"
         written = execute(
             "INSERT INTO main.documents (id, user_id, hash, embedded_hash, record)"
@@ -108,20 +124,19 @@ class Staging(Removal):
         execute("DROP TABLE temp.losers")
         if removed or removed_users:
             self._strike_from_segments()
-        if written > new or removed or removed_users:
+        if reworded or removed or removed_users:
             self._forget_removed()
         return Changes(new, written - new, removed, removed_users)
 
 
-def _stage(incoming: sqlite3.Connection, documents: Iterable[Document]) -> Staged:
+def _stage(incoming: sqlite3.Connection, rows: Iterable[Row]) -> Staged:
     incoming.execute(
         "CREATE TABLE documents (id TEXT PRIMARY KEY, user_id TEXT, hash BLOB, embedded_hash BLOB, record TEXT)"
     )
     read = kept = 0
-    for batch in batches(documents, BATCH_ROWS):
+    for batch in batches(rows, BATCH_ROWS):
         incoming.execute("BEGIN")
-        rows = [_staged_row(document) for document in batch]
-        kept += incoming.executemany("INSERT OR IGNORE INTO documents VALUES (?, ?, ?, ?, ?)", rows).rowcount
+        kept += incoming.executemany("INSERT OR IGNORE INTO documents VALUES (?, ?, ?, ?, ?)", batch).rowcount
         incoming.execute("COMMIT")
         read += len(batch)
     users = incoming.execute("SELECT count(DISTINCT user_id) FROM documents").fetchone()[0]

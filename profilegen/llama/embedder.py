@@ -27,15 +27,15 @@ _JOB_CHARS, _JOB_TEXTS = 6_000, 128
 class Embedder:
     """An embedding model in `workers` children of one thread each; use it in a `with` block or close it.
 
+    :param wait: until the model is loaded; else the first texts do, and no more children are started than they need.
     :raises ModelError: the model cannot be loaded or is no embedder.
     """
 
-    def __init__(self, model: ResolvedModel, *, workers: int) -> None:
+    def __init__(self, model: ResolvedModel, *, workers: int, wait: bool = True) -> None:
         self.model = model
         config = {"path": str(model.path), "context": model.context, "pooling": model.pooling}
         engine = "profilegen.llama.embedder:EmbedEngine"
-        self._crew: Crew[int] = Crew(engine, config, workers=workers, backlog=2)
-        self.dimensions: int = self._crew.info
+        self._crew: Crew[int] = Crew(engine, config, workers=workers, backlog=2, wait=wait)
 
     def __enter__(self) -> Embedder:
         """Return the embedder; its children end with the block."""
@@ -49,6 +49,11 @@ class Embedder:
         """End the children."""
         self._crew.close()
 
+    @property
+    def dimensions(self) -> int:
+        """How long a vector is."""
+        return int(self._crew.info)
+
     def embed(
         self, texts: Sequence[str], on_done: Callable[[int], None] | None = None, *, queries: bool = False
     ) -> Vectors:
@@ -61,10 +66,11 @@ class Embedder:
         :param queries: the texts are search queries, which some models want marked as such.
         :raises ModelError: a text cannot be embedded.
         """
-        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         # Like lengths together, so that a batch is full; ties in the order given.
         order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
         jobs = list(_jobs(order, [len(text) for text in texts]))
+        self._crew.grow(len(jobs))
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         prefix = self.model.query_prefix if queries else self.model.prefix
         # Compatibility forms of characters are folded, as in the training of the multilingual models.
         work = (

@@ -25,7 +25,7 @@ class Models:
         self.embedder, self.writer = embedder, writer
         self._settings = settings
         self._open = ExitStack()
-        self._started: Writer | None = None
+        self._started_writer: Writer | None = None
 
     def __enter__(self) -> Self:
         """Return itself; nothing is started yet."""
@@ -37,7 +37,7 @@ class Models:
 
     def embed(self, texts: Sequence[str], on_done: Callable[[int], None] | None = None) -> Vectors:
         """Return (n_texts, n_dims) float32, rows L2-normalised; nothing is started for no texts."""
-        return self._embedder.embed(texts, on_done) if texts else np.zeros((0, 0), np.float32)
+        return self.start_embedder().embed(texts, on_done) if texts else np.zeros((0, 0), np.float32)
 
     def write(self, prompts: Iterable[tuple[Any, Prompt]]) -> Iterator[tuple[Any, Answer | Failure]]:
         """Give (key, answer) as answers finish; nothing is started for no prompts."""
@@ -46,18 +46,24 @@ class Models:
         if first is not None:
             yield from self.start_writer().write(_with_first(first, stream))
 
-    def start_writer(self, shared: tuple[Turn, ...] = ()) -> Writer:
+    def start_embedder(self) -> Embedder:
+        """Begin to load the embedder, beside whatever is done before its first text; once it is started, it stays."""
+        return self._started_embedder
+
+    def start_writer(self, shared: tuple[Turn, ...] = (), *, prompts: int = 1) -> Writer:
         """Begin to load the writer, beside whatever is done before its first prompt; once it is started, it stays.
 
         :param shared: turns that the first prompts are going to consist of, read at once.
+        :param prompts: how many there are going to be, at least.
         """
-        if self._started is None:
-            self._started = self._open.enter_context(Writer(self.writer, self._settings, shared, wait=False))
-        return self._started
+        if self._started_writer is None:
+            self._started_writer = self._open.enter_context(Writer(self.writer, self._settings, shared, wait=False))
+        self._started_writer.expect(prompts)
+        return self._started_writer
 
     @cached_property
-    def _embedder(self) -> Embedder:
-        return self._open.enter_context(Embedder(self.embedder, workers=self._settings.workers))
+    def _started_embedder(self) -> Embedder:
+        return self._open.enter_context(Embedder(self.embedder, workers=self._settings.workers, wait=False))
 
 
 def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

@@ -58,23 +58,24 @@ class Crew(Generic[K]):
 
     :param engine: where the engine's class is, as `module:Class`; it is called with `config` in the child.
     :param config: keyword arguments of the engine, picklable.
-    :param workers: how many children.
+    :param workers: how many children, at most.
     :param backlog: how many jobs a child holds at a time.
-    :param wait: until the model is loaded; else the first run does.
+    :param wait: until the model is loaded, in all children; else one is started, `grow` starts more, and the first
+        run waits.
     :raises ModelError: the model cannot be loaded.
     """
 
     def __init__(
         self, engine: str, config: Mapping[str, Any], *, workers: int, backlog: int, wait: bool = True
     ) -> None:
-        self._engine, self._config, self._backlog = engine, dict(config), backlog
+        self._engine, self._config, self._workers, self._backlog = engine, dict(config), workers, backlog
         self._inbox: queue.Queue[tuple[_Child, Any]] = queue.Queue()
         self._children: list[_Child] = []
         self._numbers = count(1)
         try:
-            for _ in range(workers):
-                self._start()
+            self._start()
             if wait:
+                self.grow(workers)
                 self._await_first()
         except BaseException:
             self.close()
@@ -90,8 +91,14 @@ class Crew(Generic[K]):
 
     @property
     def info(self) -> Any:
-        """What the engine said of itself when it was ready."""
+        """What the engine said of itself when it was ready, which is waited for."""
+        self._await_first()
         return self._children[0].info
+
+    def grow(self, jobs: int) -> None:
+        """Start more children, so that there is one for each of so many jobs, or as many as there may be."""
+        while 0 < len(self._children) < min(jobs, self._workers):
+            self._start()
 
     def run(self, jobs: Iterable[tuple[K, Any]]) -> Iterator[tuple[K, Any]]:
         """Give (key, answer) as jobs finish, in any order; the answer of a job that cannot be done is a Failure.

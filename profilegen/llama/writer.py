@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 Turn = tuple[Literal["system", "user", "assistant"], str]
 
+# To start another child takes longer than to write so many answers.
+_PROMPTS_A_CHILD = 8
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -71,7 +74,7 @@ class Writer:
     """A language model in child processes of one thread each; use it in a `with` block or close it.
 
     :param shared: turns that the first prompts are going to consist of; each child reads them before it is given any.
-    :param wait: until the model is loaded; else the first `write` does.
+    :param wait: until the model is loaded; else the first `write` does, and `expect` starts all children but one.
     :raises ModelError: the model cannot be loaded.
     """
 
@@ -101,6 +104,10 @@ class Writer:
     def close(self) -> None:
         """End the children."""
         self._crew.close()
+
+    def expect(self, prompts: int) -> None:
+        """Start as many children as so many prompts are worth."""
+        self._crew.grow(-(-prompts // _PROMPTS_A_CHILD))
 
     def write(self, prompts: Iterable[tuple[Any, Prompt]]) -> Iterator[tuple[Any, Answer | Failure]]:
         """Give (key, answer) as answers finish, in any order. Prompts are taken only when there is room."""
