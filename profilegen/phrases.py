@@ -7,7 +7,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from profilegen.records import Document
@@ -100,6 +100,14 @@ class Lexicon:
     n_users: int = 0
     counts: Mapping[Key, int] = field(default_factory=dict)
 
+    @cached_property
+    def _begun(self) -> frozenset[Key]:
+        return frozenset(key[:-1] for key in self.counts if len(key) > 1 and self.goes_on(key[:-1], key[-1]))
+
+    def is_begun(self, key: Key) -> bool:
+        """Tell whether a phrase is mostly said with one and the same word after it: it is part of a longer one."""
+        return key in self._begun
+
     def knows(self, key: Key) -> bool:
         """Tell whether so many users say a phrase that it names a thing."""
         return self.counts.get(key, 0) >= max(_MIN_SAY, _KNOWN_SHARE * self.n_users)
@@ -175,10 +183,15 @@ def candidates(
     def is_thing(text: str, key: Key) -> bool:
         return known.knows(key) or not (key in cut or _has_name(text, language))
 
+    def is_part(key: Key) -> bool:
+        """Tell whether a phrase is a piece of something: of a longer term, of a title that says a word twice."""
+        twice = len(set(key)) < len(key)
+        return known.is_begun(key) or twice or (_is_code(key[-1]) and not known.knows(key))
+
     rows = [
         Candidate(text, key, tuple(sorted(at)), weight, named.get(key))
         for key, (text, at, weight) in found.items()
-        if len(at) > 1 or key in named or (key not in genres and is_thing(text, key))
+        if key in named or ((len(at) > 1 or (key not in genres and is_thing(text, key))) and not is_part(key))
     ]
     return sorted(
         rows, key=lambda row: (-len(row.documents) * row.weight, not known.knows(row.key), -row.weight, row.text)
@@ -528,6 +541,11 @@ def _has_name(phrase: str, language: str) -> bool:
     if language in _NO_SPACES:
         return any(tag in _NAME_TAGS for _, tag in _segmented(phrase))
     return any(_parts_of_speech(word.casefold(), language)[:1] == ("NP0",) for word in phrase.split())
+
+
+def _is_code(word: str) -> bool:
+    """Tell whether a word is the number of a model (ip8720, u6), and not a name with a digit (4k, 3d)."""
+    return any(map(str.isdigit, word)) and word not in _NAMES_WITH_DIGIT
 
 
 def _is_measure(word: str, language: str) -> bool:
