@@ -63,9 +63,9 @@ def cluster(vectors: Vectors, *, seed: int, min_cluster_size: int | None = None)
 
     UMAP to five dimensions, then HDBSCAN, is the recipe of BERTopic (Grootendorst 2022, arXiv 2203.05794). Here it is
     done with several layouts of UMAP, and what they agree on is the clustering (Fred and Jain 2005, evidence
-    accumulation). The layouts differ in their seeds and in how much of the mean of all users is taken off before. In the
-    end users go to the nearest centre until nobody moves (spherical k-means, Dhillon and Modha 2001). More than ten thousand users are clustered by a random sample of so many, and the others go with their
-    neighbours.
+    accumulation). The layouts differ in their seeds and in how much of the mean of all users is taken off before. In
+    the end users go to the nearest centre until nobody moves (spherical k-means, Dhillon and Modha 2001). More than ten
+    thousand users are clustered by a random sample of so many, and the others go with their neighbours.
 
     :param vectors: (n_users, n_dims) float32, rows L2-normalised.
     """

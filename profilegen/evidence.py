@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from profilegen.phrases import Candidate, Lexicon, Work, candidates, keys
+from profilegen.phrases import Candidate, Lexicon, Work, called, candidates, keys
 from profilegen.records import Claim, Document, Evidence, Kind
 from profilegen.text import fold, sentences
 from profilegen.traits import Trait, find_cued
@@ -34,6 +34,7 @@ MAX_TRAITS = 3
 _MAX_CANDIDATES = 32
 _MAX_CUED = 24
 _MAX_QUOTES = 3
+_MAX_EXAMPLES = 3
 _MAX_QUOTE_CHARS = 240
 _MIN_SUPPORT = 0.3
 # A document that says the phrase carries it wholly; one that is like it carries it from the first of these
@@ -84,12 +85,16 @@ class _Cued:
 
 @dataclass(frozen=True)
 class Draft:
-    """A user's candidates before they are weighed; `texts` are what has to be embedded for it."""
+    """A user's candidates before they are weighed; `texts` are what has to be embedded for it.
+
+    `works` are positions of documents whose item is a work, which has a name.
+    """
 
     documents: tuple[Document, ...]
     language: str
     phrases: tuple[Candidate, ...]
     cued: tuple[_Cued, ...]
+    works: frozenset[int] = frozenset()
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -126,7 +131,8 @@ def draft(
         for position, document in enumerate(told)
         for trait, start, end in find_cued(document.text, language, traits)
     ]
-    return Draft(tuple(documents), language, tuple(phrases[:_MAX_CANDIDATES]), tuple(cued[:_MAX_CUED]))
+    named = frozenset(position for position, work in enumerate(works) if work)
+    return Draft(tuple(documents), language, tuple(phrases[:_MAX_CANDIDATES]), tuple(cued[:_MAX_CUED]), named)
 
 
 def weigh(
@@ -217,8 +223,20 @@ def _interests(draft: Draft, things: _Things) -> tuple[list[Claim], list[int]]:
         quotes = _quotes(draft, draft.phrases[row].text, places)
         support = round(float(things.support[row]), 2)
         phrase = draft.phrases[row]
-        claims.append(Claim(text=phrase.text, trait=phrase.work, support=support, evidence=quotes))
+        text = _with_examples(draft, phrase)
+        trait = phrase.work or (phrase.text if text != phrase.text else None)
+        claims.append(Claim(text=text, trait=trait, support=support, evidence=quotes))
     return claims, chosen
+
+
+def _with_examples(draft: Draft, phrase: Candidate) -> str:
+    """Return a phrase that several documents share, with what short titles call it: gift card (Red Robin, Best Buy)."""
+    if len(phrase.documents) < 2 or not _says_much(phrase):
+        return phrase.text
+    titles = [draft.documents[place].item_title for place in phrase.documents if place not in draft.works]
+    names = (called(title, phrase.key, draft.language) for title in titles if title)
+    examples = list(dict.fromkeys(name for name in names if name))[:_MAX_EXAMPLES]
+    return f"{phrase.text} ({', '.join(examples)})" if examples else phrase.text
 
 
 def _of_something(claim: Claim, vector: Vectors, draft: Draft, things: _Things) -> tuple[Claim, Vectors]:

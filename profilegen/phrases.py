@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from profilegen.records import Document
@@ -31,6 +32,9 @@ _MIN_SAY, _KNOWN_SHARE, _COMMON_SHARE = 3, 0.002, 0.01
 _MOSTLY = 0.5
 _WORD = re.compile(r"[^\W_]+(?:['’.\-&+][^\W_]+)*")
 _HAN = re.compile(r"[㐀-鿿]")
+# In a title, what comes after one of these is beside its name, which has so many words before what it names at most.
+_TITLE_ENDS = re.compile(r"\s[-–—|/]\s|\s*[,:;(\[{]")
+_MAX_CALLED = 3
 # Tags of HanTa within this log-probability of a word's best one count as possible.
 _TAG_MARGIN = 3.0
 # Below this log-probability HanTa is guessing from a word's letters.
@@ -56,9 +60,8 @@ _PLURALS_BEFORE_NOUNS = frozenset(
 )
 _SHORT_NOUNS = frozenset(["tv", "cd"])
 # Words after one of these in a title say whom or what an item is for, not what it is.
-_SIDE_WORDS = frozenset(
-    ["for", "with", "by", "in", "to", "from", "of", "on", "at", "as", "without", "compatible", "replacement"]
-)
+_PREPOSITIONS = ("for", "with", "by", "in", "to", "from", "of", "on", "at", "as", "without")
+_SIDE_WORDS = frozenset((*_PREPOSITIONS, "compatible", "designed", "replacement"))
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,22 @@ def heads(phrase: str, language: str) -> list[tuple[str, Key]]:
         return [(phrase, _name_key(phrase, language))]
     words = [word for word, _ in _segmented(phrase)] if language in _NO_SPACES else phrase.split()
     return [(text, key) for text, key, *_ in _endings(words, language, 1.0)]
+
+
+def called(title: str, key: Key, language: str) -> str | None:
+    """Return what stands before a phrase in a short title that ends with it, or None: Red Robin of a gift card.
+
+    The words before a thing in a title of few words are whose it is or which one; in a long title they may be anything.
+    """
+    if language in _NO_SPACES:
+        return None
+    name = _TITLE_ENDS.split(title, maxsplit=1)[0].split()
+    words = list(takewhile(lambda word: fold(word) not in _SIDE_WORDS, name))
+    words = [word for word in words if not any(map(str.isdigit, word))]
+    before, ending = words[: -len(key)], words[-len(key) :]
+    if not 1 <= len(before) <= _MAX_CALLED or tuple(_stem(fold(word), language) for word in ending) != key:
+        return None
+    return " ".join(before)
 
 
 def keys(text: str, language: str) -> frozenset[str]:

@@ -110,6 +110,13 @@ def test_a_value_says_in_what_it_is_looked_for(weighed: Weigh) -> None:
     assert (value.text, value.trait, value.name) == ("value for money", None, "value for money")
 
 
+def test_an_interest_of_several_documents_says_what_short_titles_call_it(weighed: Weigh) -> None:
+    cards = [("Red Robin Gift Card", "We had burgers."), ("Best Buy Gift Card", "For a new camera.")]
+    interest = weighed(documents_of(*cards)).interests[0]
+    assert (interest.text, interest.name) == ("gift card (Red Robin, Best Buy)", "gift card")
+    assert "gift card (Red Robin)" not in [claim.text for claim in weighed(documents_of(cards[0])).interests]
+
+
 def test_a_sentence_under_most_texts_gives_no_claim(weighed: Weigh) -> None:
     signed = documents_of(*((title, f"{text} {SIGNATURE}") for title, text in TREATS))
     claims = [claim.text for claim in weighed(signed).interests]

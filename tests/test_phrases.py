@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from profilegen.phrases import Lexicon, candidates, heads, keys, lexicon
+from profilegen.phrases import Lexicon, called, candidates, heads, keys, lexicon
 from profilegen.records import Document
 
 NOBODY = Lexicon()
@@ -143,6 +143,38 @@ def test_a_term_without_its_last_word_is_no_phrase_inside_a_title() -> None:
     found = texts(magazine, magazine, known=known)
     assert "food network magazine" in found
     assert "food network" not in found
+
+
+def test_what_is_left_of_a_term_without_its_last_word_is_no_candidate_even_if_it_ends_a_title() -> None:
+    known = lexicon([([document(item_title="Yoga Mat")], "en")] * 5)
+    twice = [document(item_title="Warm Yoga"), document(item_title="Soft Yoga")]
+    assert "yoga" in [row.text for row in candidates(twice, "en", NOBODY)]
+    assert "yoga" not in [row.text for row in candidates(twice, "en", known)]
+
+
+@pytest.mark.parametrize("title", ["Canon Pixma ip8720", "Lovermusic Lovermusic"])
+def test_the_number_of_a_model_and_a_word_said_twice_end_no_candidate(title: str) -> None:
+    found = [row.text.casefold() for row in candidates([document(item_title=title)] * 2, "en", NOBODY)]
+    assert not any(text.endswith("ip8720") or text == title.casefold() for text in found)
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Red Robin Gift Card", "Red Robin"),
+        ("Visa $50 Gift Cards (plus $4.95 Purchase Fee)", "Visa"),
+        ("Amazon.com Gift Card in a Holiday Pop-Up Box", "Amazon.com"),
+        ("Best Restaurants in Town Paper Gift Card", None),
+        ("A Very Long Name of a Gift Card", None),
+        ("Box for a Gift Card", None),
+        ("Gift Card", None),
+        ("Gift Card Holder", None),
+        ("", None),
+        ("🎁 " * 3 + "Gift Card", "🎁 🎁 🎁"),
+    ],
+)
+def test_what_a_short_title_calls_a_thing_stands_before_it(title: str, name: str | None) -> None:
+    assert called(title, keys_of("gift card"), "en") == name
 
 
 def test_what_is_known_of_a_long_title_is_found_inside_it() -> None:
