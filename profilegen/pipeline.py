@@ -60,16 +60,15 @@ def build(
     clock = _Clock()
     report = progress or _silent
     # Most of the time that the index takes to answer, it takes to be opened: it is, while the sources are read.
-    with _opened(settings.store) as ledger, index.probing(settings.store) as probe, ExitStack() as opened:
+    with _opened(settings.store) as ledger, index.standing_by(settings.store) as standby, ExitStack() as opened:
         taxonomy = categories.taxonomy_of(ledger, settings.taxonomy)
         before = None if re_embed else models_of_store(ledger, settings, report)
         if before:
             opened.enter_context(before.models)
 
         def on_new() -> None:
-            """Load the models while the rest is read; the index, which is going to be another, need not be tried."""
+            """Load the models while the rest is read."""
             if before:
-                probe.stop()
                 begin(ledger, before.models)
 
         with clock.stage("read"):
@@ -97,7 +96,7 @@ def build(
         with clock.stage("segment profiles"):
             described = _write_segments(ledger, taxonomy, models, report)
         with clock.stage("index"):
-            _index(ledger, settings.store, probe, report)
+            _index(ledger, settings.store, standby, report)
         finished = _report(
             ledger, intake, staged, changes, models, reason, embedded, written, categorised, described, clock.seconds
         )
@@ -402,9 +401,9 @@ def _write_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
     return len(sketches)
 
 
-def _index(ledger: Ledger, store: Path, probe: index.Probe, progress: Progress) -> None:
-    if index.current_revision(store) != ledger.revision() or not probe.is_sound():
-        index.build_index(ledger, store, lambda done, total: progress("index", done, total))
+def _index(ledger: Ledger, store: Path, standby: index.Standby, progress: Progress) -> None:
+    if index.current_revision(store) != ledger.revision() or not standby.is_sound():
+        index.build_index(ledger, store, lambda done, total: progress("index", done, total), standby)
 
 
 def _hash(*parts: object) -> str:

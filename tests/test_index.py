@@ -255,7 +255,7 @@ def test_an_open_index_follows_to_the_new_one_and_the_old_one_is_removed(ledger:
 
 
 def test_an_index_removed_under_an_open_one_is_an_error_and_no_crash(indexed: Ledger, store: Path) -> None:
-    indexed.put_segments([(segment("s", "u1"), "h", units(1)[0])])
+    indexed.put_segments((segment(f"s{at}", "u1"), "h", vector) for at, vector in enumerate(units(9)))
     build_index(indexed, store)
     with open_index(store) as index:
         assert index.query("users", units(1)[0], 1)

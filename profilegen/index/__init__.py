@@ -6,7 +6,7 @@ delete, even of a whole collection, vectors and ids are still in its files, so o
 removal of the old one, forgets a user.
 """
 
-from profilegen.index.building import Probe, build_index, current_revision, probe, probing
+from profilegen.index.building import Standby, build_index, current_revision, probe, standing_by
 from profilegen.index.pointer import POINTER_FILE
 from profilegen.index.reading import Hit, Index, open_index
 from profilegen.index.rows import COLLECTIONS, category_field
@@ -16,11 +16,11 @@ __all__ = [
     "POINTER_FILE",
     "Hit",
     "Index",
-    "Probe",
+    "Standby",
     "build_index",
     "category_field",
     "current_revision",
     "open_index",
     "probe",
-    "probing",
+    "standing_by",
 ]

@@ -1,7 +1,7 @@
 """The index made anew, or made from the one before it, and swapped.
 
-What fills a directory is a process of its own (`filling`), which has never seen a removed user: Chroma writes its
-vector files at the size it has reserved, with whatever the process last kept in that memory.
+What fills a directory is a process of its own (`filling`). One that makes an index anew has never seen a removed user:
+Chroma writes its vector files at the size it has reserved, with whatever the process last kept in that memory.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Timer
 from typing import Literal
 
 from profilegen.errors import StoreError
@@ -22,25 +23,34 @@ from profilegen.index.pointer import Pointer, point, read_pointer
 from profilegen.ledger import Ledger
 
 Progress = Callable[[int, int], None]
-Job = Literal["probe", "build", "extend"]
+Job = Literal["stand by", "build"]
 
 _PROBE_TIMEOUT_S = 600
-PROGRESS = "progress"
+# What a child says, a line each.
+PROGRESS, SOUND, DONE = "progress", "sound", "done"
 
 
-def build_index(ledger: Ledger, store_dir: Path, progress: Progress | None = None) -> None:
+def build_index(
+    ledger: Ledger, store_dir: Path, progress: Progress | None = None, standby: Standby | None = None
+) -> None:
     """Build the index of the store at `store_dir` from its ledger and switch to it; needs the write lock.
 
     Where the index before differs in a few rows, and nothing that a person wrote is to be forgotten, it is made from a
     copy of that one. `progress` is told rows done and rows in all after every batch. Until the switch the old index is
     searched, and it stays when this fails or is killed.
 
+    :param standby: of `standing_by` for this store; else one is started.
     :raises StoreError: Chroma could not build it.
     """
     revision = ledger.revision()
     fresh = store_dir / f"index-{secrets.token_hex(8)}"
+    told = progress or (lambda done, total: None)
     try:
-        _filled(fresh, progress or (lambda done, total: None), before=read_pointer(store_dir) is not None)
+        with nullcontext(standby) if standby else standing_by(store_dir) as open_before:
+            extended = open_before.extend(fresh, told)
+        if not extended:
+            shutil.rmtree(fresh, ignore_errors=True)
+            _build(fresh, told)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
@@ -56,69 +66,80 @@ def current_revision(store_dir: Path) -> str | None:
 
 def probe(store_dir: Path) -> bool:
     """Whether the index is there and answers, tried in a child process."""
-    with probing(store_dir) as probed:
-        return probed.is_sound()
+    with standing_by(store_dir) as standby:
+        return standby.is_sound()
 
 
-class Probe:
-    """An index that is being tried in a child process."""
+class Standby:
+    """A child process that opens the index, tries whether it answers, and can make another one from it.
+
+    Most of the time of each goes into the start of Chroma, which can go on beside other work. A damaged index can end
+    the process that opens it, which no `except` catches.
+    """
 
     def __init__(self, child: subprocess.Popen[str] | None) -> None:
         self._child = child
+        self._sound: bool | None = None if child else False
 
     def is_sound(self) -> bool:
-        """Wait for the answer: whether the index is there and answers."""
-        if self._child is None:
-            return False
-        try:
-            return self._child.wait(_PROBE_TIMEOUT_S) == 0
-        except subprocess.TimeoutExpired:
-            return False
+        """Wait for the answer: whether the index is there and answers.
 
-    def stop(self) -> None:
-        """End it, as nobody is going to ask."""
-        if self._child is not None:
-            self._child.kill()
+        Each collection must give vectors of length 1 for a sample of its rows, and find those rows by them; damage
+        that the sample misses stays unseen.
+        """
+        if self._sound is None:
+            assert self._child is not None
+            assert self._child.stdout is not None
+            alarm = Timer(_PROBE_TIMEOUT_S, self._child.kill)
+            alarm.start()
+            self._sound = self._child.stdout.readline().strip() == SOUND
+            alarm.cancel()
+        return self._sound
+
+    def extend(self, directory: Path, progress: Progress) -> bool:
+        """Make an index at a directory from this one and return True; False where that one is damaged or not fit."""
+        if not self.is_sound():
+            return False
+        assert self._child is not None
+        assert self._child.stdin is not None
+        with suppress(OSError):  # It is dead, which its output tells.
+            self._child.stdin.write(f"{directory}\n")
+            self._child.stdin.close()
+        self._sound = False  # It does this once.
+        return _listen(self._child, progress) == DONE
 
 
 @contextmanager
-def probing(store_dir: Path) -> Iterator[Probe]:
-    """Begin to try the index in a child process.
-
-    A damaged index can end the process that opens it, which no `except` catches. Each collection must give
-    vectors of length 1 for a sample of its rows, and find those rows by them; damage that the sample misses
-    stays unseen.
-    """
+def standing_by(store_dir: Path) -> Iterator[Standby]:
+    """Give the child that opens the index, which ends with the block."""
     if read_pointer(store_dir) is None:
-        yield Probe(None)
+        yield Standby(None)
         return
-    with _child("probe", store_dir) as child:
-        yield Probe(child)
-
-
-def _filled(fresh: Path, progress: Progress, *, before: bool) -> None:
-    """Have a child fill the directory, from the index before if it can be had; a damaged one can end the child."""
-    if before:
+    with _child("stand by", store_dir) as child:
         try:
-            _fill("extend", fresh, progress)
-            return
-        except StoreError:
-            shutil.rmtree(fresh, ignore_errors=True)
-    _fill("build", fresh, progress)
+            yield Standby(child)
+        finally:
+            child.kill()
 
 
-def _fill(job: Job, directory: Path, progress: Progress) -> None:
-    said = ""
-    with _child(job, directory) as child:
-        assert child.stdout is not None
-        for line in child.stdout:
-            if line.startswith(PROGRESS):
-                done, total = line.split()[1:]
-                progress(int(done), int(total))
-            else:
-                said = line.strip()
-    if child.returncode:
+def _build(directory: Path, progress: Progress) -> None:
+    with _child("build", directory) as child:
+        said = _listen(child, progress)
+    if said != DONE:
         raise StoreError(said or f"cannot build the search index in {directory.parent}: {_ended(child.returncode)}")
+
+
+def _listen(child: subprocess.Popen[str], progress: Progress) -> str:
+    """Pass on how far a child is until it ends; return the last other thing that it said."""
+    assert child.stdout is not None
+    said = ""
+    for line in child.stdout:
+        if line.startswith(PROGRESS):
+            done, total = line.split()[1:]
+            progress(int(done), int(total))
+        else:
+            said = line.strip()
+    return said
 
 
 @contextmanager
@@ -129,7 +150,7 @@ def _child(job: Job, directory: Path) -> Iterator[subprocess.Popen[str]]:
     child = subprocess.Popen(
         [sys.executable, "-m", "profilegen.index.filling", job, str(directory)],
         env=os.environ | {"PYTHONPATH": path.rstrip(os.pathsep), "PYTHONIOENCODING": "utf-8"},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         encoding="utf-8",
@@ -140,9 +161,6 @@ def _child(job: Job, directory: Path) -> Iterator[subprocess.Popen[str]]:
         except BaseException:
             child.kill()
             raise
-        finally:
-            if job == "probe":
-                child.kill()
 
 
 def _ended(status: int) -> str:

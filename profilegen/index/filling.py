@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from profilegen.errors import StoreError
-from profilegen.index.building import PROGRESS
+from profilegen.index.building import DONE, PROGRESS, SOUND
 from profilegen.index.chroma import building
 from profilegen.index.fingerprints import Fingerprints, Made, fingerprints_of, keep_made, kept_made, key_of
 from profilegen.index.pointer import read_pointer
@@ -219,24 +219,37 @@ def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + _BATCH_ROWS]
 
 
-def _fill(job: str, directory: Path) -> None:
-    """Fill `directory`, telling the parent how far it is; without a parent to tell, it ends."""
+def _told(done: int, total: int) -> None:
+    """Tell the parent how far it is; without a parent to tell, the process ends."""
+    print(PROGRESS, done, total, flush=True)
 
-    def told(done: int, total: int) -> None:
-        print(PROGRESS, done, total, flush=True)
 
-    before = read_pointer(directory.parent)
+def _stand_by(store_dir: Path) -> None:
+    """Say whether the index answers, then make another from it if the parent names a directory for that."""
+    if not _answers(store_dir):
+        return
+    print(SOUND, flush=True)
+    directory = sys.stdin.readline().rstrip("\n")
+    before = read_pointer(store_dir)
+    if not directory or before is None:
+        return
+    with open_ledger(store_dir, read_only=True) as ledger:
+        if extend(ledger, store_dir / before.directory, Path(directory), _told):
+            print(DONE, flush=True)
+
+
+def _build(directory: Path) -> None:
     with open_ledger(directory.parent, read_only=True) as ledger:
-        if job == "extend" and before and extend(ledger, directory.parent / before.directory, directory, told):
-            return
-        load(ledger, directory, told)
+        load(ledger, directory, _told)
+    print(DONE, flush=True)
 
 
 def _main(job: str, directory: Path) -> int:
-    if job == "probe":
-        return 0 if _answers(directory) else 1
     try:
-        _fill(job, directory)
+        if job == "build":
+            _build(directory)
+        else:
+            _stand_by(directory)
     except StoreError as error:
         print(error, flush=True)
         return 1

@@ -22,6 +22,8 @@ _BATCH_TOKENS = 512  # Larger batches are slower on processors (measured: 2,048 
 _BATCH_SEQUENCES = 8
 # A job is small beside all there is to do, so that the children finish together; it fills some batches.
 _JOB_CHARS, _JOB_TEXTS = 6_000, 128
+# To start another child takes about as long as this many jobs.
+_JOBS_A_CHILD = 2
 
 
 class Embedder:
@@ -69,7 +71,7 @@ class Embedder:
         # Like lengths together, so that a batch is full; ties in the order given.
         order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
         jobs = list(_jobs(order, [len(text) for text in texts]))
-        self._crew.grow(len(jobs))
+        self._crew.grow(len(jobs) // _JOBS_A_CHILD)
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         prefix = self.model.query_prefix if queries else self.model.prefix
         # Compatibility forms of characters are folded, as in the training of the multilingual models.
