@@ -246,7 +246,7 @@ def _of_something(claim: Claim, vector: Vectors, draft: Draft, things: _Things) 
     rows = [
         row
         for row, phrase in enumerate(draft.phrases)
-        if things.allowed[row] and phrase.weight > _ASIDE and _says_much(phrase)
+        if things.allowed[row] and _names_thing(phrase, draft.language)
     ]
     about = things.deviations[np.ix_(rows, places)].mean(axis=1)
     if not len(about) or about.max() < _PLAINLY_ABOUT:
@@ -256,6 +256,13 @@ def _of_something(claim: Claim, vector: Vectors, draft: Draft, things: _Things) 
     text = claim.text + brackets.format(draft.phrases[row].work or draft.phrases[row].text)
     both = vector + things.vectors[row]
     return claim.model_copy(update={"text": text, "trait": claim.text}), both / np.linalg.norm(both)
+
+
+def _names_thing(phrase: Candidate, language: str) -> bool:
+    """Tell whether a phrase says in what a value is looked for: an item, or what several texts are about."""
+    if language == "zh":  # Where most things have names of one word.
+        return len(phrase.text) > 1 and (phrase.weight > _ASIDE or len(phrase.documents) > 1)
+    return _says_much(phrase) and phrase.weight > _ASIDE
 
 
 def _carried(phrases: Sequence[Candidate], deviations: Vectors) -> Vectors:
