@@ -25,7 +25,7 @@ def main() -> None:
         bench = _Bench(options, Path(temporary))
         described = machine() | {"matrix_peak_gflops": bench.peak_gflops}
         print("\n".join(f"{name}: {value}" for name, value in described.items()), flush=True)
-        for name in options.rows or [row for row in _ROWS if row != "review" or bench.can_browse]:
+        for name in options.rows or [row for row in _ROWS if bench.can(row)]:
             section = _ROWS[name](bench)
             report.show(name, section)
             report.write(options.results, described, {name: section})
@@ -75,10 +75,11 @@ class _Bench:
         """Tell whether a package of the extra `bench` is installed and not to be left out."""
         return package not in self.options.without and find_spec(package) is not None
 
-    @cached_property
-    def can_browse(self) -> bool:
-        """Whether there is a browser to show the review page in."""
-        return self.has("playwright") and bool(shutil.which("chromium") or shutil.which("google-chrome"))
+    def can(self, row: str) -> bool:
+        """Tell whether there is what a row needs: a browser for the review page, labels for works."""
+        if row == "review":
+            return self.has("playwright") and bool(shutil.which("chromium") or shutil.which("google-chrome"))
+        return row != "works" or self.labels.is_file()
 
     @cached_property
     def peak_gflops(self) -> float:
@@ -91,6 +92,11 @@ class _Bench:
         from benchmarks.corpus import default_reviews
 
         return self.options.reviews or default_reviews()
+
+    @property
+    def labels(self) -> Path:
+        """The labels beside the reviews."""
+        return self.reviews.with_name("labels.csv")
 
     @cached_property
     def users(self) -> list[Any]:
@@ -236,6 +242,12 @@ def _review(bench: _Bench) -> Any:
     return review.measure(bench.store, bench.folder, users=users, points=points, rounds=bench.options.rounds)
 
 
+def _works(bench: _Bench) -> Any:
+    from benchmarks import works
+
+    return works.measure(bench.store, bench.labels)
+
+
 _ROWS: dict[str, Callable[[_Bench], Any]] = {
     "startup": _startup,
     "build": _build,
@@ -244,6 +256,7 @@ _ROWS: dict[str, Callable[[_Bench], Any]] = {
     "embedding": _embedding,
     "scale": _scale,
     "review": _review,
+    "works": _works,
 }
 
 if __name__ == "__main__":

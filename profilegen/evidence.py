@@ -244,9 +244,7 @@ def _of_something(claim: Claim, vector: Vectors, draft: Draft, things: _Things) 
     cited = {evidence.document for evidence in claim.evidence}
     places = [place for place, document in enumerate(draft.documents) if document.id in cited]
     rows = [
-        row
-        for row, phrase in enumerate(draft.phrases)
-        if things.allowed[row] and _names_thing(phrase, draft.language)
+        row for row, phrase in enumerate(draft.phrases) if things.allowed[row] and _names_thing(phrase, draft.language)
     ]
     about = things.deviations[np.ix_(rows, places)].mean(axis=1)
     if not len(about) or about.max() < _PLAINLY_ABOUT:

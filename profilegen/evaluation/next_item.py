@@ -6,7 +6,7 @@ standardised over the candidates, and added up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ Scores = npt.NDArray[np.float64]
 
 # Sharpness of the soft maximum over a user's vectors, chosen on a fifth of the users of one data set.
 _SHARPNESS = 15.0
+# So many users most like a user tell what such users take, chosen in the same way.
+_NEIGHBOURS = 10
 # Words of two letters or more; a Han character is a word, and pairs of them are two-word phrases.
 _WORD = r"(?u)[㐀-鿿]|[^\W㐀-鿿]{2,}"
 
@@ -76,7 +78,12 @@ def _rankings(material: Material, rows: Sequence[int], titles: Sequence[str]) ->
     words = _Words([*bought, *titles], titles)
 
     texts = _standardised(_soft_maximum(named, items)) + _standardised(words.likeness([bought[row] for row in rows]))
-    documents = texts + _standardised(_soft_maximum(wrote, items))
+    nobody = named_vectors[:0]
+    theirs = [
+        np.concatenate([nobody, *(material.of_user(named_vectors, other) for other in near)])
+        for near in _near(material, rows)
+    ]
+    documents = texts + _standardised(_soft_maximum(wrote, items)) + _standardised(_soft_maximum(theirs, items))
     by_interest = _standardised(_soft_maximum(interests, items))
     profile = (
         by_interest
@@ -84,6 +91,15 @@ def _rankings(material: Material, rows: Sequence[int], titles: Sequence[str]) ->
         + _standardised(material.embed([profile_text(user) for user in users]) @ items.T)
     )
     return {"texts": texts, "documents": documents, "profile": profile, "all": documents + by_interest}
+
+
+def _near(material: Material, rows: Sequence[int]) -> Iterator[list[int]]:
+    """Give for each user the rows of the other users whose vectors are nearest."""
+    count = min(_NEIGHBOURS, len(material.users) - 1)
+    for row in rows:
+        likeness = material.user_vectors @ material.user_vectors[row]
+        likeness[row] = -np.inf
+        yield [int(other) for other in np.argsort(-likeness, kind="stable")[:count]]
 
 
 def _title(document: Document) -> str:
