@@ -61,7 +61,7 @@ _PLURALS_BEFORE_NOUNS = frozenset(
 _SHORT_NOUNS = frozenset(["tv", "cd"])
 # Words after one of these in a title say whom or what an item is for, not what it is.
 _PREPOSITIONS = ("for", "with", "by", "in", "to", "from", "of", "on", "at", "as", "without")
-_SIDE_WORDS = frozenset((*_PREPOSITIONS, "compatible", "designed", "replacement"))
+_SIDE_WORDS = frozenset((*_PREPOSITIONS, "compatible", "designed", "fits", "replacement"))
 
 
 @dataclass(frozen=True)

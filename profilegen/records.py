@@ -65,8 +65,8 @@ class Claim(Record):
     """One thing a profile says. `support` is 0 to 1; docs/architecture.md says how it is computed.
 
     `trait` is what the claim is called alone, where `text` says more in brackets: of a value, in what the user looks
-    for it, "ease of use (coffee makers)"; of the name of a work, its kind, "Ice Age (film)"; of an interest, which ones,
-    "gift card (Red Robin, Best Buy)".
+    for it, "ease of use (coffee makers)"; of the name of a work, its kind, "Ice Age (film)"; of an interest, which it
+    is, "gift card (Red Robin, Best Buy)".
     """
 
     text: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from profilegen.ledger.packing import Vector, matrix, pack, stored
+from profilegen.ledger.packing import Vector, matrix, pack, stored, unpack
 from profilegen.ledger.tables import BATCH_ROWS, PAGE_ROWS, Row, Tables, batches
 from profilegen.records import Kind, UserProfile
 
@@ -138,7 +138,7 @@ class ProfileTables(Tables):
         Of hundreds of users this is quicker than `claims_of`, which makes an array of each.
         """
         rows = list(self._among("SELECT user_id, text, vector FROM claims WHERE user_id IN {}", user_ids))
-        _, vectors = matrix((user_id, blob) for user_id, _, blob in rows)
+        vectors = unpack([blob for *_, blob in rows], len(rows[0][-1]) // 2 if rows else 0)
         return [(user_id, text) for user_id, text, _ in rows], vectors
 
     def interest_vectors(self, texts: Iterable[str]) -> dict[str, Vector]:
