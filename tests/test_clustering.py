@@ -11,6 +11,7 @@ from profilegen.clustering import (
     _assign_noise,
     _density_clusters,
     _settled,
+    _without_mean,
     cluster,
     default_min_cluster_size,
     match_ids,
@@ -186,6 +187,15 @@ def test_two_languages_meet_by_topic_once_the_language_is_taken_out() -> None:
 def test_one_language_is_left_untouched_also_beside_a_few_users_of_another(codes: list[str]) -> None:
     users = random_units(20)
     assert (without_language(users, codes) == users).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.75, 1.0])
+def test_users_without_their_mean_are_of_length_one_and_users_who_are_all_the_same_break_nothing(share: float) -> None:
+    users = random_units(20)
+    without = _without_mean(users, share)
+    assert np.linalg.norm(without, axis=1) == pytest.approx(1)
+    assert np.linalg.norm(without.mean(axis=0)) <= np.linalg.norm(users.mean(axis=0)) + 1e-6
+    assert np.isfinite(_without_mean(np.repeat(users[:1], 9, axis=0), share)).all()
 
 
 def test_users_of_a_language_who_are_all_the_same_give_no_broken_numbers() -> None:

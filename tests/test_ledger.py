@@ -349,6 +349,36 @@ def test_applying_the_same_documents_again_changes_nothing(ledger: Ledger) -> No
     assert ledger.revision() == revision
 
 
+def test_staging_says_once_and_at_once_that_there_is_a_document_that_is_not_known(ledger: Ledger) -> None:
+    known = document("d1", "u1")
+    load(ledger, known)
+    told: list[int] = []
+    given: list[int] = []
+
+    def documents() -> Iterator[Document]:
+        for number, found in enumerate([known, document("d2", "u1"), document("d3", "u2"), known]):
+            given.append(number)
+            yield found
+
+    ledger.stage([known, document("d1", "u1", title="another")], lambda: told.append(-1))
+    assert told == []
+    ledger.stage(documents(), lambda: told.append(given[-1]))
+    assert len(told) == 1
+    assert told[0] < 3
+
+
+def test_a_text_that_is_gone_or_reads_otherwise_changes_what_is_forgotten(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"), document("d2", "u1"))
+    first = ledger.forgotten()
+    load(ledger, document("d1", "u1", rating=3), document("d2", "u1"), document("d3", "u2"))
+    assert ledger.forgotten() == first
+    load(ledger, document("d1", "u1", title="another"), document("d2", "u1"), document("d3", "u2"))
+    second = ledger.forgotten()
+    assert second != first
+    load(ledger, document("d1", "u1", title="another"), document("d2", "u1"))
+    assert ledger.forgotten() not in (first, second)
+
+
 def test_without_add_what_is_absent_from_the_input_goes_with_its_users(ledger: Ledger) -> None:
     load(ledger, document("d1", "u1"), document("d2", "u1"), document("d3", "u2"))
     for user in ("u1", "u2"):
