@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from profilegen.phrases import Candidate, Lexicon, Work, called, candidates, keys
+from profilegen.phrases import Candidate, Lexicon, Work, called, candidates, keys, meant_for
 from profilegen.records import Claim, Document, Evidence, Kind
 from profilegen.text import fold, sentences
 from profilegen.traits import Trait, find_cued
@@ -230,13 +230,19 @@ def _interests(draft: Draft, things: _Things) -> tuple[list[Claim], list[int]]:
 
 
 def _with_examples(draft: Draft, phrase: Candidate) -> str:
-    """Return a phrase that several documents share, with what short titles call it: gift card (Red Robin, Best Buy)."""
-    if len(phrase.documents) < 2 or not _says_much(phrase):
+    """Return a phrase with what short titles call it, where several documents share it, or else with what it is for.
+
+    "gift card (Red Robin, Best Buy)", "wallet case (for Galaxy S21)".
+    """
+    titles = [draft.documents[place].item_title or "" for place in phrase.documents if place not in draft.works]
+    if not _says_much(phrase) or phrase.work:
         return phrase.text
-    titles = [draft.documents[place].item_title for place in phrase.documents if place not in draft.works]
-    names = (called(title, phrase.key, draft.language) for title in titles if title)
+    before = ""
+    names = [called(title, phrase.key, draft.language) for title in titles] if len(phrase.documents) > 1 else []
+    if not any(names):
+        before, names = "for ", [meant_for(title, phrase.text, phrase.key, draft.language) for title in titles]
     examples = list(dict.fromkeys(name for name in names if name))[:_MAX_EXAMPLES]
-    return f"{phrase.text} ({', '.join(examples)})" if examples else phrase.text
+    return f"{phrase.text} ({before}{', '.join(examples)})" if examples else phrase.text
 
 
 def _of_something(claim: Claim, vector: Vectors, draft: Draft, things: _Things) -> tuple[Claim, Vectors]:

@@ -117,6 +117,12 @@ def test_an_interest_of_several_documents_says_what_short_titles_call_it(weighed
     assert "gift card (Red Robin)" not in [claim.text for claim in weighed(documents_of(cards[0])).interests]
 
 
+def test_an_interest_says_the_model_that_it_is_for(weighed: Weigh) -> None:
+    case = ("Feitenn Slim Flip Wallet Case for Samsung Galaxy S21", "Holds my cards and the phone.")
+    texts = {claim.name: claim.text for claim in weighed(documents_of(case)).interests}
+    assert texts["wallet case"] == "wallet case (for Samsung Galaxy S21)"
+
+
 def test_a_sentence_under_most_texts_gives_no_claim(weighed: Weigh) -> None:
     signed = documents_of(*((title, f"{text} {SIGNATURE}") for title, text in TREATS))
     claims = [claim.text for claim in weighed(signed).interests]

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from profilegen.phrases import Lexicon, called, candidates, heads, keys, lexicon
+from profilegen.phrases import Lexicon, called, candidates, heads, keys, lexicon, meant_for
 from profilegen.records import Document
 
 NOBODY = Lexicon()
@@ -175,6 +175,28 @@ def test_the_number_of_a_model_and_a_word_said_twice_end_no_candidate(title: str
 )
 def test_what_a_short_title_calls_a_thing_stands_before_it(title: str, name: str | None) -> None:
     assert called(title, keys_of("gift card"), "en") == name
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Slim Flip Phone Case for Samsung Galaxy S21 5G, Leather", "Samsung Galaxy S21 5G"),
+        ("Compatible with iPhone 11/XR Phone Case", "iPhone 11"),
+        ("Phone Case for iPhone – Blue", "iPhone"),
+        ("Phone Case for Garmin Fenix 7", "Garmin Fenix 7"),
+        ("Phone Case for Kids Ages 3 and up", None),
+        ("Phone Case for Gym Running 15", None),
+        ("Cable for Samsung Galaxy S21", None),
+        ("Phone Case for Daily Use with 90 Days Warranty", None),
+        ("Phone Case for 2 iPhones", None),
+        ("Phone Case for", None),
+        ("for " * 300, None),
+        ("", None),
+    ],
+)
+def test_what_a_thing_is_for_is_told_where_it_is_a_model(title: str, name: str | None) -> None:
+    assert meant_for(title, "phone case", keys_of("phone case"), "en") == name
+    assert meant_for(title, "phone case", keys_of("phone case"), "zh") is None
 
 
 def test_what_is_known_of_a_long_title_is_found_inside_it() -> None:
