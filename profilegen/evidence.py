@@ -19,9 +19,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from profilegen.phrases import Candidate, Lexicon, Work, called, candidates, keys, meant_for
+from profilegen.phrases import Candidate, Lexicon, Work, candidates, keys
 from profilegen.records import Claim, Document, Evidence, Kind
 from profilegen.text import fold, sentences
+from profilegen.titles import called, meant_for
 from profilegen.traits import Trait, find_cued
 
 Vectors = npt.NDArray[np.float32]

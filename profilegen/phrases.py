@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property, lru_cache
-from itertools import takewhile
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import NamedTuple
 
 from profilegen.records import Document
-from profilegen.resources import prompts_dir
 from profilegen.text import fold
+from profilegen.words import (
+    NO_SPACES,
+    SIDE_WORDS,
+    function_words,
+    generic,
+    has_name,
+    is_code,
+    is_measure,
+    is_noun,
+    judging,
+    mass,
+    names_a_thing,
+    not_first,
+    not_last,
+    parts_of_speech,
+    segmented,
+    stands_in_noun_phrase,
+    stem,
+)
 
 Key = tuple[str, ...]
 """The stems of a phrase's words."""
@@ -25,24 +41,16 @@ _MAX_WORDS = 3
 _MAX_UNKNOWN_WORDS = 2
 _MAX_CHARS = 60
 _MAX_HAN = 8
-_MAX_WORD = 30
 # A phrase is known from this many users on, and common from this share of them.
 _MIN_SAY, _KNOWN_SHARE, _COMMON_SHARE = 3, 0.002, 0.01
 # A phrase is part of a longer one if more than this share of those who say it say the longer one.
 _MOSTLY = 0.5
 _WORD = re.compile(r"[^\W_]+(?:['’.\-&+][^\W_]+)*")
 _HAN = re.compile(r"[㐀-鿿]")
-# In a title, what comes after one of these is beside its name, which has so many words before what it names at most.
-_TITLE_ENDS = re.compile(r"\s[-–—|/]\s|\s*[,:;(\[{]")
-_MAX_CALLED = 3
-# The name of a model: so many words at most, each up to a mark.
-_MAX_MODEL = 4
-_NAME_PART = re.compile(r"\w[^\s(/,.:|\[\]{}&]*")
-# Tags of HanTa within this log-probability of a word's best one count as possible.
-_TAG_MARGIN = 3.0
-# Below this log-probability HanTa is guessing from a word's letters.
-_UNKNOWN = -25.0
-_NAMES_WITH_DIGIT = frozenset(["2d", "3d", "4d", "4k", "8k", "4g", "5g"])
+_NOUN_TAGS = frozenset(["n", "nz", "ns", "nt", "nrt", "ng", "vn", "eng"])
+_TITLE_TAGS = _NOUN_TAGS | frozenset(["v", "a", "b", "an", "nr"])
+# The segmenter guesses some clauses to be nouns; adverbs and verbs of judgement give them away.
+_NOT_IN_NOUNS = frozenset("很太不没挺真是有超")
 # Plurals that describe what comes after them.
 _PLURALS_BEFORE_NOUNS = frozenset(
     [
@@ -61,10 +69,6 @@ _PLURALS_BEFORE_NOUNS = frozenset(
         "pets",
     ]
 )
-_SHORT_NOUNS = frozenset(["tv", "cd"])
-# Words after one of these in a title say whom or what an item is for, not what it is.
-_PREPOSITIONS = ("for", "with", "by", "in", "to", "from", "of", "on", "at", "as", "without")
-_SIDE_WORDS = frozenset((*_PREPOSITIONS, "compatible", "designed", "fits", "replacement"))
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class Work(NamedTuple):
         """Return name and kind as a phrase; a name that says the kind does without."""
         if self.kind.casefold() in self.name.casefold():
             return self.name
-        return f"{self.name}（{self.kind}）" if language in _NO_SPACES else f"{self.name} ({self.kind})"
+        return f"{self.name}（{self.kind}）" if language in NO_SPACES else f"{self.name} ({self.kind})"
 
 
 @dataclass(frozen=True)
@@ -144,9 +148,9 @@ def lexicon(users: Iterable[tuple[Sequence[Document], str]]) -> Lexicon:
 def in_plural(text: str, language: str) -> str:
     """Return an English phrase in the plural if it ends with a noun that is counted, and is no name."""
     last = text.rpartition(" ")[2]
-    if not last.islower() or last.endswith(("s", "ing")) or _stem(last, language) in _mass(language):
+    if not last.islower() or last.endswith(("s", "ing")) or stem(last, language) in mass(language):
         return text
-    tags = _parts_of_speech(last, language)
+    tags = parts_of_speech(last, language)
     if "NN1" not in tags or tags[0] in ("NN2", "NP0"):  # feet, children; brands
         return text
     if re.search(r"[^aeiou]y$", text):
@@ -180,19 +184,19 @@ def candidates(
                 found[key] = (shown, places | {position}, 1.0)
             document = document.model_copy(update={"item_title": None})
         for text, key, weight, whole in _phrases(document, language, known):
-            if not whole and len(key) > _MAX_UNKNOWN_WORDS and language not in _NO_SPACES:
+            if not whole and len(key) > _MAX_UNKNOWN_WORDS and language not in NO_SPACES:
                 cut.add(key)
             shown, places, best = found.get(key, (text, set(), 0.0))
             places.add(position)
             found[key] = (shown, places, max(best, weight))
 
     def is_thing(text: str, key: Key) -> bool:
-        return known.knows(key) or not (key in cut or _has_name(text, language))
+        return known.knows(key) or not (key in cut or has_name(text, language))
 
     def is_part(key: Key) -> bool:
         """Tell whether a phrase is a piece of something: of a longer term, of a title that says a word twice."""
         twice = len(set(key)) < len(key)
-        return known.is_begun(key) or twice or (_is_code(key[-1]) and not known.knows(key))
+        return known.is_begun(key) or twice or (is_code(key[-1]) and not known.knows(key))
 
     rows = [
         Candidate(text, key, tuple(sorted(at)), weight, named.get(key))
@@ -211,91 +215,29 @@ def heads(phrase: str, language: str) -> list[tuple[str, Key]]:
     """
     if is_name(phrase, language):
         return [(phrase, _name_key(phrase, language))]
-    words = [word for word, _ in _segmented(phrase)] if language in _NO_SPACES else phrase.split()
+    words = [word for word, _ in segmented(phrase)] if language in NO_SPACES else phrase.split()
     return [(text, key) for text, key, *_ in _endings(words, language, 1.0)]
-
-
-def called(title: str, key: Key, language: str) -> str | None:
-    """Return what stands before a phrase in a short title that ends with it, or None: Red Robin of a gift card.
-
-    The words before a thing in a title of few words are whose it is or which one; in a long title they may be anything.
-    """
-    if language in _NO_SPACES:
-        return None
-    name = _TITLE_ENDS.split(title, maxsplit=1)[0].split()
-    words = list(takewhile(lambda word: fold(word) not in _SIDE_WORDS, name))
-    words = [word for word in words if not any(map(str.isdigit, word))]
-    before, ending = words[: -len(key)], words[-len(key) :]
-    if not 1 <= len(before) <= _MAX_CALLED or tuple(_stem(fold(word), language) for word in ending) != key:
-        return None
-    return " ".join(before)
-
-
-def meant_for(title: str, phrase: str, key: Key, language: str) -> str | None:
-    """Return the model of what an English title says its thing is for, or None: iPhone 13 of a case for one.
-
-    :param phrase: what the thing is called; one that is called by a name is for nothing.
-    :param key: of the phrase.
-    """
-    words = title.split() if language == "en" else []
-    for at, word in enumerate(words):
-        if fold(word) == "for" or (fold(word) == "with" and at and fold(words[at - 1]) == "compatible"):
-            name = list(_name_of_model(words[at + 1 : at + 1 + _MAX_MODEL], key))
-            rest = [_stem(fold(part), language) for part in (*words[:at], *words[at + 1 + len(name) :])]
-            if key[-1] in rest and _is_model(name) and not any(map(_is_proper, phrase.split())):
-                return " ".join(name)
-    return None
-
-
-def _name_of_model(words: Sequence[str], key: Key) -> Iterator[str]:
-    """Give words until one is not written like a part of a name, is in the plural, or belongs to the thing itself."""
-    for word in words:
-        part = _NAME_PART.match(word)
-        if not part or part.group().islower() or _stem(fold(part.group()), "en") in key:
-            return
-        if _parts_of_speech(fold(part.group()), "en")[:1] == ("NN2",):
-            return
-        yield part.group()
-        if part.group() != word:
-            return
-
-
-def _is_model(name: Sequence[str]) -> bool:
-    """Tell whether words name a model: by a letter before a digit (S21), a capital inside (iPhone), maker and number."""
-    if not name or name[0][0].isdigit():
-        return False
-    numbered = any(word[0].isdigit() for word in name) and _is_proper(name[0])
-    return numbered or any(_is_mixed(word) or (word[0].isalpha() and _is_code(word)) for word in name)
-
-
-def _is_proper(word: str) -> bool:
-    """Tell whether a word is a name and no acronym: of a maker, or one with a capital inside."""
-    return not word.isupper() and (_is_mixed(word) or _parts_of_speech(fold(word), "en")[:1] == ("NP0",))
-
-
-def _is_mixed(word: str) -> bool:
-    return word.isalpha() and not word.isupper() and any(map(str.isupper, word[1:]))
 
 
 def keys(text: str, language: str) -> frozenset[str]:
     """Return the dictionary forms of the words of a text that carry meaning."""
-    if language in _NO_SPACES:
-        return frozenset(word for word, _ in _segmented(fold(text)) if word not in _function_words(language))
+    if language in NO_SPACES:
+        return frozenset(word for word, _ in segmented(fold(text)) if word not in function_words(language))
     words = _WORD.findall(fold(text))
-    return frozenset(_stem(word, language) for word in words if word not in _function_words(language))
+    return frozenset(stem(word, language) for word in words if word not in function_words(language))
 
 
 def is_name(text: str, language: str) -> bool:
     """Tell whether a text is written like the name of a work: each word but small ones begins with a capital."""
     words = _WORD.findall(text)
     great = [word for word in words if word[0].isupper()]
-    small = all(word[0].isdigit() or word in _function_words(language) for word in words if word not in great)
+    small = all(word[0].isdigit() or word in function_words(language) for word in words if word not in great)
     return small and any(word[1:].islower() for word in great)
 
 
 def _name_key(name: str, language: str) -> Key:
-    words = [_stem(word, language) for word in _WORD.findall(fold(name))]
-    telling = tuple(word for word in words if word not in _function_words(language))
+    words = [stem(word, language) for word in _WORD.findall(fold(name))]
+    telling = tuple(word for word in words if word not in function_words(language))
     return telling or tuple(words) or (name,)
 
 
@@ -308,14 +250,14 @@ def _phrases(document: Document, language: str, known: Lexicon | None) -> Iterat
     if document.item_title:
         yield from _item_phrases(document, language, known)
     own = ". ".join(part for part in (document.title, document.text) if part)
-    pieces = _han_pieces(own, _NOUN_TAGS) if language in _NO_SPACES else _spaced_pieces(own, language)
+    pieces = _han_pieces(own, _NOUN_TAGS) if language in NO_SPACES else _spaced_pieces(own, language)
     for words in pieces:
         yield from _endings(words, language, 0.5)
 
 
 def _item_phrases(document: Document, language: str, known: Lexicon | None) -> Iterator[Phrase]:
     title = document.item_title or ""
-    if language in _NO_SPACES or _HAN.search(title):
+    if language in NO_SPACES or _HAN.search(title):
         for words in _han_pieces(title, _TITLE_TAGS):
             yield from _endings(words, language, 1.0)
         return
@@ -333,7 +275,7 @@ def _beginnings(words: Sequence[str], language: str, weight: float, known: Lexic
     for end in range(len(words) - 1, 1, -1):
         phrases = list(_endings(words[:end], language, weight))
         if known is not None:
-            after = _stem(words[end].casefold(), language)
+            after = stem(words[end].casefold(), language)
             phrases = [
                 phrase
                 for phrase in phrases
@@ -347,31 +289,31 @@ def _beginnings(words: Sequence[str], language: str, weight: float, known: Lexic
 
 def _endings(words: Sequence[str], language: str, weight: float) -> Iterator[Phrase]:
     """Give the phrases that end a run of words: what stands last in a noun phrase is what it is about."""
-    han = language in _NO_SPACES
-    stems = [_stem(word.casefold(), language) for word in words]
+    han = language in NO_SPACES
+    stems = [stem(word.casefold(), language) for word in words]
     end = len(words)
-    while end and (stems[end - 1] in _not_last(language) or not (han or _is_noun(words[end - 1], language))):
+    while end and (stems[end - 1] in not_last(language) or not (han or is_noun(words[end - 1], language))):
         end -= 1
     for start in range(max(0, end - _MAX_WORDS), end):
         chosen = words[start:end]
         if start and _modifies(words[start - 1], words[start], language):
             continue
-        if any(_is_measure(word, language) for word in chosen):
+        if any(is_measure(word, language) for word in chosen):
             continue
         text = ("" if han else " ").join(chosen)
         if len(text) > (_MAX_HAN if han else _MAX_CHARS):
             continue
         key = tuple(stems[start:end])
-        if key[0] in _not_first(language) or _judging(language).intersection(key):
+        if key[0] in not_first(language) or judging(language).intersection(key):
             continue
-        if not _generic(language).issuperset(key):
+        if not generic(language).issuperset(key):
             yield text, key, weight, start == 0 or (end - start > 1 and _modifies(chosen[0], chosen[1], language))
 
 
 def _modifies(word: str, after: str, language: str) -> bool:
     """Tell whether a noun belongs to a word in -ing after it: headphones are noise cancelling, not cancelling."""
-    is_participle = _parts_of_speech(after.casefold(), language)[:1] == ("VVG",)
-    return is_participle and _parts_of_speech(word.casefold(), language)[:1] == ("NN1",)
+    is_participle = parts_of_speech(after.casefold(), language)[:1] == ("VVG",)
+    return is_participle and parts_of_speech(word.casefold(), language)[:1] == ("NN1",)
 
 
 def _title_pieces(title: str, language: str) -> Iterator[tuple[list[str], bool]]:
@@ -379,13 +321,13 @@ def _title_pieces(title: str, language: str) -> Iterator[tuple[list[str], bool]]
     side = False
     run: list[str] = []
     for word, gap in _words(title):
-        stops = word in _function_words(language) or word in _SIDE_WORDS or _is_measure(word, language)
+        stops = word in function_words(language) or word in SIDE_WORDS or is_measure(word, language)
         if run and (gap or stops or _begins_phrase(word, run[-1], language)):
             yield run, side
             run = []
         if gap:
             side = False
-        if word in _SIDE_WORDS:
+        if word in SIDE_WORDS:
             side = True
         elif not stops:
             run.append(word)
@@ -399,17 +341,17 @@ def _begins_phrase(word: str, before: str, language: str) -> bool:
     Titles pile up names ("Hair Clips Butterfly Barrettes", "Fidget Sphere Educational Toys"): a plural ends one, and
     an adjective after a noun begins one.
     """
-    ended = _parts_of_speech(before.casefold(), language)[:1]
+    ended = parts_of_speech(before.casefold(), language)[:1]
     if ended == ("NN2",):
         return before.casefold() not in _PLURALS_BEFORE_NOUNS
-    return ended == ("NN1",) and _parts_of_speech(word.casefold(), language) == ("AJ0",)
+    return ended == ("NN1",) and parts_of_speech(word.casefold(), language) == ("AJ0",)
 
 
 def _spaced_pieces(text: str, language: str) -> Iterator[list[str]]:
     """Give the runs of nouns and adjectives of a text."""
     run: list[str] = []
     for word, gap in _words(text):
-        fits = word.casefold() not in _function_words(language) and _stands_in_noun_phrase(word, language)
+        fits = word.casefold() not in function_words(language) and stands_in_noun_phrase(word, language)
         if (gap or not fits) and run:
             yield run
             run = []
@@ -432,7 +374,7 @@ def _words(text: str) -> Iterator[tuple[str, bool]]:
 
 def _shown(word: str, loud: bool) -> str:
     """Return a word in small letters unless its capitals are its name (USB, iPhone)."""
-    shouted = loud or (len(word) == 4 and _names_a_thing(word.lower(), "en"))
+    shouted = loud or (len(word) == 4 and names_a_thing(word.lower(), "en"))
     acronym = word.isupper() and 2 <= len(word) <= 4 and not shouted
     mixed = not word.isupper() and any(map(str.isupper, word[1:])) and "-" not in word
     return word if acronym or mixed else word.lower()
@@ -441,10 +383,10 @@ def _shown(word: str, loud: bool) -> str:
 def _han_pieces(text: str, tags: frozenset[str]) -> Iterator[list[str]]:
     """Give the runs of words of a Chinese text that are of these parts of speech."""
     run: list[str] = []
-    for word, tag in _segmented(text):
+    for word, tag in segmented(text):
         fits = tag in tags and not _NOT_IN_NOUNS.intersection(word)
         # A lone letter or a unit beside a number ("30ml") is read as a foreign word.
-        if fits and word not in _function_words("zh") and not (word.isascii() and len(word) < 3):
+        if fits and word not in function_words("zh") and not (word.isascii() and len(word) < 3):
             run.append(word)
             continue
         if run:
@@ -452,171 +394,3 @@ def _han_pieces(text: str, tags: frozenset[str]) -> Iterator[list[str]]:
         run = []
     if run:
         yield run
-
-
-@cache
-def _judging(language: str) -> frozenset[str]:
-    """Return the stems of the words that judge: a phrase with one says what is thought, not what is liked."""
-    return _listed("judging", language)
-
-
-@cache
-def _generic(language: str) -> frozenset[str]:
-    """Return the stems of the words that name no interest by themselves."""
-    return _listed("generic", language)
-
-
-@cache
-def _not_first(language: str) -> frozenset[str]:
-    """Return the stems of the words that no interest begins with: "real milk chocolate" is milk chocolate."""
-    return _listed("not_first", language)
-
-
-@cache
-def _not_last(language: str) -> frozenset[str]:
-    """Return the stems of the words that no interest ends with: "gel polish colors" is gel polish."""
-    return _listed("not_last", language)
-
-
-@cache
-def _mass(language: str) -> frozenset[str]:
-    """Return the stems of the nouns that are not counted."""
-    return _listed("mass", language)
-
-
-@cache
-def _units(language: str) -> frozenset[str]:
-    """Return the words that measure, as they are written: "yards" does, a yard may be a garden."""
-    return frozenset(_words_of("units", language))
-
-
-def _listed(name: str, language: str) -> frozenset[str]:
-    return frozenset(_stem(word, language) for word in _words_of(name, language))
-
-
-def _words_of(name: str, language: str) -> list[str]:
-    lists = tomllib.loads((prompts_dir() / "generic.toml").read_text(encoding="utf-8"))
-    words: str = lists.get(name, {}).get(language, "")
-    return words.split()
-
-
-@cache
-def _function_words(language: str) -> frozenset[str]:
-    """Return the words of a language that have no meaning by themselves.
-
-    Lists of them hold nouns that searchers do without ("case", "mug", "novel", "computer"); those are left out.
-    """
-    from stop_words import StopWordError, get_stop_words
-
-    try:
-        words = frozenset(get_stop_words(language))
-    except StopWordError:
-        return frozenset()
-    return frozenset(word for word in words if not _names_a_thing(word, language))
-
-
-_NO_SPACES = frozenset(("zh",))
-_NOUN_TAGS = frozenset(["n", "nz", "ns", "nt", "nrt", "ng", "vn", "eng"])
-_NAME_TAGS = frozenset(["ns", "nt"])
-_TITLE_TAGS = _NOUN_TAGS | frozenset(["v", "a", "b", "an", "nr"])
-# The segmenter guesses some clauses to be nouns; adverbs and verbs of judgement give them away.
-_NOT_IN_NOUNS = frozenset("很太不没挺真是有超")
-_LANGUAGE_NAMES = {
-    "da": "danish",
-    "de": "german",
-    "en": "english",
-    "es": "spanish",
-    "fi": "finnish",
-    "fr": "french",
-    "hu": "hungarian",
-    "it": "italian",
-    "nl": "dutch",
-    "no": "norwegian",
-    "pt": "portuguese",
-    "ro": "romanian",
-    "ru": "russian",
-    "sv": "swedish",
-    "tr": "turkish",
-}
-
-
-def _segmented(text: str) -> list[tuple[str, str]]:
-    """Return (word, part of speech) pairs of a Chinese text."""
-    import rjieba
-
-    return list(rjieba.tag(text))
-
-
-@lru_cache(maxsize=200_000)
-def _stem(word: str, language: str) -> str:
-    """Return what the inflected forms of a word have in common; in a language without stemmer, the word."""
-    stemmer = _stemmer(language)
-    return str(stemmer.stemWord(word)) if stemmer else word
-
-
-@cache
-def _stemmer(language: str) -> Any:
-    import snowballstemmer
-
-    name = _LANGUAGE_NAMES.get(language)
-    return snowballstemmer.stemmer(name) if name else None
-
-
-@lru_cache(maxsize=200_000)
-def _parts_of_speech(word: str, language: str) -> tuple[str, ...]:
-    """Return the likely parts of speech of a word by itself, the likeliest first; () where nothing is known.
-
-    A word that the dictionary does not hold is a name: ("NP0",).
-    """
-    tagger = _tagger(language)
-    if tagger is None or not word.isascii():
-        return ()
-    if len(word) > _MAX_WORD:  # No word; the tagger's work grows with the square of the length.
-        return ("NP0",)
-    tags = tagger.tag_word(word)
-    best = tags[0][1]
-    if best < _UNKNOWN:
-        return ("NP0",)
-    return tuple(tag for tag, score in tags if score > best - _TAG_MARGIN)
-
-
-@cache
-def _tagger(language: str) -> Any:
-    from HanTa.HanoverTagger import HanoverTagger
-
-    return HanoverTagger("morphmodel_en.pgz") if language == "en" else None
-
-
-def _names_a_thing(word: str, language: str) -> bool:
-    """Tell whether a word is a common noun first of all, and no remnant of two letters ("re", "st")."""
-    common = _parts_of_speech(word, language)[:1] in (("NN1",), ("NN2",))
-    return common and (len(word) > 2 or word in _SHORT_NOUNS)
-
-
-def _is_noun(word: str, language: str) -> bool:
-    tags = _parts_of_speech(word.casefold(), language)
-    return not tags or any(tag.startswith(("NN", "NP")) for tag in tags)
-
-
-def _stands_in_noun_phrase(word: str, language: str) -> bool:
-    if "'" in word:
-        return False
-    tags = _parts_of_speech(word.casefold(), language)
-    return not tags or tags[0].startswith(("NN", "NP", "AJ"))
-
-
-def _has_name(phrase: str, language: str) -> bool:
-    if language in _NO_SPACES:
-        return any(tag in _NAME_TAGS for _, tag in _segmented(phrase))
-    return any(_parts_of_speech(word.casefold(), language)[:1] == ("NP0",) for word in phrase.split())
-
-
-def _is_code(word: str) -> bool:
-    """Tell whether a word is the number of a model (ip8720, u6), and not a name with a digit (4k, 3d)."""
-    return any(map(str.isdigit, word)) and word not in _NAMES_WITH_DIGIT
-
-
-def _is_measure(word: str, language: str) -> bool:
-    """Tell whether a word is a number, an amount (12, 1.5oz, 16th) or a unit, and not a name with a digit (4k, 3d)."""
-    folded = word.casefold()
-    return (word[0].isdigit() and folded not in _NAMES_WITH_DIGIT) or folded in _units(language)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from profilegen.phrases import Lexicon, called, candidates, heads, keys, lexicon, meant_for
+from profilegen.phrases import Lexicon, candidates, heads, keys, lexicon
 from profilegen.records import Document
 
 NOBODY = Lexicon()
@@ -156,47 +156,6 @@ def test_what_is_left_of_a_term_without_its_last_word_is_no_candidate_even_if_it
 def test_the_number_of_a_model_and_a_word_said_twice_end_no_candidate(title: str) -> None:
     found = [row.text.casefold() for row in candidates([document(item_title=title)] * 2, "en", NOBODY)]
     assert not any(text.endswith("ip8720") or text == title.casefold() for text in found)
-
-
-@pytest.mark.parametrize(
-    ("title", "name"),
-    [
-        ("Red Robin Gift Card", "Red Robin"),
-        ("Visa $50 Gift Cards (plus $4.95 Purchase Fee)", "Visa"),
-        ("Amazon.com Gift Card in a Holiday Pop-Up Box", "Amazon.com"),
-        ("Best Restaurants in Town Paper Gift Card", None),
-        ("A Very Long Name of a Gift Card", None),
-        ("Box for a Gift Card", None),
-        ("Gift Card", None),
-        ("Gift Card Holder", None),
-        ("", None),
-        ("🎁 " * 3 + "Gift Card", "🎁 🎁 🎁"),
-    ],
-)
-def test_what_a_short_title_calls_a_thing_stands_before_it(title: str, name: str | None) -> None:
-    assert called(title, keys_of("gift card"), "en") == name
-
-
-@pytest.mark.parametrize(
-    ("title", "name"),
-    [
-        ("Slim Flip Phone Case for Samsung Galaxy S21 5G, Leather", "Samsung Galaxy S21 5G"),
-        ("Compatible with iPhone 11/XR Phone Case", "iPhone 11"),
-        ("Phone Case for iPhone – Blue", "iPhone"),
-        ("Phone Case for Garmin Fenix 7", "Garmin Fenix 7"),
-        ("Phone Case for Kids Ages 3 and up", None),
-        ("Phone Case for Gym Running 15", None),
-        ("Cable for Samsung Galaxy S21", None),
-        ("Phone Case for Daily Use with 90 Days Warranty", None),
-        ("Phone Case for 2 iPhones", None),
-        ("Phone Case for", None),
-        ("for " * 300, None),
-        ("", None),
-    ],
-)
-def test_what_a_thing_is_for_is_told_where_it_is_a_model(title: str, name: str | None) -> None:
-    assert meant_for(title, "phone case", keys_of("phone case"), "en") == name
-    assert meant_for(title, "phone case", keys_of("phone case"), "zh") is None
 
 
 def test_what_is_known_of_a_long_title_is_found_inside_it() -> None:
