@@ -26,7 +26,7 @@ _LOOKED_AT, _LOOKED_AT_PER_USER = 300, 10
 # differ in style: on real questions it finds more of the right users than the question alone.
 _FEEDBACK_USERS, _FEEDBACK_WEIGHT = 20, 1.0
 # Weights of the standardised likenesses; the user's own vector counts one.
-_SEGMENT_WEIGHT, _CATEGORY_WEIGHT, _CLAIM_WEIGHT = 0.5, 0.5, 0.4
+_SEGMENT_WEIGHT, _CATEGORY_WEIGHT, _CLAIM_WEIGHT = 0.5, 0.5, 0.25
 _MAX_WHY_CHARS = 160
 
 
