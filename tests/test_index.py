@@ -373,6 +373,16 @@ def test_a_new_user_costs_only_the_rows_of_that_user(indexed: Ledger, store: Pat
         assert index.query("users", units(N_USERS)[7], 1)[0].id == "u7"
 
 
+def test_a_store_whose_path_has_a_line_break_is_extended_like_any_other(indexed_store: Path, tmp_path: Path) -> None:
+    store = tmp_path / "a\nstore"
+    shutil.copytree(indexed_store, store)
+    with open_ledger(store) as ledger:
+        add_users(ledger, ["new"], -units(N_USERS)[:1])
+        assert rows_built(ledger, store) == 1
+    assert probe(store)
+    assert [path.name for path in tmp_path.iterdir()] == ["a\nstore"]
+
+
 def test_a_changed_user_is_found_by_what_is_said_now_alone(indexed: Ledger, store: Path) -> None:
     indexed.put_memberships([Membership("u1", "s", 0.75, False)])
     assert rows_built(indexed, store) == 1

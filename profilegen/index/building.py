@@ -92,18 +92,20 @@ class Standby:
             assert self._child.stdout is not None
             alarm = Timer(_PROBE_TIMEOUT_S, self._child.kill)
             alarm.start()
-            self._sound = self._child.stdout.readline().strip() == SOUND
-            alarm.cancel()
+            try:
+                self._sound = self._child.stdout.readline().strip() == SOUND
+            finally:
+                alarm.cancel()  # Else Ctrl-C would wait for it.
         return self._sound
 
     def extend(self, directory: Path, progress: Progress) -> bool:
-        """Make an index at a directory from this one and return True; False where that one is damaged or not fit."""
+        """Make an index in a directory beside it from this one; False where that is damaged or not fit for it."""
         if not self.is_sound():
             return False
         assert self._child is not None
         assert self._child.stdin is not None
         with suppress(OSError):  # It is dead, which its output tells.
-            self._child.stdin.write(f"{directory}\n")
+            self._child.stdin.write(f"{directory.name}\n")
             self._child.stdin.close()
         self._sound = False  # It does this once.
         return _listen(self._child, progress) == DONE

@@ -229,12 +229,12 @@ def _stand_by(store_dir: Path) -> None:
     if not _answers(store_dir):
         return
     print(SOUND, flush=True)
-    directory = sys.stdin.readline().rstrip("\n")
+    name = sys.stdin.readline().rstrip("\n")
     before = read_pointer(store_dir)
-    if not directory or before is None:
+    if not name or before is None:
         return
     with open_ledger(store_dir, read_only=True) as ledger:
-        if extend(ledger, store_dir / before.directory, Path(directory), _told):
+        if extend(ledger, store_dir / before.directory, store_dir / name, _told):
             print(DONE, flush=True)
 
 
