@@ -26,7 +26,7 @@ test: env ## all tests, with the real models, which are fetched first
 	$(BIN)/profilegen models pull $(MODELS)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -r s
 
-# Needs a quiet machine and about two hours. ROWS="writing embedding" measures these only. Without a GPU's libraries:
+# Needs a quiet machine and about an hour. ROWS="writing embedding" measures these only. Without a GPU's libraries:
 # make bench PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
 bench: env ## measure all that docs/performance.md tells, beside llama.cpp and sentence-transformers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
+_NEEDS = {"review": "a browser (Debian: apt-get install chromium)", "works": "a labels.csv beside the reviews"}
 
 
 def main() -> None:
@@ -25,6 +27,8 @@ def main() -> None:
         bench = _Bench(options, Path(temporary))
         described = machine() | {"matrix_peak_gflops": bench.peak_gflops}
         print("\n".join(f"{name}: {value}" for name, value in described.items()), flush=True)
+        if lacking := [row for row in options.rows if not bench.can(row)]:
+            sys.exit(f"{lacking[0]} lacks {_NEEDS[lacking[0]]}")
         for name in options.rows or [row for row in _ROWS if bench.can(row)]:
             section = _ROWS[name](bench)
             report.show(name, section)

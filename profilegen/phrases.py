@@ -14,6 +14,7 @@ from profilegen.text import fold
 from profilegen.words import (
     NO_SPACES,
     SIDE_WORDS,
+    Key,
     function_words,
     generic,
     has_name,
@@ -31,8 +32,6 @@ from profilegen.words import (
     stem,
 )
 
-Key = tuple[str, ...]
-"""The stems of a phrase's words."""
 Phrase = tuple[str, Key, float, bool]
 """Text, key, weight, and whether no word before it belongs to it: it is all of a noun phrase, or begins a compound."""
 

@@ -17,9 +17,9 @@ from profilegen.phrases import heads
 from profilegen.records import BuiltWith, Claim, Evidence, Segment, UserProfile
 from profilegen.summaries import Telling
 from profilegen.taxonomy import Taxonomy
+from profilegen.words import Key
 
 Vectors = npt.NDArray[np.float32]
-Key = tuple[str, ...]
 
 # Counted up when the same profiles would now give other segments, so that stores are brought up to date.
 METHOD = "7"

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from profilegen.text import fold
-from profilegen.words import NO_SPACES, SIDE_WORDS, is_code, parts_of_speech, stem
-
-Key = tuple[str, ...]
+from profilegen.words import NO_SPACES, SIDE_WORDS, Key, is_code, parts_of_speech, stem
 
 # In a title, what comes after one of these is beside its name, which has so many words before what it names at most.
 _TITLE_ENDS = re.compile(r"\s[-–—|/]\s|\s*[,:;(\[{]")

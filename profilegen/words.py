@@ -8,6 +8,9 @@ from typing import Any
 
 from profilegen.resources import prompts_dir
 
+Key = tuple[str, ...]
+"""The stems of a phrase's words."""
+
 NO_SPACES = frozenset(("zh",))
 """Languages that are written without spaces between words."""
 

@@ -41,18 +41,18 @@ _COUNTED_USERS = 2_000
 _REMEMBERED_PHRASES = 50_000
 
 
-def begin(ledger: Ledger, models: Models, profiles: int = 1) -> None:
+def begin(ledger: Ledger, models: Models, prompts: int = 1) -> None:
     """Have the models loaded beside other work, before there is anything for them.
 
     The writer only if it knows the language of some of the users.
 
-    :param profiles: how many there are going to be, at least.
+    :param prompts: how many the writer is going to get, at least.
     """
     models.start_embedder()
     languages = Counter(ledger.user_languages())
     known = [code for code, _ in languages.most_common() if summaries.can_write_in(code, models.writer.languages)]
     if known:
-        models.start_writer(summaries.shared_turns(known[0]), prompts=profiles)
+        models.start_writer(summaries.shared_turns(known[0]), prompts=prompts)
 
 
 def write_profiles(ledger: Ledger, wanted: Mapping[str, str], models: Models, on_done: Callable[[int], None]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -25,6 +24,7 @@ class Models:
         self.embedder, self.writer = embedder, writer
         self._settings = settings
         self._open = ExitStack()
+        self._started_embedder: Embedder | None = None
         self._started_writer: Writer | None = None
 
     def __enter__(self) -> Self:
@@ -48,6 +48,9 @@ class Models:
 
     def start_embedder(self) -> Embedder:
         """Begin to load the embedder, beside whatever is done before its first text; once it is started, it stays."""
+        if self._started_embedder is None:
+            embedder = Embedder(self.embedder, workers=self._settings.workers, wait=False)
+            self._started_embedder = self._open.enter_context(embedder)
         return self._started_embedder
 
     def start_writer(self, shared: tuple[Turn, ...] = (), *, prompts: int = 1) -> Writer:
@@ -60,10 +63,6 @@ class Models:
             self._started_writer = self._open.enter_context(Writer(self.writer, self._settings, shared, wait=False))
         self._started_writer.expect(prompts)
         return self._started_writer
-
-    @cached_property
-    def _started_embedder(self) -> Embedder:
-        return self._open.enter_context(Embedder(self.embedder, workers=self._settings.workers, wait=False))
 
 
 def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
