@@ -52,15 +52,16 @@ def _opened(store: Path) -> Iterator[tuple[Sequence[Any], Any, Any]]:
     """Give the profiles, how to find users by texts, and the writer."""
     import numpy as np
 
-    from profilegen import open_store, reviewed
-    from profilegen.ledger import open_ledger
+    from profilegen import open_store
     from profilegen.llama.catalog import default_model, resolve
     from profilegen.llama.writer import Writer, WriterSettings
+    from profilegen.store import overlay
+    from profilegen.store.ledger import open_ledger
 
     model = default_model("writer", "en")
     assert model is not None
     with open_ledger(store, read_only=True) as ledger, open_store(store) as opened:
-        profiles = list(reviewed.profiles(ledger))
+        profiles = list(overlay.profiles(ledger))
         ids, vectors = ledger.user_matrix()
         row_of = {user_id: row for row, user_id in enumerate(ids)}
 
@@ -75,8 +76,8 @@ def _opened(store: Path) -> Iterator[tuple[Sequence[Any], Any, Any]]:
 
 
 def _written(profiles: Sequence[Any], writer: Any, budget: int) -> Iterator[tuple[str, Any]]:
-    from profilegen import summaries
     from profilegen.llama.writer import Answer
+    from profilegen.profiles import summaries
 
     summaries._MAX_TOLD["user"] = budget
     prompts = [(profile.user_id, summaries.prompt(_telling(profile))) for profile in profiles]
@@ -87,13 +88,13 @@ def _written(profiles: Sequence[Any], writer: Any, budget: int) -> Iterator[tupl
 
 
 def _telling(profile: Any) -> Any:
-    from profilegen.summaries import Telling
+    from profilegen.profiles.summaries import Telling
 
     kinds = (profile.interests, profile.values, profile.lifestyle)
     return Telling("user", profile.language, *(tuple(claim.name for claim in claims) for claims in kinds))
 
 
 def _repetitive(texts: Sequence[str]) -> float:
-    from profilegen.summaries import is_repetitive
+    from profilegen.profiles.summaries import is_repetitive
 
     return sum(map(is_repetitive, texts)) / len(texts)

@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 import numpy as np
 
 from benchmarks.measures import Section
-from profilegen.ledger import Ledger, Membership, open_ledger
 from profilegen.records import Document, Segment, UserProfile
+from profilegen.store.ledger import Ledger, Membership, open_ledger
 
 
 def measure(store: Path, folder: Path, *, users: int, points: int, rounds: int) -> Section:

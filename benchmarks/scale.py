@@ -98,7 +98,7 @@ class _Source:
 
 
 def _sources(store: str) -> list[_Source]:
-    from profilegen.ledger import open_ledger
+    from profilegen.store.ledger import open_ledger
 
     with open_ledger(Path(store), read_only=True) as ledger:
         segments = {row.user_id: row.segment_id for row in ledger.memberships()}
@@ -153,8 +153,8 @@ def load_draw(store: str) -> Callable[[tuple[int, str]], None]:
 
 def load_build(source: str) -> Callable[[tuple[str, str]], dict[str, Any]]:
     """Build a store of drawn users; gives the report, with the process's peak memory up to each stage's end."""
-    from profilegen import pipeline
     from profilegen.config import load_settings
+    from profilegen.pipeline import build as pipeline
 
     sources = _Lazily(source)
     peaks: dict[str, float] = {}
@@ -284,8 +284,8 @@ def load_agreement(store: str) -> Callable[[int], dict[str, float]]:
     import numpy as np
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-    from profilegen import clustering
-    from profilegen.vectors import document_vectors, user_vector
+    from profilegen.segments import clustering
+    from profilegen.segments.user_vectors import document_vectors, user_vector
 
     sources = _sources(store)
     generator = np.random.default_rng(_SEED)

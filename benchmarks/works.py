@@ -24,13 +24,13 @@ def measure(store: Path, labels: Path) -> Section:
 
     :param labels: CSV of users and the one label of their products.
     """
-    from profilegen.categories import categoriser_of
+    from profilegen.claims.categories import categoriser_of
+    from profilegen.claims.taxonomy import shipped_taxonomy
+    from profilegen.claims.works import works_of
     from profilegen.evaluation.inputs import read_labels
-    from profilegen.ledger import open_ledger
-    from profilegen.profiles import main_language
-    from profilegen.taxonomy import shipped_taxonomy
-    from profilegen.vectors import document_vectors
-    from profilegen.works import works_of
+    from profilegen.profiles.user_profile import main_language
+    from profilegen.segments.user_vectors import document_vectors
+    from profilegen.store.ledger import open_ledger
 
     label_of = {user_id: found[0] for user_id, found in read_labels(labels).items() if len(found) == 1}
     counts: dict[str, Counter[str]] = {}

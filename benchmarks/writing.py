@@ -250,12 +250,12 @@ def _told(answer: dict[str, Any]) -> tuple[str, int, int]:
 
 def load_stage(store: str) -> Callable[[Sequence[User]], Round]:
     """Find claims and write summaries as a build does, in a copy of the store; both models stay loaded."""
-    from profilegen.choosing import writer_of, writer_settings
     from profilegen.config import load_settings
-    from profilegen.ledger import LEDGER_FILE, open_ledger
     from profilegen.llama.catalog import resolve
-    from profilegen.llama.models import Models
-    from profilegen.writing import write_profiles
+    from profilegen.pipeline.model_choice import writer_of, writer_settings
+    from profilegen.pipeline.models import Models
+    from profilegen.pipeline.writing import write_profiles
+    from profilegen.store.ledger import LEDGER_FILE, open_ledger
 
     copy = tempfile.TemporaryDirectory()
     shutil.copy(Path(store) / LEDGER_FILE, copy.name)

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.review import served
-from profilegen import reviewed
-from profilegen.ledger import open_ledger
-from profilegen.review import acts
+from profilegen.review import actions
+from profilegen.store import overlay
+from profilegen.store.ledger import open_ledger
 
 IMAGES = Path(__file__).with_name("images")
 _USER = "oldboy_walter"
@@ -47,10 +47,10 @@ def _decide(store: Path) -> str:
     with open_ledger(store) as ledger:
         written = ledger.profile(_USER)
         assert written is not None
-        standings, _ = reviewed.standings(ledger, written)
-        acted: list[tuple[acts.ClaimAction, str]] = [("approve", ""), ("edit", "old dogs"), ("strike", "")]
+        standings, _ = overlay.standings(ledger, written)
+        acted: list[tuple[actions.ClaimAction, str]] = [("approve", ""), ("edit", "old dogs"), ("strike", "")]
         for standing, (action, words) in zip(standings, acted, strict=False):
-            acts.on_claim(
+            actions.on_claim(
                 ledger, _USER, standing.kind, standing.text, action, by="Bea", seen=standing.version, words=words
             )
         return str(written.segment)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from profilegen.errors import InputError, ModelError, ProfilegenError, StoreError, UsageError
     from profilegen.records import BuildReport, Claim, Document, Evidence, Found, Segment, UserProfile
-    from profilegen.store import Store, open_store
+    from profilegen.store.store import Store, open_store
 
 __version__ = "0.1.0"
 
@@ -61,7 +61,7 @@ def build(
     :raises ProfilegenError: the work cannot be done; the message says what to do.
     """
     from profilegen.config import load_settings
-    from profilegen.pipeline import build as run
+    from profilegen.pipeline.build import build as run
 
     chosen = load_settings(store=Path(store), **settings)
     names = [str(source) for source in sources]
@@ -69,8 +69,8 @@ def build(
 
 
 _HOMES = {name: "profilegen.errors" for name in __all__ if name.endswith("Error")} | {
-    "Store": "profilegen.store",
-    "open_store": "profilegen.store",
+    "Store": "profilegen.store.store",
+    "open_store": "profilegen.store.store",
 }
 
 

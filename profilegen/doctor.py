@@ -7,12 +7,12 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from profilegen import index
 from profilegen.errors import ProfilegenError
-from profilegen.ledger import open_ledger
 from profilegen.llama.catalog import is_pulled, known_models, processor, read_record
 from profilegen.records import Record
 from profilegen.resources import models_dir, prompts_dir
+from profilegen.store import index
+from profilegen.store.ledger import open_ledger
 
 _PACKAGES = ("llama-cpp-python", "chromadb", "hdbscan", "umap-learn", "numpy", "pyarrow")
 
@@ -64,7 +64,7 @@ def _native() -> Check:
     import sys
 
     script = "import llama_cpp; print(llama_cpp.llama_print_system_info().decode())"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False)
     found = done.stdout.strip(" |\n") or f"does not load: {(done.stderr.strip().splitlines() or ['crashed'])[-1]}"
     return Check(name="llama.cpp", ok=done.returncode == 0, found=found)
 

@@ -8,9 +8,9 @@ import pytest
 from filelock import FileLock
 
 import profilegen
-from profilegen.index import POINTER_FILE
 from profilegen.llama.catalog import ResolvedModel, load_catalog, resolve
 from profilegen.resources import resource
+from profilegen.store.index import POINTER_FILE
 
 # A shell has what it runs in the background ignore Ctrl-C, and what that starts inherits it; tests press Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

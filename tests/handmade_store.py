@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from profilegen.ledger import ClaimVector, Membership, open_ledger
 from profilegen.records import Behaviour, BuildReport, BuiltWith, Claim, Document, Evidence, Segment, UserProfile
+from profilegen.store.ledger import ClaimVector, Membership, open_ledger
 
 SCRIPT = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 HOSTILE_TEXTS = [

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from profilegen.behaviour import behaviour
+from profilegen.profiles.behaviour import behaviour
 from profilegen.records import Behaviour, Document
 
 NEW_YEAR = datetime(2024, 1, 1, 20, 30, tzinfo=UTC)

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 import profilegen
-from profilegen import index
 from profilegen.config import load_settings
 from profilegen.errors import InputError, ModelError, StoreError
-from profilegen.ledger import Ledger, Membership, open_ledger
 from profilegen.llama.catalog import gguf_path
-from profilegen.pipeline import _place, _settled
+from profilegen.pipeline.build import _place, _settled
 from profilegen.records import BuildReport, Document, Found, UserProfile
 from profilegen.resources import resource
+from profilegen.store import index
+from profilegen.store.ledger import Ledger, Membership, open_ledger
 
 Rows = list[dict[str, Any]]
 

@@ -12,14 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 import profilegen
-from profilegen.categories import Categoriser
+from profilegen.claims.categories import Categoriser
+from profilegen.claims.taxonomy import load_taxonomy, shipped_taxonomy
 from profilegen.cli import app
 from profilegen.errors import UsageError
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import Embedder
 from profilegen.records import UserProfile
 from profilegen.resources import resource
-from profilegen.taxonomy import load_taxonomy, shipped_taxonomy
 
 SAMPLE = resource("examples/sample.jsonl")
 # Interests as a profile says them, the title of a document they rest on, and the categories that are right.

@@ -18,11 +18,11 @@ import pytest
 
 import profilegen
 from profilegen.cli import main
-from profilegen.display import build_summary
 from profilegen.errors import UsageError
-from profilegen.export import export
-from profilegen.ledger import open_ledger
+from profilegen.publish.export import export
+from profilegen.publish.terminal import build_summary
 from profilegen.records import BuildReport
+from profilegen.store.ledger import open_ledger
 
 COMMAND = [sys.executable, "-m", "profilegen"]
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from profilegen import clustering
-from profilegen.clustering import (
+from profilegen.segments import clustering
+from profilegen.segments.clustering import (
     Clusters,
     Vectors,
     _agreed,

@@ -9,12 +9,21 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from profilegen import decisions, reviewed
-from profilegen.decisions import UNSEEN, Decision, lay_over
 from profilegen.errors import UsageError
-from profilegen.ledger import LEDGER_FILE, Audience, ChangedError, ClaimVector, Filters, Ledger, Membership, open_ledger
 from profilegen.records import Behaviour, BuiltWith, Claim, Document, Evidence, Segment, UserProfile
-from profilegen.review import acts
+from profilegen.review import actions
+from profilegen.store import decisions, overlay
+from profilegen.store.decisions import UNSEEN, Decision, lay_over
+from profilegen.store.ledger import (
+    LEDGER_FILE,
+    Audience,
+    ChangedError,
+    ClaimVector,
+    Filters,
+    Ledger,
+    Membership,
+    open_ledger,
+)
 
 TEXTS = {
     "d1": "My dogs love the park and the older dog naps all day.",
@@ -62,13 +71,13 @@ def write(ledger: Ledger, written: UserProfile) -> None:
     ledger.put_profiles([(written, "h", found)])
 
 
-def decide(ledger: Ledger, action: acts.ClaimAction, text: str, words: str = "", by: str = "bea") -> None:
-    found = {s.text: s for s in reviewed.standings(ledger, ledger.profile("ann") or profile())[0]}
-    acts.on_claim(ledger, "ann", "interest", text, action, by=by, seen=found[text].version, words=words)
+def decide(ledger: Ledger, action: actions.ClaimAction, text: str, words: str = "", by: str = "bea") -> None:
+    found = {s.text: s for s in overlay.standings(ledger, ledger.profile("ann") or profile())[0]}
+    actions.on_claim(ledger, "ann", "interest", text, action, by=by, seen=found[text].version, words=words)
 
 
 def read(ledger: Ledger) -> UserProfile:
-    found = reviewed.profile(ledger, "ann")
+    found = overlay.profile(ledger, "ann")
     assert found is not None
     return found
 
@@ -136,7 +145,7 @@ def test_a_struck_value_does_not_come_back_in_what_else_it_is_looked_for(ledger:
     )
     write(ledger, profile(DOGS, values=(before,)))
     assert read(ledger).values[0].name == "comfort"
-    acts.on_claim(ledger, "ann", "value", before.text, "strike", by="bea", seen=UNSEEN)
+    actions.on_claim(ledger, "ann", "value", before.text, "strike", by="bea", seen=UNSEEN)
     write(ledger, profile(DOGS, values=(after,)))
     assert says(ledger) == ["dogs"]
 
@@ -145,7 +154,7 @@ def test_an_approved_value_keeps_what_it_is_looked_for_in_and_the_words_it_rests
     before = claim("comfort (dog bed)", "the older dog naps all day").model_copy(update={"trait": "comfort"})
     after = claim("comfort (old coat)", "Green tea every morning", "d2").model_copy(update={"trait": "comfort"})
     write(ledger, profile(DOGS, values=(before,)))
-    acts.on_claim(ledger, "ann", "value", before.text, "approve", by="bea", seen=UNSEEN)
+    actions.on_claim(ledger, "ann", "value", before.text, "approve", by="bea", seen=UNSEEN)
     write(ledger, profile(DOGS, values=(after,)))
     (value,) = read(ledger).values
     assert (value.text, value.evidence) == (before.text, before.evidence)
@@ -154,7 +163,7 @@ def test_an_approved_value_keeps_what_it_is_looked_for_in_and_the_words_it_rests
 def test_an_edited_value_is_no_longer_one_of_the_list(ledger: Ledger) -> None:
     value = claim("comfort (dog bed)").model_copy(update={"trait": "comfort"})
     write(ledger, profile(DOGS, values=(value,)))
-    acts.on_claim(ledger, "ann", "value", value.text, "edit", by="bea", seen=UNSEEN, words="a warm bed")
+    actions.on_claim(ledger, "ann", "value", value.text, "edit", by="bea", seen=UNSEEN, words="a warm bed")
     assert [stated.name for stated in read(ledger).values] == ["a warm bed"]
     assert "Cares about a warm bed." in read(ledger).summary
 
@@ -163,8 +172,8 @@ def test_users_are_counted_by_the_name_of_a_value_not_by_what_it_is_looked_for_i
     value = claim("comfort (dog bed)").model_copy(update={"trait": "comfort"})
     write(ledger, profile(DOGS, values=(value, claim("calm")), lifestyle=(claim("has a dog"),)))
     assert ledger.trait_counts() == {("value", "comfort"): 1, ("value", "calm"): 1, ("lifestyle", "has a dog"): 1}
-    acts.on_claim(ledger, "ann", "value", "calm", "strike", by="bea", seen=UNSEEN)
-    reviewed.refresh_claims(ledger, lambda texts: np.tile(np.array([1, 0], np.float32), (len(texts), 1)))
+    actions.on_claim(ledger, "ann", "value", "calm", "strike", by="bea", seen=UNSEEN)
+    overlay.refresh_claims(ledger, lambda texts: np.tile(np.array([1, 0], np.float32), (len(texts), 1)))
     assert ledger.trait_counts() == {("value", "comfort"): 1, ("lifestyle", "has a dog"): 1}
 
 
@@ -183,7 +192,7 @@ def test_a_profile_whose_claims_are_all_struck_says_so(ledger: Ledger) -> None:
 
 
 def test_an_added_claim_comes_first_with_support_one(ledger: Ledger) -> None:
-    acts.add_claim(ledger, "ann", "interest", "long walks", by="bea")
+    actions.add_claim(ledger, "ann", "interest", "long walks", by="bea")
     first = read(ledger).interests[0]
     assert (first.text, first.support) == ("long walks", 1.0)
     assert first.reviewed is not None
@@ -193,18 +202,18 @@ def test_an_added_claim_comes_first_with_support_one(ledger: Ledger) -> None:
 
 def test_a_user_of_whom_nothing_was_said_is_ok_with_an_added_claim(ledger: Ledger) -> None:
     write(ledger, profile(reason="too little"))
-    acts.add_claim(ledger, "ann", "value", "calm mornings", by="bea", quote="Green tea every morning")
+    actions.add_claim(ledger, "ann", "value", "calm mornings", by="bea", quote="Green tea every morning")
     assert (read(ledger).status, read(ledger).reason) == ("ok", None)
     assert read(ledger).values[0].evidence == (Evidence(document="d2", quote="Green tea every morning"),)
 
 
 def test_a_quote_that_the_user_never_wrote_is_refused(ledger: Ledger) -> None:
     with pytest.raises(UsageError, match="none of the user's texts"):
-        acts.add_claim(ledger, "ann", "value", "calm", by="bea", quote="Coffee every morning")
+        actions.add_claim(ledger, "ann", "value", "calm", by="bea", quote="Coffee every morning")
 
 
 def test_an_added_claim_can_be_edited_and_struck(ledger: Ledger) -> None:
-    acts.add_claim(ledger, "ann", "interest", "long walks", by="bea")
+    actions.add_claim(ledger, "ann", "interest", "long walks", by="bea")
     decide(ledger, "edit", "long walks", "short walks")
     assert says(ledger)[0] == "short walks"
     decide(ledger, "strike", "long walks")
@@ -230,15 +239,15 @@ def test_two_claims_edited_to_the_same_words_are_one(ledger: Ledger) -> None:
 
 def test_the_second_of_two_reviewers_is_told_that_the_claim_changed(ledger: Ledger) -> None:
     seen = UNSEEN
-    acts.on_claim(ledger, "ann", "interest", "dogs", "edit", by="bea", seen=seen, words="older dogs")
+    actions.on_claim(ledger, "ann", "interest", "dogs", "edit", by="bea", seen=seen, words="older dogs")
     with pytest.raises(ChangedError):
-        acts.on_claim(ledger, "ann", "interest", "dogs", "strike", by="cem", seen=seen)
+        actions.on_claim(ledger, "ann", "interest", "dogs", "strike", by="cem", seen=seen)
     assert says(ledger) == ["older dogs", "green tea"]
 
 
 def test_reviewers_of_different_claims_do_not_stand_in_each_others_way(ledger: Ledger) -> None:
-    acts.on_claim(ledger, "ann", "interest", "dogs", "approve", by="bea", seen=UNSEEN)
-    acts.on_claim(ledger, "ann", "interest", "green tea", "strike", by="cem", seen=UNSEEN)
+    actions.on_claim(ledger, "ann", "interest", "dogs", "approve", by="bea", seen=UNSEEN)
+    actions.on_claim(ledger, "ann", "interest", "green tea", "strike", by="cem", seen=UNSEEN)
     found = read(ledger).reviewed
     assert found is not None
     assert (found.approved, found.struck, found.by) == (1, 1, ("bea", "cem"))
@@ -247,23 +256,23 @@ def test_reviewers_of_different_claims_do_not_stand_in_each_others_way(ledger: L
 def test_a_claim_that_a_rebuild_removed_cannot_be_decided_on(ledger: Ledger) -> None:
     write(ledger, profile(TEA))
     with pytest.raises(ChangedError, match="not there any more"):
-        acts.on_claim(ledger, "ann", "interest", "dogs", "approve", by="bea", seen=UNSEEN)
+        actions.on_claim(ledger, "ann", "interest", "dogs", "approve", by="bea", seen=UNSEEN)
 
 
 def test_approve_all_approves_what_nobody_decided_on(ledger: Ledger) -> None:
     decide(ledger, "strike", "dogs")
-    found, _ = reviewed.standings(ledger, profile(DOGS, TEA))
-    assert acts.approve_all(ledger, "ann", by="bea", seen=decisions.profile_version(found)) == 1
+    found, _ = overlay.standings(ledger, profile(DOGS, TEA))
+    assert actions.approve_all(ledger, "ann", by="bea", seen=decisions.profile_version(found)) == 1
     review = read(ledger).reviewed
     assert review is not None
     assert (review.approved, review.struck) == (1, 1)
 
 
 def test_approve_all_approves_nothing_that_was_not_seen(ledger: Ledger) -> None:
-    found, _ = reviewed.standings(ledger, profile(DOGS, TEA))
+    found, _ = overlay.standings(ledger, profile(DOGS, TEA))
     write(ledger, profile(DOGS, TEA, claim("skydiving")))
     with pytest.raises(ChangedError):
-        acts.approve_all(ledger, "ann", by="bea", seen=decisions.profile_version(found))
+        actions.approve_all(ledger, "ann", by="bea", seen=decisions.profile_version(found))
 
 
 @pytest.mark.parametrize("words", ["", "  \n ", "\x00", "x" * 301])
@@ -278,35 +287,35 @@ def test_what_a_person_types_becomes_one_line(ledger: Ledger) -> None:
 
 
 def test_a_flag_stays_until_it_is_taken_off(ledger: Ledger) -> None:
-    acts.flag(ledger, "ann", "too general", by="bea")
+    actions.flag(ledger, "ann", "too general", by="bea")
     assert ledger.flagged_users() == ["ann"]
     assert getattr(read(ledger).reviewed, "flag", None) == "too general"
-    acts.unflag(ledger, "ann", by="cem")
+    actions.unflag(ledger, "ann", by="cem")
     assert ledger.flagged_users() == []
 
 
 def test_write_again_clears_the_hash_that_says_a_profile_is_up_to_date(ledger: Ledger) -> None:
-    acts.write_again(ledger, "ann", by="bea")
+    actions.write_again(ledger, "ann", by="bea")
     assert ledger.profile_hashes() == {"ann": ""}
 
 
 def test_a_persons_name_for_a_segment_survives_its_being_written_again(ledger: Ledger) -> None:
     segment = Segment(id="seg-1", name="Dogs, tea", size=1, language="en", members=("ann",), built_with=BUILT_WITH)
     ledger.put_segments([(segment, "h", None)])
-    acts.rename(ledger, "seg-1", "Early risers", by="bea", seen=UNSEEN)
+    actions.rename(ledger, "seg-1", "Early risers", by="bea", seen=UNSEEN)
     ledger.put_segments([(segment.model_copy(update={"name": "Tea, dogs"}), "h2", None)])
-    assert [found.name for found in reviewed.segments(ledger)] == ["Early risers"]
+    assert [found.name for found in overlay.segments(ledger)] == ["Early risers"]
 
 
 def test_two_segments_cannot_have_one_name(ledger: Ledger) -> None:
     rows = [Segment(id=i, name=f"name {i}", size=1, language="en", built_with=BUILT_WITH) for i in ("a", "b")]
     ledger.put_segments((row, "h", None) for row in rows)
     with pytest.raises(UsageError, match="another segment"):
-        acts.rename(ledger, "a", "NAME b", by="bea", seen=UNSEEN)
+        actions.rename(ledger, "a", "NAME b", by="bea", seen=UNSEEN)
 
 
 def test_decisions_of_a_removed_user_are_gone_from_the_file(ledger: Ledger, tmp_path: Path) -> None:
-    acts.flag(ledger, "ann", "xylophonist", by="bea")
+    actions.flag(ledger, "ann", "xylophonist", by="bea")
     ledger.save_audience(Audience(name="all", found_by="by hand", by="bea", at=datetime.now(UTC)), ["ann"])
     ledger.remove_users(["ann"])
     assert list(ledger.iter_decisions()) == []
@@ -379,10 +388,10 @@ def test_users_are_found_by_the_claims_that_persons_left(ledger: Ledger) -> None
         embedded.extend(texts)
         return np.ones((len(texts), 2), np.float32)
 
-    reviewed.refresh_claims(ledger, embed)
+    overlay.refresh_claims(ledger, embed)
     assert [found.text for found in ledger.claims_of(["ann"])["ann"]] == ["older dogs"]
     revision = ledger.revision()
-    reviewed.refresh_claims(ledger, embed)
+    overlay.refresh_claims(ledger, embed)
     assert embedded == ["older dogs"]
     assert ledger.revision() == revision
 
@@ -409,7 +418,7 @@ def test_filters_are_met_all_together(ledger: Ledger) -> None:
 def test_a_ledger_of_an_older_version_is_read_without_decisions(ledger: Ledger, tmp_path: Path) -> None:
     ledger._connection.execute("DROP TABLE decisions")
     with open_ledger(tmp_path / "store", read_only=True) as older:
-        assert reviewed.profile(older, "ann") == profile(DOGS, TEA)
+        assert overlay.profile(older, "ann") == profile(DOGS, TEA)
         assert older.decided() == (0, 0)
     with open_ledger(tmp_path / "store") as mended:
         decide(mended, "approve", "dogs")

@@ -14,8 +14,8 @@ from tiny_gguf import write_tiny_gguf
 from profilegen.errors import ModelError
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import Embedder
-from profilegen.llama.models import Models
 from profilegen.llama.writer import WriterSettings
+from profilegen.pipeline.models import Models
 
 MINILM, E5, WRITER = "all-minilm-l6-v2", "multilingual-e5-small", "smollm2-135m-instruct"
 TEXTS = [

@@ -18,18 +18,18 @@ from profilegen.errors import InputError, StoreError
 from profilegen.evaluation import claims, evaluate, identify, judge, keep, next_item, prose
 from profilegen.evaluation.agreement import Tables, codes, mean_pairwise
 from profilegen.evaluation.bootstrap import share
+from profilegen.evaluation.dataset import Dataset, Vectors, read_material
 from profilegen.evaluation.figures import Evaluation, Figure, Measured, SegmentFigures
 from profilegen.evaluation.inputs import HeldOut, read_heldout, read_labels, read_questions
-from profilegen.evaluation.material import Material, Vectors, read_material
 from profilegen.evaluation.ranking import place
 from profilegen.evaluation.report import render
 from profilegen.evaluation.segments import against
-from profilegen.export import export
-from profilegen.ledger import open_ledger, write_lock
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import Embedder
+from profilegen.publish.export import export
 from profilegen.records import Claim, UserProfile
-from profilegen.store import open_store
+from profilegen.store.ledger import open_ledger, write_lock
+from profilegen.store.store import open_store
 
 # The groups that examples/README.md names: who is in each.
 GROUPS = {
@@ -91,7 +91,7 @@ def evaluation(sample: Sample) -> Evaluation:
 
 
 @pytest.fixture(scope="module")
-def material(sample: Sample) -> Iterator[Material]:
+def dataset(sample: Sample) -> Iterator[Dataset]:
     with open_ledger(sample.store, read_only=True) as ledger, open_store(sample.store) as store:
         yield read_material(ledger, store.embed)
 
@@ -164,65 +164,65 @@ def test_identify_is_what_the_export_and_the_embedder_give(
 # That the figures are as bad as what they measure
 
 
-def test_profiles_given_to_the_wrong_users_identify_nobody(material: Material) -> None:
-    right, wrong = (_values(identify.measure(some)) for some in (material, _shuffled(material)))
+def test_profiles_given_to_the_wrong_users_identify_nobody(dataset: Dataset) -> None:
+    right, wrong = (_values(identify.measure(some)) for some in (dataset, _shuffled(dataset)))
     assert right["identify.hit1"] > 0.6
     assert wrong["identify.hit1"] < 0.1
     assert wrong["identify.mrr"] < 0.2
 
 
-def test_claims_given_to_the_wrong_users_are_their_own_by_chance_only(material: Material) -> None:
-    shuffled = _shuffled(material)
-    right = _values(claims.own(material, claims.stated(material)))["claims.own"]
+def test_claims_given_to_the_wrong_users_are_their_own_by_chance_only(dataset: Dataset) -> None:
+    shuffled = _shuffled(dataset)
+    right = _values(claims.own(dataset, claims.stated(dataset)))["claims.own"]
     wrong = _values(claims.own(shuffled, claims.stated(shuffled)))["claims.own"]
     assert right > 0.9
     assert 0.35 < wrong < 0.65
 
 
-def test_each_invented_quote_lowers_the_share_of_quotes_found(material: Material) -> None:
-    total = sum(len(claim.evidence) for user in material.users for _, claim in user.claims())
-    users = list(material.users)
+def test_each_invented_quote_lowers_the_share_of_quotes_found(dataset: Dataset) -> None:
+    total = sum(len(claim.evidence) for user in dataset.users for _, claim in user.claims())
+    users = list(dataset.users)
     at = next(row for row, user in enumerate(users) if user.interests)
     users[at] = _misquoted(users[at])
     invented = len(users[at].interests[0].evidence)
-    values = _values(claims.measure(replace(material, users=tuple(users))))
+    values = _values(claims.measure(replace(dataset, users=tuple(users))))
     assert values["claims.verbatim"] == pytest.approx(1 - invented / total, abs=1e-4)
 
 
-def test_a_quote_from_another_users_document_is_not_found(material: Material) -> None:
-    shuffled = _values(claims.measure(_shuffled(material)))
+def test_a_quote_from_another_users_document_is_not_found(dataset: Dataset) -> None:
+    shuffled = _values(claims.measure(_shuffled(dataset)))
     assert shuffled["claims.verbatim"] == 0
 
 
-def test_a_claim_said_twice_lowers_distinctness(material: Material) -> None:
+def test_a_claim_said_twice_lowers_distinctness(dataset: Dataset) -> None:
     users = tuple(
         user.model_copy(update={"interests": user.interests[:1] * 2, "values": (), "lifestyle": ()})
-        for user in material.users
+        for user in dataset.users
         if user.interests
     )
-    told = claims.stated(replace(material, users=users))
+    told = claims.stated(replace(dataset, users=users))
     assert _values([claims.distinct(told)])["claims.distinct"] == 0.5
 
 
-def test_repetition_and_a_cut_off_end_and_the_wrong_language_are_counted(material: Material) -> None:
+def test_repetition_and_a_cut_off_end_and_the_wrong_language_are_counted(dataset: Dataset) -> None:
     bad = {
         "maya_t": "Buys a good dog lead and a good dog lead and a good dog lead and a good dog lead.",
         "tomek_k9": "Looks for dog treats and",
         "oldboy_walter": "这位用户喜欢狗，经常购买狗粮和玩具，也很关心狗的健康。",
     }
-    users = tuple(user.model_copy(update={"summary": bad.get(user.user_id, user.summary)}) for user in material.users)
-    before, after = (_values(prose.measure(some)) for some in (material, replace(material, users=users)))
+    users = tuple(user.model_copy(update={"summary": bad.get(user.user_id, user.summary)}) for user in dataset.users)
+    before, after = (_values(prose.measure(some)) for some in (dataset, replace(dataset, users=users)))
     one = pytest.approx(1 / 66, abs=1e-3)
     assert after["text.degenerate"] - before["text.degenerate"] == one
     assert after["text.truncated"] - before["text.truncated"] == one
     assert before["text.language"] - after["text.language"] == one
 
 
-def test_items_that_others_took_next_are_ranked_no_better_than_by_chance(material: Material) -> None:
+def test_items_that_others_took_next_are_ranked_no_better_than_by_chance(dataset: Dataset) -> None:
     groups = list(NEXT)
     wrong = {group: NEXT[groups[at - 1]] for at, group in enumerate(groups)}
     swapped = [HeldOut(user_id=user, item_title=wrong[group]) for user, group in GROUP_OF.items()]
-    assert _values(next_item.measure(material, swapped))["next.all.hit1"] < 1 / 6
+    assert _values(next_item.measure(dataset, swapped))["next.all.hit1"] < 1 / 6
 
 
 def test_a_random_clustering_agrees_with_nothing() -> None:
@@ -277,14 +277,14 @@ def test_candidates_that_tie_share_the_mean_of_their_places() -> None:
 
 
 def test_a_judge_gives_each_profile_three_grades_from_one_to_five(
-    material: Material, models: dict[str, ResolvedModel]
+    dataset: Dataset, models: dict[str, ResolvedModel]
 ) -> None:
     """The default writer stands in for a larger model: that there are grades, not what they are worth."""
-    english = [row for row, user in enumerate(material.users) if user.language == "en" and user.status == "ok"][:4]
+    english = [row for row, user in enumerate(dataset.users) if user.language == "en" and user.status == "ok"][:4]
     few = replace(
-        material,
-        users=tuple(material.users[row] for row in english),
-        documents=tuple(material.documents[row] for row in english),
+        dataset,
+        users=tuple(dataset.users[row] for row in english),
+        documents=tuple(dataset.documents[row] for row in english),
     )
     writer = next(model for model in models.values() if model.job == "writer")
     figures = judge.measure(few, writer, workers=1, progress=lambda stage, done, total: None)
@@ -384,17 +384,17 @@ def _unit(vectors: Vectors) -> Vectors:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def _shuffled(material: Material) -> Material:
+def _shuffled(dataset: Dataset) -> Dataset:
     """Give each user who has a profile what is said of another, by chance."""
-    rows = [row for row, user in enumerate(material.users) if user.status == "ok"]
+    rows = [row for row, user in enumerate(dataset.users) if user.status == "ok"]
     order = np.random.default_rng(4).permutation(len(rows))
-    users = list(material.users)
+    users = list(dataset.users)
     for at, other in zip(np.roll(order, 1), order, strict=True):  # nobody keeps their own
-        said = material.users[rows[other]]
+        said = dataset.users[rows[other]]
         users[rows[at]] = users[rows[at]].model_copy(
             update={name: getattr(said, name) for name in ("interests", "values", "lifestyle", "summary")}
         )
-    return replace(material, users=tuple(users))
+    return replace(dataset, users=tuple(users))
 
 
 def _misquoted(user: UserProfile) -> UserProfile:

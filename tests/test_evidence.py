@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from profilegen.evidence import Background, Found, TraitScale, draft, quote, trait_vectors, weigh
+from profilegen.claims.evidence import Background, Found, TraitScale, draft, quote, trait_vectors, weigh
+from profilegen.claims.phrases import Lexicon, keys
+from profilegen.claims.traits import load_traits
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import Embedder
-from profilegen.phrases import Lexicon, keys
 from profilegen.records import Document
 from profilegen.resources import resource
-from profilegen.traits import load_traits
-from profilegen.vectors import document_vectors
+from profilegen.segments.user_vectors import document_vectors
 
 TRAITS = [trait for trait in load_traits() if trait.id in ("value-for-money", "delivery", "ease-of-use")]
 SIGNATURE = "Thank you for reading, and follow my blog about vintage typewriters!"

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from profilegen.errors import StoreError
-from profilegen.index import (
+from profilegen.records import Behaviour, BuiltWith, Document, Segment, UserProfile
+from profilegen.store.index import (
     COLLECTIONS,
     POINTER_FILE,
     build_index,
@@ -21,8 +22,7 @@ from profilegen.index import (
     open_index,
     probe,
 )
-from profilegen.ledger import ClaimVector, Ledger, Membership, Vector, open_ledger
-from profilegen.records import Behaviour, BuiltWith, Document, Segment, UserProfile
+from profilegen.store.ledger import ClaimVector, Ledger, Membership, Vector, open_ledger
 
 ROOT = Path(__file__).parents[1]
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
@@ -297,8 +297,8 @@ def test_a_kill_during_a_build_leaves_the_old_index_and_the_next_build_clears_up
     add_users(ledger, [f"v{i}" for i in range(n)], units(n))
     code = """
 import sys, time, pathlib
-from profilegen.index import build_index
-from profilegen.ledger import open_ledger
+from profilegen.store.index import build_index
+from profilegen.store.ledger import open_ledger
 def told(done, total):
     print("building", flush=True)
     time.sleep(60)

@@ -13,7 +13,17 @@ import numpy as np
 import pytest
 
 from profilegen.errors import InputError, StoreError
-from profilegen.ledger import (
+from profilegen.records import (
+    Behaviour,
+    BuildReport,
+    BuiltWith,
+    Claim,
+    Document,
+    Evidence,
+    Segment,
+    UserProfile,
+)
+from profilegen.store.ledger import (
     INCOMING_FILE,
     LEDGER_FILE,
     Changes,
@@ -24,16 +34,6 @@ from profilegen.ledger import (
     Vector,
     open_ledger,
     write_lock,
-)
-from profilegen.records import (
-    Behaviour,
-    BuildReport,
-    BuiltWith,
-    Claim,
-    Document,
-    Evidence,
-    Segment,
-    UserProfile,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -189,7 +189,7 @@ def test_a_store_of_someone_else_can_be_read_without_the_right_to_write() -> Non
             load(ledger, document("d1", "u1"))
         code = """
 import os, sys, pathlib
-from profilegen.ledger import open_ledger
+from profilegen.store.ledger import open_ledger
 os.setuid(65534)
 print(open_ledger(pathlib.Path(sys.argv[1]), read_only=True).counts().documents, flush=True)
 """
@@ -205,7 +205,7 @@ print(open_ledger(pathlib.Path(sys.argv[1]), read_only=True).counts().documents,
 def test_a_second_writer_is_refused_and_told_who_writes(store: Path) -> None:
     code = """
 import sys, time, pathlib
-from profilegen.ledger import write_lock
+from profilegen.store.ledger import write_lock
 with write_lock(pathlib.Path(sys.argv[1]), create=True):
     print("locked", flush=True)
     time.sleep(60)
@@ -292,7 +292,7 @@ def test_a_kill_while_staging_leaves_the_truth_and_the_next_writer_clears_up(sto
         load(ledger, document("d1", "u1"))
     code = """
 import sys, time, pathlib
-from profilegen.ledger import open_ledger, write_lock
+from profilegen.store.ledger import open_ledger, write_lock
 from profilegen.records import Document
 def documents():
     for i in range(5_500):
@@ -315,7 +315,7 @@ def test_a_kill_between_transactions_keeps_every_finished_one(store: Path) -> No
     code = """
 import sys, time, pathlib
 import numpy as np
-from profilegen.ledger import open_ledger
+from profilegen.store.ledger import open_ledger
 from profilegen.records import Document
 ledger = open_ledger(pathlib.Path(sys.argv[1]), create=True)
 ledger.stage([Document(id=f"d{i:05}", user_id="u", text="t") for i in range(3_000)])

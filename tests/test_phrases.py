@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from profilegen.phrases import Lexicon, candidates, heads, keys, lexicon
+from profilegen.claims.phrases import Lexicon, candidates, heads, keys, lexicon
 from profilegen.records import Document
 
 NOBODY = Lexicon()

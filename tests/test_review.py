@@ -19,14 +19,15 @@ from handmade_store import HOSTILE_IDS, HOSTILE_TEXTS, SCRIPT, hostile_store
 from starlette.testclient import TestClient
 
 import profilegen
-from profilegen import report, reviewed
 from profilegen.errors import InputError
-from profilegen.ledger import open_ledger
+from profilegen.publish import report
 from profilegen.resources import resource
-from profilegen.review import acts
+from profilegen.review import actions
 from profilegen.review.app import make_app
 from profilegen.review.security import CSRF_COOKIE
 from profilegen.review.transfer import export_decisions, import_decisions
+from profilegen.store import overlay
+from profilegen.store.ledger import open_ledger
 
 ORIGIN = "http://127.0.0.1:8765"
 PAGES = ["/", "/queue", "/search", "/search/found", "/lists"]
@@ -366,10 +367,10 @@ def test_decisions_survive_a_build_that_writes_the_profile_again(sample_store: P
         written = ledger.profile(user_id)
         assert written is not None
         struck, edited = written.interests[0].text, written.interests[1].text
-        acts.on_claim(ledger, user_id, "interest", struck, "strike", by="Bea", seen="0")
-        acts.on_claim(ledger, user_id, "interest", edited, "edit", by="Bea", seen="0", words="steam locomotives")
-        acts.write_again(ledger, user_id, by="Bea")
-        before = reviewed.profile(ledger, user_id)
+        actions.on_claim(ledger, user_id, "interest", struck, "strike", by="Bea", seen="0")
+        actions.on_claim(ledger, user_id, "interest", edited, "edit", by="Bea", seen="0", words="steam locomotives")
+        actions.write_again(ledger, user_id, by="Bea")
+        before = overlay.profile(ledger, user_id)
     report_ = profilegen.build(resource("examples/sample.jsonl"), store=store)
     assert report_.written == 1
     with profilegen.open_store(store) as opened:

@@ -16,7 +16,7 @@ import pytest
 from handmade_store import HOSTILE_IDS, hostile_store
 
 import profilegen
-from profilegen.ledger import open_ledger
+from profilegen.store.ledger import open_ledger
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install '.[dev]'")
 CHROMIUM = next(

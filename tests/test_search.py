@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from profilegen import categories
-from profilegen.decisions import UNSEEN
+from profilegen.claims import categories
+from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.errors import StoreError, UsageError
-from profilegen.ledger import ClaimVector, Membership, open_ledger
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import Embedder
 from profilegen.records import Behaviour, BuiltWith, Category, Claim, Document, Evidence, Segment, UserProfile
-from profilegen.review import acts
-from profilegen.store import Store, open_store
-from profilegen.taxonomy import shipped_taxonomy
+from profilegen.review import actions
+from profilegen.store.decisions import UNSEEN
+from profilegen.store.ledger import ClaimVector, Membership, open_ledger
+from profilegen.store.store import Store, open_store
 
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
 INTERESTS = {
@@ -192,6 +192,6 @@ def test_of_users_who_wrote_the_same_the_one_with_a_category_of_the_question_com
 
 def test_a_category_that_a_person_has_struck_finds_its_user_no_more(alike: Path) -> None:
     with open_ledger(alike) as ledger:
-        acts.on_claim(ledger, "cook", "interest", "present", "strike", by="bea", seen=UNSEEN)
+        actions.on_claim(ledger, "cook", "interest", "present", "strike", by="bea", seen=UNSEEN)
     with open_store(alike) as store:
         assert store.search("pots and pans for the kitchen", 1)[0].user_id == "guest"

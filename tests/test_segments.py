@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from profilegen.claims.taxonomy import shipped_taxonomy
+from profilegen.profiles.summaries import compose
 from profilegen.records import Behaviour, BuiltWith, Category, Claim, Evidence, UserProfile
-from profilegen.segments import Sketch, Vectors, new_id, sketch
-from profilegen.summaries import compose
-from profilegen.taxonomy import shipped_taxonomy
+from profilegen.segments.description import Sketch, Vectors, new_id, sketch
 
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
 DIMS = 64

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
+from profilegen.claims.phrases import in_plural
 from profilegen.errors import UsageError
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.writer import Answer, WriteEngine
-from profilegen.phrases import in_plural
-from profilegen.resources import prompts_dir
-from profilegen.summaries import (
+from profilegen.profiles.summaries import (
     Subject,
     Telling,
     _environment,
@@ -25,6 +24,7 @@ from profilegen.summaries import (
     templates_hash,
     written,
 )
+from profilegen.resources import prompts_dir
 
 SUBJECTS: tuple[Subject, ...] = ("user", "segment")
 CLAIMS = {

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from profilegen.claims.taxonomy import load_taxonomy, restored, shipped_taxonomy
 from profilegen.errors import UsageError
-from profilegen.taxonomy import load_taxonomy, restored, shipped_taxonomy
 
 IAB = Path(__file__).parents[2] / "shared" / "data" / "iab"
 AUDIENCE = (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from profilegen.text import MAX_SENTENCE_CHARS, clean, fold, language, sentences
+from profilegen.language.text import MAX_SENTENCE_CHARS, clean, fold, language, sentences
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 

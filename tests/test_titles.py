@@ -2,8 +2,8 @@
 
 import pytest
 
-from profilegen.phrases import heads
-from profilegen.titles import called, meant_for
+from profilegen.claims.phrases import heads
+from profilegen.claims.titles import called, meant_for
 
 
 def keys_of(phrase: str) -> tuple[str, ...]:

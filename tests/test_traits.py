@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from profilegen.claims.traits import find_cued, load_traits
 from profilegen.errors import UsageError
-from profilegen.text import clean
-from profilegen.traits import find_cued, load_traits
+from profilegen.language.text import clean
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 TRAITS = load_traits()
@@ -80,7 +80,7 @@ def entry_file(tmp_path: Path, content: str) -> Path:
         ("I put it on my guitar.", ["instrument"]),
         ("I have read all of her books.", ["reading"]),
         ("It charges my Xbox controllers.", ["games"]),
-        ("I work from home.", ["desk-work"]),
+        ("I work from home.", ["session-work"]),
         ("My students use it.", ["teaching"]),
         ("I keep it in my car.", ["drives"]),
         ("My wife uses it.", ["partner"]),
@@ -166,7 +166,7 @@ def test_an_english_sentence_about_something_else_carries_none(sentence: str) ->
         ("我每天练琴。", ["instrument"]),
         ("我从小喜欢看书。", ["reading"]),
         ("打游戏用。", ["games"]),
-        ("买来办公用。", ["desk-work"]),
+        ("买来办公用。", ["session-work"]),
         ("我的学生喜欢。", ["teaching"]),
         ("我开车过去。", ["drives"]),
         ("我老公穿着正好。", ["partner"]),

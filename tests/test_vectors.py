@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from profilegen.vectors import ITEM_WEIGHT, document_vectors, user_vector
+from profilegen.segments.user_vectors import ITEM_WEIGHT, document_vectors, user_vector
 
 TEXT, ITEM, NONE = (np.array(row, np.float32) for row in ([1, 0], [0, 1], [0, 0]))
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import profilegen
-from profilegen.ledger import LEDGER_FILE
 from profilegen.resources import models_dir
+from profilegen.store.ledger import LEDGER_FILE
 
 ROOT = Path(__file__).parents[1]
 

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from profilegen.categories import Categoriser
+from profilegen.claims.categories import Categoriser
+from profilegen.claims.phrases import Lexicon, Work, candidates, heads, is_name
+from profilegen.claims.taxonomy import shipped_taxonomy
+from profilegen.claims.works import work_name, works_of
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import Embedder
-from profilegen.phrases import Lexicon, Work, candidates, heads, is_name
 from profilegen.records import Document
-from profilegen.taxonomy import shipped_taxonomy
-from profilegen.vectors import document_vectors
-from profilegen.works import work_name, works_of
+from profilegen.segments.user_vectors import document_vectors
 
 Works = Callable[[list[tuple[str, str]]], list[Work | None]]
 

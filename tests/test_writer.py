@@ -14,9 +14,9 @@ from tiny_gguf import write_tiny_gguf
 
 from profilegen.errors import ModelError
 from profilegen.llama.catalog import ResolvedModel
-from profilegen.llama.models import Models
 from profilegen.llama.worker import Failure
 from profilegen.llama.writer import Answer, Prompt, Turn, WriteEngine, Writer, WriterSettings, turns_from
+from profilegen.pipeline.models import Models
 
 EMBEDDER, WRITER = "all-minilm-l6-v2", "smollm2-135m-instruct"
 SHARED: tuple[Turn, ...] = (

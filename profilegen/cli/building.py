@@ -59,7 +59,7 @@ def build(
     Example: profilegen build reviews.jsonl --taxonomy audience-taxonomy-1.1.tsv
     """
     from profilegen.config import load_settings
-    from profilegen.pipeline import build as run
+    from profilegen.pipeline.build import build as run
 
     settings = load_settings(
         store=store,
@@ -76,9 +76,9 @@ def build(
     if json_:
         print_json(report.model_dump(mode="json"))
     else:
-        from profilegen import display
+        from profilegen.publish import terminal
 
-        display.show(display.build_summary(report, str(settings.store)))
+        terminal.show(terminal.build_summary(report, str(settings.store)))
 
 
 @app.command()
@@ -89,28 +89,28 @@ def demo(
 
     Example: profilegen demo
     """
-    from profilegen import display
     from profilegen.config import load_settings
-    from profilegen.pipeline import build as run
+    from profilegen.pipeline.build import build as run
+    from profilegen.publish import terminal
     from profilegen.resources import resource
-    from profilegen.store import open_store
+    from profilegen.store.store import open_store
 
     sample = resource("examples/sample.jsonl")
     typer.echo("Building the sample: 68 invented users, English and Chinese. The first time takes a few minutes.")
     with progress_bars() as progress:
         report = run([str(sample)], load_settings(store=store), progress=progress)
-    display.show(display.build_summary(report, str(store)))
+    terminal.show(terminal.build_summary(report, str(store)))
     with open_store(store) as opened:
         heading(f"profilegen segments --store {store}")
-        display.show(display.segment_list(opened.segments()))
+        terminal.show(terminal.segment_list(opened.segments()))
         for user_id in _DEMO_USERS:
             user = opened.user(user_id)
             if user:
                 heading(f"profilegen show {user_id} --store {store}")
                 segment = opened.segment(user.segment) if user.segment else None
-                display.show(display.user_page(user, opened.cited(user), segment))
+                terminal.show(terminal.user_page(user, opened.cited(user), segment))
         heading(f'profilegen search "{_DEMO_QUERY}" -n 5 --store {store}')
-        display.show(display.found_list(opened.search(_DEMO_QUERY, 5)))
+        terminal.show(terminal.found_list(opened.search(_DEMO_QUERY, 5)))
     typer.echo("\nNow you, for example:")
     typer.echo(f'  profilegen search "people with small gardens" --store {store}')
     typer.echo(f"  profilegen show USER --store {store}")

@@ -16,7 +16,7 @@ import typer
 def opened_store(store: Path | None) -> Iterator[Any]:
     """Open the store that the settings name."""
     from profilegen.config import load_settings
-    from profilegen.store import open_store
+    from profilegen.store.store import open_store
 
     with open_store(load_settings(store=store).store) as opened:
         yield opened

@@ -65,9 +65,9 @@ def evaluate(
     if json_:
         print_json(evaluation.model_dump(mode="json"))
     else:
-        from profilegen import display
+        from profilegen.publish import terminal
 
-        display.show(display.evaluation_table(evaluation))
+        terminal.show(terminal.evaluation_table(evaluation))
     written = write_report(evaluation, report or settings.store / "evaluation")
     typer.echo(f"wrote {', '.join(str(path) for path in written)}", err=True)
     keep(evaluation, settings.store)

@@ -98,7 +98,7 @@ def show(
     """
     if json_ and format:
         raise UsageError("--json and --format are two ways to print; choose one")
-    from profilegen import display
+    from profilegen.publish import terminal
 
     with opened_store(store) as opened:
         user = opened.user(name)
@@ -110,16 +110,16 @@ def show(
                 "segments with `profilegen segments`"
             )
         if format:
-            from profilegen import report
+            from profilegen.publish import report
 
             page = report.sheet(opened, user, format.value) if user else None
             typer.echo(page or report.segment_sheet(opened, shown, format.value), nl=False)
         elif json_:
             print_json(shown.model_dump(mode="json"))
         elif user:
-            display.show(display.user_page(user, opened.cited(user), segment))
+            terminal.show(terminal.user_page(user, opened.cited(user), segment))
         elif segment:
-            display.show(display.segment_page(segment, opened.cited(segment)))
+            terminal.show(terminal.segment_page(segment, opened.cited(segment)))
 
 
 @app.command()
@@ -128,14 +128,14 @@ def segments(store: Store = None, json_: Json = False) -> None:
 
     Example: profilegen segments --json
     """
-    from profilegen import display
+    from profilegen.publish import terminal
 
     with opened_store(store) as opened:
         found = opened.segments()
         if json_:
             print_json([segment.model_dump(mode="json") for segment in found])
         else:
-            display.show(display.segment_list(found))
+            terminal.show(terminal.segment_list(found))
 
 
 @app.command()
@@ -158,13 +158,13 @@ def export(
 
     Example: profilegen export report -o report.html
     """
-    from profilegen.export import export as run
-    from profilegen.export import export_text
+    from profilegen.publish.export import export as run
+    from profilegen.publish.export import export_text
 
     if (what is What.report) != (format in {Format.html, Format.md} if format else what is What.report):
         raise UsageError("a report is html or md; users, segments and documents are jsonl, csv or parquet")
     if what is What.report:
-        from profilegen.report import report
+        from profilegen.publish.report import report
 
         with opened_store(store) as opened:
             export_text(report(opened, "md" if format is Format.md else "html"), output)
@@ -183,9 +183,9 @@ def export(
 
 
 def _print_found(found: Sequence[Any], as_json: bool) -> None:
-    from profilegen import display
+    from profilegen.publish import terminal
 
     if as_json:
         print_json([user.model_dump(mode="json") for user in found])
     else:
-        display.show(display.found_list(found))
+        terminal.show(terminal.found_list(found))

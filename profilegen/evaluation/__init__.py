@@ -10,12 +10,12 @@ from pathlib import Path
 from profilegen.config import Settings
 from profilegen.errors import InputError, StoreError
 from profilegen.evaluation import claims, coverage, identify, judge, next_item, prose, search, segments, stability
+from profilegen.evaluation.dataset import Dataset, read_material
 from profilegen.evaluation.figures import Evaluation, Figure, LeftOut, Measured, SegmentFigures
 from profilegen.evaluation.inputs import Labels, read_heldout, read_labels, read_questions
-from profilegen.evaluation.material import Material, read_material
-from profilegen.ledger import open_ledger, write_lock
 from profilegen.llama.catalog import resolve
-from profilegen.store import open_store
+from profilegen.store.ledger import open_ledger, write_lock
+from profilegen.store.store import open_store
 
 Progress = Callable[[str, int, int], None]
 
@@ -52,32 +52,32 @@ def evaluate(
         with write_lock(settings.store):  # while a build is at work, there is nothing finished to measure
             revision = ledger.revision()
         report("reading the store", 0, 1)
-        material = read_material(ledger, store.embed)
+        dataset = read_material(ledger, store.embed)
         report("reading the store", 1, 1)
-        _check_labels(labels, named, material)
-        described = segments.describe(material, named)
-        measured: list[Measured] = [*coverage.measure(material), *segments.measure(material, named)]
+        _check_labels(labels, named, dataset)
+        described = segments.describe(dataset, named)
+        measured: list[Measured] = [*coverage.measure(dataset), *segments.measure(dataset, named)]
         stable: dict[str, float] = {}
         if quick:
             measured.append(LeftOut(name="segments.stability", reason="left out by --quick"))
         else:
-            found, stable = stability.measure(material, min_cluster_size=settings.min_cluster_size, progress=report)
+            found, stable = stability.measure(dataset, min_cluster_size=settings.min_cluster_size, progress=report)
             measured += found
-        measured.append(segments.naming(material, named, described))
-        measured += _of_profiles(material, named, report)
-        measured += next_item.measure(material, items)
-        answered, asked = search.measure(store, material, questions, named, report)
+        measured.append(segments.naming(dataset, named, described))
+        measured += _of_profiles(dataset, named, report)
+        measured += next_item.measure(dataset, items)
+        answered, asked = search.measure(store, dataset, questions, named, report)
         measured += answered
         if grader:
-            measured += judge.measure(material, grader, workers=settings.workers, progress=report)
+            measured += judge.measure(dataset, grader, workers=settings.workers, progress=report)
         made_with = ledger.get_meta("embedder")
     return Evaluation(
         store=settings.store.name,
         revision=revision,
         embedder=made_with["name"],
-        writers=dict(Counter(_maker(user.built_with.summary, user.built_with.writer) for user in material.users)),
-        users=len(material.users),
-        documents=len(material.text_vectors),
+        writers=dict(Counter(_maker(user.built_with.summary, user.built_with.writer) for user in dataset.users)),
+        users=len(dataset.users),
+        documents=len(dataset.text_vectors),
         figures=tuple(figure for figure in measured if isinstance(figure, Figure)),
         left_out=tuple(figure for figure in measured if isinstance(figure, LeftOut)),
         segments=tuple(_with_stability(row, stable) for row in described),
@@ -98,23 +98,23 @@ def keep(evaluation: Evaluation, store: Path) -> None:
         ledger.set_meta("evaluation", kept)
 
 
-def _of_profiles(material: Material, labels: Labels, progress: Progress) -> list[Measured]:
+def _of_profiles(dataset: Dataset, labels: Labels, progress: Progress) -> list[Measured]:
     progress("profiles", 0, 1)
-    told = claims.stated(material)
+    told = claims.stated(dataset)
     figures = [
-        *claims.measure(material),
-        *claims.own(material, told),
+        *claims.measure(dataset),
+        *claims.own(dataset, told),
         claims.distinct(told),
-        *claims.covered_labels(material, told, labels),
-        *prose.measure(material),
-        *identify.measure(material),
+        *claims.covered_labels(dataset, told, labels),
+        *prose.measure(dataset),
+        *identify.measure(dataset),
     ]
     progress("profiles", 1, 1)
     return figures
 
 
-def _check_labels(path: Path | None, labels: Labels, material: Material) -> None:
-    if path and not any(user.user_id in labels for user in material.users):
+def _check_labels(path: Path | None, labels: Labels, dataset: Dataset) -> None:
+    if path and not any(user.user_id in labels for user in dataset.users):
         raise InputError(f"{path} labels no user of the store; its user_id must be the store's")
 
 

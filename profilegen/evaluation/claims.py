@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.evaluation.bootstrap import share
+from profilegen.evaluation.dataset import Dataset, Vectors
 from profilegen.evaluation.figures import LeftOut, Measured
 from profilegen.evaluation.inputs import Labels
-from profilegen.evaluation.material import Material, Vectors
 from profilegen.evaluation.segments import label_text
 from profilegen.records import Claim, Kind
 
@@ -34,12 +34,12 @@ class Stated:
     vectors: Vectors
 
 
-def measure(material: Material) -> list[Measured]:
+def measure(dataset: Dataset) -> list[Measured]:
     """Return what needs no vectors: quotes, support, how many, and on how many documents."""
-    users = material.users
+    users = dataset.users
     said = [[claim for _, claim in user.claims()] for user in users]
     quotes = [[evidence for claim in claims for evidence in claim.evidence] for claims in said]
-    texts = [{document.id: document.text for document in documents} for documents in material.documents]
+    texts = [{document.id: document.text for document in documents} for documents in dataset.documents]
     verbatim = [
         sum(evidence.quote.strip() != "" and evidence.quote in own.get(evidence.document, "") for evidence in quoted)
         for quoted, own in zip(quotes, texts, strict=True)
@@ -54,15 +54,15 @@ def measure(material: Material) -> list[Measured]:
         share("claims.support", [sum(claim.support for claim in claims) for claims in said], counts, reason=none),
         share("claims.per_user", np.multiply(told, counts), told, reason="no user has a profile"),
         share("claims.three", np.multiply(many, np.array(counts) >= _ENOUGH_CLAIMS), many, reason=few),
-        share("claims.breadth", np.multiply(many, broad), np.multiply(many, _interests(material)), reason=few),
+        share("claims.breadth", np.multiply(many, broad), np.multiply(many, _interests(dataset)), reason=few),
     ]
 
 
-def stated(material: Material) -> list[Stated]:
+def stated(dataset: Dataset) -> list[Stated]:
     """Embed the claims of the users who are asked, each text once; users without claims are left out."""
-    users = [(int(row), tuple(material.users[row].claims())) for row in material.asked]
+    users = [(int(row), tuple(dataset.users[row].claims())) for row in dataset.asked]
     texts = sorted({claim.text for _, claims in users for _, claim in claims})
-    vectors = dict(zip(texts, material.embed(texts), strict=True)) if texts else {}
+    vectors = dict(zip(texts, dataset.embed(texts), strict=True)) if texts else {}
     return [
         Stated(
             row,
@@ -75,17 +75,17 @@ def stated(material: Material) -> list[Stated]:
     ]
 
 
-def own(material: Material, told: Sequence[Stated]) -> list[Measured]:
+def own(dataset: Dataset, told: Sequence[Stated]) -> list[Measured]:
     """Return the share of claims nearer to the user's documents than to those of a user of another segment.
 
     It is the mean over all users of other segments, which is what drawing one at random gives on average.
     """
-    segments = np.array([user.segment or "" for user in material.users])
+    segments = np.array([user.segment or "" for user in dataset.users])
     nearer = [np.zeros(0)] * len(told)
     for at, user in enumerate(told):
         others = segments != segments[user.row]
         if others.any():
-            nearest = np.stack(list(material.nearest_documents(user.vectors)))
+            nearest = np.stack(list(dataset.nearest_documents(user.vectors)))
             mine, theirs = nearest[:, [user.row]], nearest[:, others]
             nearer[at] = (theirs < mine).mean(axis=1) + 0.5 * (theirs == mine).mean(axis=1)
     figures = [_own("claims.own", told, nearer, tuple(_KINDS))]
@@ -106,21 +106,21 @@ def distinct(told: Sequence[Stated]) -> Measured:
     return share("claims.distinct", counts - again, counts, reason="there are no claims")
 
 
-def covered_labels(material: Material, told: Sequence[Stated], labels: Labels) -> list[Measured]:
+def covered_labels(dataset: Dataset, told: Sequence[Stated], labels: Labels) -> list[Measured]:
     """Return, of users with several labels, the share of them that some claim's nearest label is."""
     reason = "no user has several labels" if labels else "needs --labels"
     names = sorted({name for found in labels.values() for name in found})
-    near = material.embed([label_text(name) for name in names]).T if names else np.zeros((0, 0))
+    near = dataset.embed([label_text(name) for name in names]).T if names else np.zeros((0, 0))
     hits: dict[int, int] = {}
     counts: dict[int, int] = {}
-    for row in material.asked:
-        wanted = labels.get(material.users[row].user_id, ())
+    for row in dataset.asked:
+        wanted = labels.get(dataset.users[row].user_id, ())
         if len(wanted) >= _SEVERAL[0]:
             counts[int(row)], hits[int(row)] = len(wanted), 0
     for user in told:
         if user.row in counts:
             reached = {names[at] for at in np.argmax(user.vectors @ near, axis=1)}
-            hits[user.row] = len(reached & set(labels[material.users[user.row].user_id]))
+            hits[user.row] = len(reached & set(labels[dataset.users[user.row].user_id]))
     few = [row for row in counts if counts[row] <= _SEVERAL[1]]
     return [
         share(name, [hits[row] for row in rows], [counts[row] for row in rows], reason=reason)
@@ -128,8 +128,8 @@ def covered_labels(material: Material, told: Sequence[Stated], labels: Labels) -
     ]
 
 
-def _interests(material: Material) -> list[int]:
-    return [len(user.interests) for user in material.users]
+def _interests(dataset: Dataset) -> list[int]:
+    return [len(user.interests) for user in dataset.users]
 
 
 def _own(

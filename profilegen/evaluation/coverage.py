@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from profilegen.evaluation.bootstrap import share
+from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import Measured
-from profilegen.evaluation.material import Material
 
 
-def measure(material: Material) -> list[Measured]:
+def measure(dataset: Dataset) -> list[Measured]:
     """Return the share of users with a finished profile, with a segment, and of these, whom HDBSCAN placed."""
-    users = material.users
+    users = dataset.users
     ones = [1] * len(users)
     segmented = [user.segment is not None for user in users]
     placed = [user.segment is not None and not user.segment_assigned for user in users]

@@ -5,27 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from profilegen.evaluation.bootstrap import share
+from profilegen.evaluation.dataset import Dataset, Vectors, profile_text, unit
 from profilegen.evaluation.figures import Measured
-from profilegen.evaluation.material import Material, Vectors, profile_text, unit
 from profilegen.evaluation.ranking import WORTH, place
 
 _METRICS = ("hit1", "hit10", "mrr")
 _PROFILES_TOGETHER = 256
 
 
-def measure(material: Material) -> list[Measured]:
+def measure(dataset: Dataset) -> list[Measured]:
     """Rank all users by the cosine of one profile's text and the mean of each one's documents."""
-    rows = [int(row) for row in material.asked if material.users[row].status == "ok"]
-    texts = [profile_text(material.users[row]) for row in rows]
-    places = _places(material.embed(texts), rows, _mean_documents(material)) if rows else np.zeros(0)
+    rows = [int(row) for row in dataset.asked if dataset.users[row].status == "ok"]
+    texts = [profile_text(dataset.users[row]) for row in rows]
+    places = _places(dataset.embed(texts), rows, _mean_documents(dataset)) if rows else np.zeros(0)
     ones = np.ones(len(rows))
     return [
         share(f"identify.{metric}", WORTH[metric](places), ones, reason="no user has a profile") for metric in _METRICS
     ]
 
 
-def _mean_documents(material: Material) -> Vectors:
-    return unit(np.add.reduceat(material.document_vectors, material.starts, axis=0))
+def _mean_documents(dataset: Dataset) -> Vectors:
+    return unit(np.add.reduceat(dataset.document_vectors, dataset.starts, axis=0))
 
 
 def _places(profiles: Vectors, rows: list[int], users: Vectors) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

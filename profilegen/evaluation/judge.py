@@ -13,8 +13,8 @@ import jinja2
 import numpy as np
 
 from profilegen.evaluation.bootstrap import share
+from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import LeftOut, Measured
-from profilegen.evaluation.material import Material
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.writer import Answer, Prompt, Writer, WriterSettings, turns_from
 from profilegen.records import Document
@@ -30,14 +30,14 @@ _SLOTS = 2
 
 
 def measure(
-    material: Material, model: ResolvedModel, *, workers: int, progress: Callable[[str, int, int], None]
+    dataset: Dataset, model: ResolvedModel, *, workers: int, progress: Callable[[str, int, int], None]
 ) -> list[Measured]:
     """Return the mean grade, 1 to 5, of each kind, over up to 50 profiles that a hash of the user chooses."""
-    rows = [row for row in material.scattered() if material.users[row].status == "ok"][:_PROFILES]
+    rows = [row for row in dataset.scattered() if dataset.users[row].status == "ok"][:_PROFILES]
     settings = WriterSettings(workers=workers, slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
     grades: dict[int, tuple[int, ...]] = {}
     with Writer(model, settings) as writer:
-        for done, (row, answer) in enumerate(writer.write(_prompts(material, rows))):
+        for done, (row, answer) in enumerate(writer.write(_prompts(dataset, rows))):
             progress("judge", done, len(rows))
             given = _grades(answer.text) if isinstance(answer, Answer) else None
             if given:
@@ -53,7 +53,7 @@ def measure(
     ]
 
 
-def _prompts(material: Material, rows: list[int]) -> Iterator[tuple[int, Prompt]]:
+def _prompts(dataset: Dataset, rows: list[int]) -> Iterator[tuple[int, Prompt]]:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(prompts_dir()),
         undefined=jinja2.StrictUndefined,
@@ -62,10 +62,10 @@ def _prompts(material: Material, rows: list[int]) -> Iterator[tuple[int, Prompt]
     template = environment.get_template("judge.en.prompt.jinja")
     grammar = environment.get_template("judge.en.grammar.jinja").render()
     for row in rows:
-        user = material.users[row]
+        user = dataset.users[row]
         turns = turns_from(
             template.render(
-                documents=_shown(material.documents[row]),
+                documents=_shown(dataset.documents[row]),
                 summary=_one_line(user.summary),
                 claims=[(kind, _one_line(claim.text)) for kind, claim in user.claims()],
             )

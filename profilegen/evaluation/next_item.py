@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.evaluation.bootstrap import share
+from profilegen.evaluation.dataset import Dataset, Vectors, profile_text
 from profilegen.evaluation.figures import LeftOut, Measured
 from profilegen.evaluation.inputs import HeldOut
-from profilegen.evaluation.material import Material, Vectors, profile_text
 from profilegen.evaluation.ranking import WORTH, place
 from profilegen.records import Document
 
@@ -28,15 +28,15 @@ _NEIGHBOURS = 10
 _WORD = r"(?u)[㐀-鿿]|[^\W㐀-鿿]{2,}"
 
 
-def measure(material: Material, heldout: Sequence[HeldOut]) -> list[Measured]:
+def measure(dataset: Dataset, heldout: Sequence[HeldOut]) -> list[Measured]:
     """Return hit rates, reciprocal rank and NDCG from texts, from profiles and from all, and paired differences."""
-    targets = _targets(material, heldout)
+    targets = _targets(dataset, heldout)
     titles = sorted({item.item_title for item in heldout})
     names = [f"next.{source}.{metric}" for source in ("profile", "texts", "all") for metric in WORTH]
     if not targets:
         reason = "no held-out item is of a user of the store" if heldout else "needs --heldout"
         return [LeftOut(name=name, reason=reason) for name in names]
-    rankings = _rankings(material, list(targets), titles)
+    rankings = _rankings(dataset, list(targets), titles)
     places = {source: _places(scores, targets, titles) for source, scores in rankings.items()}
     counts = [len(wanted) for wanted in targets.values()]
 
@@ -56,9 +56,9 @@ def measure(material: Material, heldout: Sequence[HeldOut]) -> list[Measured]:
     ]
 
 
-def _targets(material: Material, heldout: Sequence[HeldOut]) -> dict[int, list[str]]:
+def _targets(dataset: Dataset, heldout: Sequence[HeldOut]) -> dict[int, list[str]]:
     """Return the distinct titles that each user who is asked took next, by the user's row."""
-    rows = {material.users[row].user_id: int(row) for row in material.asked}
+    rows = {dataset.users[row].user_id: int(row) for row in dataset.asked}
     targets: dict[int, dict[str, None]] = {}
     for item in heldout:
         if item.user_id in rows:
@@ -66,38 +66,38 @@ def _targets(material: Material, heldout: Sequence[HeldOut]) -> dict[int, list[s
     return {row: list(titles) for row, titles in sorted(targets.items())}
 
 
-def _rankings(material: Material, rows: Sequence[int], titles: Sequence[str]) -> Mapping[str, Scores]:
+def _rankings(dataset: Dataset, rows: Sequence[int], titles: Sequence[str]) -> Mapping[str, Scores]:
     """Return the scores (n_rows, n_titles) by source; `documents` is all that is known but the profiles."""
-    items = material.embed(titles)
-    users = [material.users[row] for row in rows]
-    named_vectors = np.where(_has(material.item_vectors), material.item_vectors, material.text_vectors)
-    named = [material.of_user(named_vectors, row) for row in rows]
-    wrote = [material.of_user(material.text_vectors, row) for row in rows]
-    interests = _vectors_of(material, [[claim.text for claim in user.interests] for user in users])
-    bought = ["\n".join(map(_title, documents)) for documents in material.documents]
+    items = dataset.embed(titles)
+    users = [dataset.users[row] for row in rows]
+    named_vectors = np.where(_has(dataset.item_vectors), dataset.item_vectors, dataset.text_vectors)
+    named = [dataset.of_user(named_vectors, row) for row in rows]
+    wrote = [dataset.of_user(dataset.text_vectors, row) for row in rows]
+    interests = _vectors_of(dataset, [[claim.text for claim in user.interests] for user in users])
+    bought = ["\n".join(map(_title, documents)) for documents in dataset.documents]
     words = _Words([*bought, *titles], titles)
 
     texts = _standardised(_soft_maximum(named, items)) + _standardised(words.likeness([bought[row] for row in rows]))
     nobody = named_vectors[:0]
     theirs = [
-        np.concatenate([nobody, *(material.of_user(named_vectors, other) for other in near)])
-        for near in _near(material, rows)
+        np.concatenate([nobody, *(dataset.of_user(named_vectors, other) for other in near)])
+        for near in _near(dataset, rows)
     ]
     documents = texts + _standardised(_soft_maximum(wrote, items)) + _standardised(_soft_maximum(theirs, items))
     by_interest = _standardised(_soft_maximum(interests, items))
     profile = (
         by_interest
         + _standardised(words.likeness(["\n".join(claim.text for claim in user.interests) for user in users]))
-        + _standardised(material.embed([profile_text(user) for user in users]) @ items.T)
+        + _standardised(dataset.embed([profile_text(user) for user in users]) @ items.T)
     )
     return {"texts": texts, "documents": documents, "profile": profile, "all": documents + by_interest}
 
 
-def _near(material: Material, rows: Sequence[int]) -> Iterator[list[int]]:
+def _near(dataset: Dataset, rows: Sequence[int]) -> Iterator[list[int]]:
     """Give for each user the rows of the other users whose vectors are nearest."""
-    count = min(_NEIGHBOURS, len(material.users) - 1)
+    count = min(_NEIGHBOURS, len(dataset.users) - 1)
     for row in rows:
-        likeness = material.user_vectors @ material.user_vectors[row]
+        likeness = dataset.user_vectors @ dataset.user_vectors[row]
         likeness[row] = -np.inf
         yield [int(other) for other in np.argsort(-likeness, kind="stable")[:count]]
 
@@ -110,9 +110,9 @@ def _has(vectors: Vectors) -> npt.NDArray[np.bool_]:
     return np.asarray(np.any(vectors != 0, axis=1, keepdims=True))
 
 
-def _vectors_of(material: Material, texts: Sequence[Sequence[str]]) -> list[Vectors]:
+def _vectors_of(dataset: Dataset, texts: Sequence[Sequence[str]]) -> list[Vectors]:
     distinct = sorted({text for some in texts for text in some})
-    vectors = material.embed(distinct) if distinct else np.zeros((0, material.text_vectors.shape[1]), np.float32)
+    vectors = dataset.embed(distinct) if distinct else np.zeros((0, dataset.text_vectors.shape[1]), np.float32)
     at = {text: row for row, text in enumerate(distinct)}
     return [vectors[[at[text] for text in some]] for some in texts]
 

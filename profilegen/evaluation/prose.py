@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from profilegen.evaluation.bootstrap import share
+from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import Measured
-from profilegen.evaluation.material import Material
-from profilegen.summaries import is_repetitive
-from profilegen.text import language
+from profilegen.language.text import language
+from profilegen.profiles.summaries import is_repetitive
 
 # A summary ends with one of these, quotes and brackets after it left aside.
 _ENDS = (".", "!", "?", "…", "。", "！", "？", "।", "؟")
 _CLOSING = "\"'”’)]」』）》 "
 
 
-def measure(material: Material) -> list[Measured]:
+def measure(dataset: Dataset) -> list[Measured]:
     """Return the shares of summaries that are degenerate, that are cut off, and that are in the user's language."""
-    told = [user for user in material.users if user.status == "ok" and user.summary.strip()]
+    told = [user for user in dataset.users if user.status == "ok" and user.summary.strip()]
     ones = [1] * len(told)
     none = "no profile has a summary"
     return [

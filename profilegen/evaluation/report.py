@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from profilegen import pages
 from profilegen.errors import UsageError
 from profilegen.evaluation.figures import Evaluation, Figure
+from profilegen.publish import pages
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _PAGES = ("report.md", "report.html")

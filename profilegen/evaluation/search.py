@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from profilegen.evaluation.bootstrap import share
+from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import Measured, QuestionFigures
 from profilegen.evaluation.inputs import Labels, Question
-from profilegen.evaluation.material import Material
-from profilegen.store import Store
+from profilegen.store.store import Store
 
 _FIRST = 10
 
 
 def measure(
     store: Store,
-    material: Material,
+    dataset: Dataset,
     questions: Sequence[Question],
     labels: Labels,
     progress: Callable[[str, int, int], None],
@@ -26,7 +26,7 @@ def measure(
     rows = []
     for number, question in enumerate(questions):
         progress("questions", number, len(questions))
-        answering = {user.user_id for user in material.users} & _labelled(labels, question.relevant)
+        answering = {user.user_id for user in dataset.users} & _labelled(labels, question.relevant)
         if answering:
             found = [hit.user_id in answering for hit in store.search(question.query, _FIRST)]
             p10, ndcg10 = round(sum(found) / _FIRST, 4), round(_ndcg(found, len(answering)), 4)

@@ -9,18 +9,18 @@ import numpy as np
 
 from profilegen.evaluation.agreement import Codes, Tables, codes
 from profilegen.evaluation.bootstrap import share, statistic
+from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import LeftOut, Measured, SegmentFigures
 from profilegen.evaluation.inputs import Labels
-from profilegen.evaluation.material import Material
 
 _AGAINST_LABELS = ("segments.nmi", "segments.ari", "segments.purity", "segments.v_measure")
 
 
-def measure(material: Material, labels: Labels) -> list[Measured]:
+def measure(dataset: Dataset, labels: Labels) -> list[Measured]:
     """Return the agreement of segments and labels, over the users who have one label."""
     rows = [
         (labels[user.user_id][0], user.segment)
-        for user in material.users
+        for user in dataset.users
         if user.segment and len(labels.get(user.user_id, ())) == 1
     ]
     if not rows:
@@ -43,14 +43,14 @@ def against(truth: Codes, found: Codes) -> list[Measured]:
     ]
 
 
-def describe(material: Material, labels: Labels) -> list[SegmentFigures]:
+def describe(dataset: Dataset, labels: Labels) -> list[SegmentFigures]:
     """Return for each segment what labels its members have, and which label's name is nearest to what it says."""
     names = sorted({name for found in labels.values() for name in found})
-    nearest = _nearest_labels(material, names)
-    assigned = Counter(user.segment for user in material.users if user.segment_assigned)
-    sizes = Counter(user.segment for user in material.users)
+    nearest = _nearest_labels(dataset, names)
+    assigned = Counter(user.segment for user in dataset.users if user.segment_assigned)
+    sizes = Counter(user.segment for user in dataset.users)
     rows = []
-    for segment, near in zip(material.segments, nearest, strict=True):
+    for segment, near in zip(dataset.segments, nearest, strict=True):
         label, purity = _majority(segment.members, labels)
         rows.append(
             SegmentFigures(
@@ -66,13 +66,13 @@ def describe(material: Material, labels: Labels) -> list[SegmentFigures]:
     return rows
 
 
-def naming(material: Material, labels: Labels, segments: Sequence[SegmentFigures]) -> Measured:
+def naming(dataset: Dataset, labels: Labels, segments: Sequence[SegmentFigures]) -> Measured:
     """Return the share of users whose segment's nearest label is the one that most of its members have."""
     if not labels:
         return LeftOut(name="segments.naming", reason="needs --labels")
     right = {row.id: row.label is not None and row.label == row.nearest_label for row in segments}
-    counted = [user.segment in right and user.user_id in labels for user in material.users]
-    named = [bool(at and right[user.segment or ""]) for at, user in zip(counted, material.users, strict=True)]
+    counted = [user.segment in right and user.user_id in labels for user in dataset.users]
+    named = [bool(at and right[user.segment or ""]) for at, user in zip(counted, dataset.users, strict=True)]
     return share("segments.naming", named, counted, reason="no user with a label has a segment")
 
 
@@ -90,9 +90,9 @@ def _majority(members: Sequence[str], labels: Labels) -> tuple[str | None, float
     return label, round(counts[label] / len(found), 4)
 
 
-def _nearest_labels(material: Material, names: Sequence[str]) -> list[str | None]:
-    if not names or not material.segments:
-        return [None] * len(material.segments)
-    told = material.embed([f"{segment.name}. {segment.summary}" for segment in material.segments])
-    likeness = told @ material.embed([label_text(name) for name in names]).T
+def _nearest_labels(dataset: Dataset, names: Sequence[str]) -> list[str | None]:
+    if not names or not dataset.segments:
+        return [None] * len(dataset.segments)
+    told = dataset.embed([f"{segment.name}. {segment.summary}" for segment in dataset.segments])
+    likeness = told @ dataset.embed([label_text(name) for name in names]).T
     return [names[at] for at in np.argmax(likeness, axis=1)]

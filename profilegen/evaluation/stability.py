@@ -11,11 +11,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from profilegen import clustering
 from profilegen.evaluation.agreement import Codes, mean_pairwise
 from profilegen.evaluation.bootstrap import statistic
+from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import Measured
-from profilegen.evaluation.material import Material
+from profilegen.segments import clustering
 
 Mask = npt.NDArray[np.bool_]
 Progress = Callable[[str, int, int], None]
@@ -25,23 +25,23 @@ _SHARE = 0.8
 
 
 def measure(
-    material: Material, *, min_cluster_size: int | None, progress: Progress
+    dataset: Dataset, *, min_cluster_size: int | None, progress: Progress
 ) -> tuple[list[Measured], dict[str, float]]:
     """Cluster again and return how alike the clusterings are, and the stability of each segment by its id."""
-    n = len(material.users)
+    n = len(dataset.users)
     everybody = [np.ones(n, np.bool_) for _ in SEEDS]
     parts = [_part(n, seed) for seed in SEEDS]
     again: list[Codes] = []
     for seed, present in zip((*SEEDS, *SEEDS), (*everybody, *parts), strict=True):
         progress("clusterings again", len(again), 2 * len(SEEDS))
-        again.append(_clustered(material, present, seed, min_cluster_size))
+        again.append(_clustered(dataset, present, seed, min_cluster_size))
     progress("clusterings again", 2 * len(SEEDS), 2 * len(SEEDS))
     seeds, subsamples = again[: len(SEEDS)], again[len(SEEDS) :]
     figures: list[Measured] = [
         statistic("segments.stability", mean_pairwise(seeds, everybody), n),
         statistic("segments.stability.subsamples", mean_pairwise(subsamples, parts), n),
     ]
-    return figures, _by_segment(material, again, [*everybody, *parts])
+    return figures, _by_segment(dataset, again, [*everybody, *parts])
 
 
 def _part(n: int, seed: int) -> Mask:
@@ -50,19 +50,19 @@ def _part(n: int, seed: int) -> Mask:
     return present
 
 
-def _clustered(material: Material, present: Mask, seed: int, min_cluster_size: int | None) -> Codes:
+def _clustered(dataset: Dataset, present: Mask, seed: int, min_cluster_size: int | None) -> Codes:
     """Return the cluster of each user, as a build finds it; that of those who are left out means nothing."""
     rows = np.flatnonzero(present)
-    languages = [material.users[row].language for row in rows]
-    centred = clustering.without_language(material.user_vectors[rows], languages)
+    languages = [dataset.users[row].language for row in rows]
+    centred = clustering.without_language(dataset.user_vectors[rows], languages)
     found = np.zeros(len(present), np.int64)
     found[rows] = clustering.cluster(centred, seed=seed, min_cluster_size=min_cluster_size).labels
     return found
 
 
-def _by_segment(material: Material, again: list[Codes], present: list[Mask]) -> dict[str, float]:
-    segments = sorted({user.segment for user in material.users if user.segment})
-    members = np.array([[user.segment == segment for user in material.users] for segment in segments])
+def _by_segment(dataset: Dataset, again: list[Codes], present: list[Mask]) -> dict[str, float]:
+    segments = sorted({user.segment for user in dataset.users if user.segment})
+    members = np.array([[user.segment == segment for user in dataset.users] for segment in segments])
     best = [
         _jaccard(members[:, mask], clusters[mask]).max(axis=1) for clusters, mask in zip(again, present, strict=True)
     ]

@@ -9,8 +9,8 @@ import re
 from profilegen.ingest.columns import ColumnMap, columns_by_field
 from profilegen.ingest.rows import BadRowError, Row, kind
 from profilegen.ingest.values import moment_of, number_of, price_of
+from profilegen.language.text import clean, fold, language
 from profilegen.records import Document
-from profilegen.text import clean, fold, language
 
 MAX_TEXT_BYTES = 1_000_000
 MAX_LABEL_CHARS = 1_000

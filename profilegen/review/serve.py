@@ -9,10 +9,10 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
+from profilegen.claims.phrases import keys
 from profilegen.errors import ProfilegenError, UsageError
-from profilegen.phrases import keys
 from profilegen.review import security
-from profilegen.review.desk import Desk
+from profilegen.review.session import Session
 
 
 def serve(directory: Path, *, host: str, port: int, open_browser: bool, tell: Callable[[str], None]) -> None:
@@ -38,7 +38,7 @@ def serve(directory: Path, *, host: str, port: int, open_browser: bool, tell: Ca
     # The requests' addresses hold user ids, and once the token: nothing of them is logged.
     config = uvicorn.Config(app, access_log=False, log_level="warning", server_header=False)
     server = uvicorn.Server(config)
-    threading.Thread(target=_warm, args=(app.state.desk,), daemon=True).start()
+    threading.Thread(target=_warm, args=(app.state.session,), daemon=True).start()
     if open_browser:
         threading.Timer(0.5, webbrowser.open, [link]).start()
     # Ctrl-C is how the page is meant to be closed; uvicorn raises it again when it has shut down.
@@ -46,10 +46,10 @@ def serve(directory: Path, *, host: str, port: int, open_browser: bool, tell: Ca
         server.run(sockets=[listening])
 
 
-def _warm(desk: Desk) -> None:
+def _warm(session: Session) -> None:
     """Load what takes seconds, so that neither the first page nor the first decision waits for it."""
     with contextlib.suppress(ProfilegenError):  # Whoever asks next is told.
-        desk.facts()
+        session.facts()
     keys("", "en")
 
 

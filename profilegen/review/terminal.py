@@ -15,13 +15,13 @@ from typing import NamedTuple
 import typer
 from rich.text import Text
 
-from profilegen import display
-from profilegen.decisions import MAX_NAME_CHARS, one_line
 from profilegen.errors import UsageError
-from profilegen.ledger import ChangedError
+from profilegen.publish import terminal
 from profilegen.records import Kind
-from profilegen.review import acts, queue, views
-from profilegen.review.desk import Desk
+from profilegen.review import actions, queue, views
+from profilegen.review.session import Session
+from profilegen.store.decisions import MAX_NAME_CHARS, one_line
+from profilegen.store.ledger import ChangedError
 
 HELP = """\
   a 1 3      approve claims 1 and 3; a alone approves all that are open
@@ -43,11 +43,11 @@ def review(directory: Path, *, by: str | None) -> None:
     :raises StoreError: there is no store, or it cannot be written to.
     """
     name = one_line(by or getpass.getuser())[:MAX_NAME_CHARS]
-    desk = Desk(directory)
+    session = Session(directory)
     try:
-        _go_through(desk, name)
+        _go_through(session, name)
     finally:
-        desk.close()
+        session.close()
 
 
 class _Place(NamedTuple):
@@ -57,22 +57,22 @@ class _Place(NamedTuple):
     before: tuple[str, ...] = ()
 
 
-def _go_through(desk: Desk, by: str) -> None:
+def _go_through(session: Session, by: str) -> None:
     typer.echo(f"You are {by}. ? lists what can be typed.")
-    place = _following(desk, _Place(""))
+    place = _following(session, _Place(""))
     while place is not None:
-        card = views.card(desk.read, place.user_id)
+        card = views.card(session.read, place.user_id)
         if card is not None:
-            _show(desk, card)
-        place = _ask(desk, place, by)
-    decided = desk.decided()
-    typer.echo(f"Decided on {decided.claims:,} of {desk.facts().counts.claims:,} claims.")
+            _show(session, card)
+        place = _ask(session, place, by)
+    decided = session.decided()
+    typer.echo(f"Decided on {decided.claims:,} of {session.facts().counts.claims:,} claims.")
 
 
-def _following(desk: Desk, place: _Place) -> _Place | None:
+def _following(session: Session, place: _Place) -> _Place | None:
     """Return the next profile that waits and was not shown yet."""
     shown = {*place.before, place.user_id}
-    waiting = queue.waiting(desk.read, len(shown) + 1)
+    waiting = queue.waiting(session.read, len(shown) + 1)
     user_id = next((item.user_id for item in waiting if item.user_id not in shown), None)
     if user_id is None:
         typer.echo("Nothing more waits.")
@@ -80,7 +80,7 @@ def _following(desk: Desk, place: _Place) -> _Place | None:
     return _Place(user_id, (*place.before, place.user_id) if place.user_id else ())
 
 
-def _ask(desk: Desk, place: _Place, by: str) -> _Place | None:
+def _ask(session: Session, place: _Place, by: str) -> _Place | None:
     """Read lines until one leads to another profile, or to the end (None)."""
     while True:
         typed = _line()
@@ -88,12 +88,12 @@ def _ask(desk: Desk, place: _Place, by: str) -> _Place | None:
         if typed == "" or command == "q":
             return None
         if command in {"", "n"}:
-            return _following(desk, place)
+            return _following(session, place)
         if command == "b" and place.before:
             return _Place(place.before[-1], place.before[:-1])
-        if command == "g" and desk.read.profile(rest.strip()):
+        if command == "g" and session.read.profile(rest.strip()):
             return _Place(rest.strip(), (*place.before, place.user_id))
-        if _act(desk, place.user_id, command, rest.strip(), by):
+        if _act(session, place.user_id, command, rest.strip(), by):
             return place
 
 
@@ -102,14 +102,14 @@ def _line() -> str:
     return sys.stdin.readline()
 
 
-def _act(desk: Desk, user_id: str, command: str, rest: str, by: str) -> bool:
+def _act(session: Session, user_id: str, command: str, rest: str, by: str) -> bool:
     """Do what was typed; returns whether the profile is to be shown again."""
     act = _ACTS.get(command)
     if act is None:
         typer.echo(HELP if command == "?" else "That is nothing I know; ? lists what can be typed.")
         return False
     try:
-        act(desk, user_id, rest, by)
+        act(session, user_id, rest, by)
     except UsageError as error:
         typer.echo(f"{error}.")
         return False
@@ -118,15 +118,15 @@ def _act(desk: Desk, user_id: str, command: str, rest: str, by: str) -> bool:
     return True
 
 
-def _claims(desk: Desk, user_id: str) -> tuple[views.Card, list[views.ClaimView]]:
-    card = views.card(desk.read, user_id)
+def _claims(session: Session, user_id: str) -> tuple[views.Card, list[views.ClaimView]]:
+    card = views.card(session.read, user_id)
     if card is None:
         raise ChangedError("the user is not there any more")
     return card, [view for group in card.claims.values() for view in group]
 
 
-def _chosen(desk: Desk, user_id: str, numbers: str) -> list[views.ClaimView]:
-    _, claims = _claims(desk, user_id)
+def _chosen(session: Session, user_id: str, numbers: str) -> list[views.ClaimView]:
+    _, claims = _claims(session, user_id)
     given = numbers.replace(",", " ").split()
     if not given or not all(number.isdecimal() and 1 <= int(number) <= len(claims) for number in given):
         raise UsageError(f"name claims by their numbers, 1 to {len(claims)}")
@@ -134,28 +134,30 @@ def _chosen(desk: Desk, user_id: str, numbers: str) -> list[views.ClaimView]:
 
 
 def _decide(
-    desk: Desk, user_id: str, view: views.ClaimView, action: acts.ClaimAction, by: str, words: str = ""
+    session: Session, user_id: str, view: views.ClaimView, action: actions.ClaimAction, by: str, words: str = ""
 ) -> None:
     standing = view.standing
-    desk.act(acts.on_claim, user_id, standing.kind, standing.text, action, by=by, seen=standing.version, words=words)
+    session.act(
+        actions.on_claim, user_id, standing.kind, standing.text, action, by=by, seen=standing.version, words=words
+    )
 
 
-def _approve(desk: Desk, user_id: str, rest: str, by: str) -> None:
+def _approve(session: Session, user_id: str, rest: str, by: str) -> None:
     if rest:
-        for view in _chosen(desk, user_id, rest):
-            _decide(desk, user_id, view, "approve", by)
+        for view in _chosen(session, user_id, rest):
+            _decide(session, user_id, view, "approve", by)
     else:
-        desk.act(acts.approve_all, user_id, by=by, seen=_claims(desk, user_id)[0].version)
+        session.act(actions.approve_all, user_id, by=by, seen=_claims(session, user_id)[0].version)
 
 
-def _edit(desk: Desk, user_id: str, rest: str, by: str) -> None:
+def _edit(session: Session, user_id: str, rest: str, by: str) -> None:
     number, _, words = rest.partition(" ")
-    (view,) = _chosen(desk, user_id, number)[:1]
+    (view,) = _chosen(session, user_id, number)[:1]
     if not words:
         words = _edited(view.claim.text)
         if one_line(words) == view.claim.text:
             return
-    _decide(desk, user_id, view, "edit", by, words)
+    _decide(session, user_id, view, "edit", by, words)
 
 
 def _edited(text: str) -> str:
@@ -173,35 +175,35 @@ def _edited(text: str) -> str:
             ) from None
 
 
-def _strike(desk: Desk, user_id: str, rest: str, by: str) -> None:
-    for view in _chosen(desk, user_id, rest):
-        _decide(desk, user_id, view, "strike", by)
+def _strike(session: Session, user_id: str, rest: str, by: str) -> None:
+    for view in _chosen(session, user_id, rest):
+        _decide(session, user_id, view, "strike", by)
 
 
-def _undo(desk: Desk, user_id: str, rest: str, by: str) -> None:
-    for view in _chosen(desk, user_id, rest):
-        _decide(desk, user_id, view, "undo", by)
+def _undo(session: Session, user_id: str, rest: str, by: str) -> None:
+    for view in _chosen(session, user_id, rest):
+        _decide(session, user_id, view, "undo", by)
 
 
-def _add(desk: Desk, user_id: str, rest: str, by: str) -> None:
+def _add(session: Session, user_id: str, rest: str, by: str) -> None:
     kind, _, words = rest.partition(" ")
     if kind not in _KINDS:
         raise UsageError("say what kind it is: + interest, + value or + lifestyle, then the words")
-    desk.act(acts.add_claim, user_id, _KINDS[kind], words, by=by)
+    session.act(actions.add_claim, user_id, _KINDS[kind], words, by=by)
 
 
-def _flag(desk: Desk, user_id: str, rest: str, by: str) -> None:
+def _flag(session: Session, user_id: str, rest: str, by: str) -> None:
     if rest:
-        desk.act(acts.flag, user_id, rest, by=by)
+        session.act(actions.flag, user_id, rest, by=by)
     else:
-        desk.act(acts.unflag, user_id, by=by)
+        session.act(actions.unflag, user_id, by=by)
 
 
-def _write_again(desk: Desk, user_id: str, rest: str, by: str) -> None:
-    desk.act(acts.write_again, user_id, by=by)
+def _write_again(session: Session, user_id: str, rest: str, by: str) -> None:
+    session.act(actions.write_again, user_id, by=by)
 
 
-_ACTS: dict[str, Callable[[Desk, str, str, str], None]] = {
+_ACTS: dict[str, Callable[[Session, str, str, str], None]] = {
     "a": _approve,
     "e": _edit,
     "x": _strike,
@@ -212,7 +214,7 @@ _ACTS: dict[str, Callable[[Desk, str, str, str], None]] = {
 }
 
 
-def _show(desk: Desk, card: views.Card) -> None:
+def _show(session: Session, card: views.Card) -> None:
     """Print a profile as `profilegen show` does, with numbers before its claims and those that were struck."""
     numbers: dict[tuple[str, str], int] = {}
     struck = Text()
@@ -220,13 +222,13 @@ def _show(desk: Desk, card: views.Card) -> None:
         numbers[view.standing.kind, view.claim.text] = number
         if view.standing.struck:
             struck.append(f"\n{number:>3} {view.claim.text}", style="dim strike")
-    page = display.user_page(
-        card.profile, desk.store.cited(card.profile), desk.segment(card.profile.segment), numbers=numbers
+    page = terminal.user_page(
+        card.profile, session.store.cited(card.profile), session.segment(card.profile.segment), numbers=numbers
     )
-    display.show(page)
+    terminal.show(page)
     if struck:
-        display.show(Text.assemble("\nStruck", struck))
+        terminal.show(Text.assemble("\nStruck", struck))
     if card.flag is not None:
-        display.show(Text(f"\nFlagged: {card.flag}", style="yellow"))
+        terminal.show(Text(f"\nFlagged: {card.flag}", style="yellow"))
     if card.asked_again:
         typer.echo("\nThe next build writes this profile again.")

@@ -10,10 +10,10 @@ from typing import TextIO
 
 from pydantic import ValidationError
 
-from profilegen.decisions import Decision
 from profilegen.errors import InputError
-from profilegen.export import export_text
-from profilegen.ledger import Ledger, open_ledger
+from profilegen.publish.export import export_text
+from profilegen.store.decisions import Decision
+from profilegen.store.ledger import Ledger, open_ledger
 
 
 def export_decisions(directory: Path, output: Path) -> int:

@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from profilegen import decisions, reviewed
-from profilegen.decisions import Decision, Standing
-from profilegen.ledger import Ledger
 from profilegen.records import Claim, Document, Evidence, Kind, Segment, UserProfile
+from profilegen.store import decisions, overlay
+from profilegen.store.decisions import Decision, Standing
+from profilegen.store.ledger import Ledger
 
 KINDS: dict[Kind, str] = {"interest": "Interests", "value": "Values", "lifestyle": "Lifestyle"}
 
@@ -63,7 +63,7 @@ def card(ledger: Ledger, user_id: str) -> Card | None:
     written = ledger.profile(user_id)
     if written is None:
         return None
-    standings, said = reviewed.standings(ledger, written)
+    standings, said = overlay.standings(ledger, written)
     cited = ledger.documents({part.document for standing in standings for part in standing.claim.evidence})
     claims: dict[Kind, list[ClaimView]] = {kind: [] for kind in KINDS}
     for standing in standings:
@@ -72,7 +72,7 @@ def card(ledger: Ledger, user_id: str) -> Card | None:
         claims[standing.kind].append(ClaimView(html_id, standing, claim, quotes(claim.evidence, cited)))
     return Card(
         html_id="u-" + _digest(user_id),
-        profile=reviewed.laid_over(ledger, written),
+        profile=overlay.laid_over(ledger, written),
         claims=claims,
         version=decisions.profile_version(standings),
         flag=decisions.flag_note(said),

@@ -1,0 +1,1 @@
+"""Documents to claims: what can be said of a user, and the words it rests on."""

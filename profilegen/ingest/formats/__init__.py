@@ -1,0 +1,1 @@
+"""File formats as tables of rows, one module a format."""

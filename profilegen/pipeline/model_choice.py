@@ -1,0 +1,114 @@
+"""Which embedder and writer a build works with, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from profilegen.config import Settings
+from profilegen.errors import ModelError, StoreError
+from profilegen.llama.catalog import ResolvedModel, default_model, known_models, resolve
+from profilegen.llama.writer import WriterSettings
+from profilegen.pipeline.models import Models
+from profilegen.store.ledger import Ledger
+
+Progress = Callable[[str, int, int], None]
+
+# Below this share of documents in other languages a model for one language still serves.
+_MAX_OTHER_LANGUAGES = 0.05
+
+
+class Choice(NamedTuple):
+    """The models, none started yet, and why the embedder is that one."""
+
+    models: Models
+    reason: str
+
+
+def models_of_store(ledger: Ledger, settings: Settings, progress: Progress) -> Choice | None:
+    """Return the models that a store goes on with; None of a new one, for which the texts are looked at first.
+
+    :raises StoreError: the store's vectors are another embedder's than the one that was named.
+    """
+    made_with = ledger.get_meta("embedder")
+    if not made_with:
+        return None
+    if settings.embedder != "auto":
+        name, reason = settings.embedder, "named by you"
+    else:
+        name, reason = made_with["source"], "the store was made with it"
+    model = resolve(name, "embedder", pull=True, progress=_pulling(progress))
+    if made_with["sha256"] != model.sha256:
+        raise StoreError(
+            f"the store {settings.store} was made with the embedder {made_with['name']}, whose vectors do not "
+            f"compare with those of {model.name}; leave --embedder out, name another --store, or add --re-embed "
+            "to embed everything again"
+        )
+    return _choice(model, reason, settings, progress)
+
+
+def models_for(languages: Counter[str], settings: Settings, progress: Progress) -> Choice:
+    """Return the models for texts of these languages, counted by document.
+
+    :raises ModelError: a model cannot be had.
+    """
+    if settings.embedder != "auto":
+        name, reason = settings.embedder, "named by you"
+    else:
+        name, reason = _embedder_for(languages)
+    model = resolve(name, "embedder", pull=True, progress=_pulling(progress))
+    return _choice(model, reason, settings, progress)
+
+
+def keep_choice(ledger: Ledger, embedder: ResolvedModel) -> None:
+    """Write down whose vectors the store has; those of another embedder are forgotten."""
+    made_with = ledger.get_meta("embedder")
+    if made_with and made_with["sha256"] != embedder.sha256:
+        ledger.clear_vectors()
+    source = embedder.name if embedder.name in known_models() else str(embedder.path.resolve())
+    ledger.set_meta("embedder", {"name": embedder.name, "sha256": embedder.sha256, "source": source})
+
+
+def writer_settings(settings: Settings) -> WriterSettings:
+    """Return how the children of the writer work."""
+    return WriterSettings(
+        workers=settings.workers,
+        slots=settings.slots,
+        context_tokens=settings.context_tokens,
+        gpu_layers=settings.gpu_layers,
+    )
+
+
+def writer_of(settings: Settings, progress: Progress) -> ResolvedModel:
+    """Return the writer that was named, or the default one.
+
+    :raises ModelError: it cannot be had.
+    """
+    name = settings.writer
+    if name == "auto":
+        model = default_model("writer", "en")
+        if model is None:
+            raise ModelError("the catalogue has no default writer; name one with --writer")
+        name = model.name
+    return resolve(name, "writer", pull=True, progress=_pulling(progress))
+
+
+def _choice(embedder: ResolvedModel, reason: str, settings: Settings, progress: Progress) -> Choice:
+    return Choice(Models(embedder, writer_of(settings, progress), writer_settings(settings)), reason)
+
+
+def _embedder_for(languages: Counter[str]) -> tuple[str, str]:
+    told = Counter({language: count for language, count in languages.items() if language != "und"})
+    most = told.most_common(1)[0][0] if told else "en"
+    others = 1 - told[most] / max(told.total(), 1)
+    if others <= _MAX_OTHER_LANGUAGES and (model := default_model("embedder", most)) and "*" not in model.languages:
+        return model.name, f"{1 - others:.1%} of the texts are in its language ({most})"
+    model = default_model("embedder", "*")
+    assert model is not None
+    share = ", ".join(f"{language} {count / told.total():.0%}" for language, count in told.most_common(3))
+    return model.name, f"the texts are in languages that the English one does not know ({share})"
+
+
+def _pulling(progress: Progress) -> Callable[[str, int, int], None]:
+    return lambda what, done, total: progress(f"pull {what}", done, total)

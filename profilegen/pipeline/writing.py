@@ -1,0 +1,279 @@
+"""The stage that finds what to say of users and segments and has it written.
+
+Evidence for the next users is gathered while the writer works on those before, and a finished user is stored at
+once, so that memory is bounded and a killed build loses only the users in flight.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from profilegen.claims import evidence, phrases
+from profilegen.claims.categories import Categoriser, categoriser_of
+from profilegen.claims.phrases import Lexicon
+from profilegen.claims.taxonomy import shipped_taxonomy
+from profilegen.claims.traits import Trait, load_traits
+from profilegen.claims.works import works_of
+from profilegen.llama.worker import Failure
+from profilegen.llama.writer import Answer, Prompt
+from profilegen.pipeline.models import Models
+from profilegen.profiles import summaries, user_profile
+from profilegen.profiles.summaries import Telling
+from profilegen.records import BuiltWith, Document, Segment, UserProfile
+from profilegen.segments.description import Sketch
+from profilegen.segments.user_vectors import document_vectors
+from profilegen.store.ledger import ClaimVector, Ledger, UserDocuments
+from profilegen.store.vector_cache import keep_vectors, kept_vectors
+
+T = TypeVar("T")
+Vectors = npt.NDArray[np.float32]
+
+_USERS_TOGETHER = 64
+_STORED_TOGETHER = 8
+_BACKGROUND_USERS = 256
+_COUNTED_USERS = 2_000
+_REMEMBERED_PHRASES = 50_000
+
+
+def begin(ledger: Ledger, models: Models, prompts: int = 1) -> None:
+    """Have the models loaded beside other work, before there is anything for them.
+
+    The writer only if it knows the language of some of the users.
+
+    :param prompts: how many the writer is going to get, at least.
+    """
+    models.start_embedder()
+    languages = Counter(ledger.user_languages())
+    known = [code for code, _ in languages.most_common() if summaries.can_write_in(code, models.writer.languages)]
+    if known:
+        models.start_writer(summaries.shared_turns(known[0]), prompts=prompts)
+
+
+def write_profiles(ledger: Ledger, wanted: Mapping[str, str], models: Models, on_done: Callable[[int], None]) -> None:
+    """Make the profile of each user named and store it.
+
+    :param wanted: the hash to store with the profile, by user id.
+    """
+    finished = _finished_profiles(ledger, wanted, models)
+    while batch := list(islice(finished, _STORED_TOGETHER)):
+        ledger.put_profiles(batch)
+        on_done(len(batch))
+
+
+def write_segments(
+    sketches: Sequence[Sketch], before: Iterable[Segment], models: Models
+) -> dict[str, tuple[str, BuiltWith]]:
+    """Return summary and makers by segment id; a summary of `before` that tells the same is kept.
+
+    :param before: segments whose summaries the same writer wrote.
+    """
+    tellings = {sketch.segment_id: sketch.telling() for sketch in sketches}
+    kept = {
+        segment.id: (segment.summary, segment.built_with)
+        for segment in before
+        if segment.id in tellings and _still_tells(segment, tellings[segment.id])
+    }
+    new = {segment_id: telling for segment_id, telling in tellings.items() if segment_id not in kept}
+    known = {segment_id: telling for segment_id, telling in new.items() if _can_write(telling, models)}
+    answers = models.write((segment_id, summaries.prompt(telling)) for segment_id, telling in known.items())
+    written = {
+        segment_id: summary
+        for segment_id, answer in answers
+        if isinstance(answer, Answer) and (summary := summaries.written(answer, tellings[segment_id]))
+    }
+    composed = {
+        segment_id: (
+            written.get(segment_id) or summaries.compose(telling),
+            _built_with(models, by_writer=segment_id in written),
+        )
+        for segment_id, telling in new.items()
+    }
+    return kept | composed
+
+
+def _still_tells(segment: Segment, telling: Telling) -> bool:
+    """Tell whether a summary was made from the same claims and templates."""
+    claims = tuple(tuple(claim.text for claim in claims) for claims in (segment.interests, segment.values))
+    same = claims == (telling.interests, telling.values) and segment.language == telling.language
+    return same and segment.built_with.prompt == summaries.templates_hash()
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A user whose claims are found and whose summary is being written."""
+
+    user_id: str
+    documents: Sequence[Document]
+    language: str
+    found: evidence.Found
+
+    @property
+    def telling(self) -> Telling:
+        return user_profile.telling(self.found, self.language)
+
+
+def _finished_profiles(
+    ledger: Ledger, wanted: Mapping[str, str], models: Models
+) -> Iterator[tuple[UserProfile, str, list[ClaimVector]]]:
+    if wanted:
+        begin(ledger, models, len(wanted))
+    at_work: dict[str, _Case] = {}
+    ready: list[tuple[UserProfile, list[ClaimVector]]] = []
+
+    def prompts() -> Iterator[tuple[str, Prompt]]:
+        """Give a prompt for each user that the writer can write; the others are ready at once."""
+        for case in _cases(ledger, wanted, models):
+            if _can_write(case.telling, models):
+                at_work[case.user_id] = case
+                yield case.user_id, summaries.prompt(case.telling)
+            else:
+                ready.append(_composed(case, models))
+
+    for user_id, answer in models.write(prompts()):
+        ready.append(_answered(at_work.pop(user_id), answer, models))
+        while ready:
+            profile, claims = ready.pop()
+            yield profile, _stored_hash(profile, wanted), claims
+    for profile, claims in ready:
+        yield profile, _stored_hash(profile, wanted), claims
+
+
+def _stored_hash(profile: UserProfile, wanted: Mapping[str, str]) -> str:
+    """Return the hash of what a profile was made from; none for a failed one, so that it is tried again."""
+    return "" if profile.status == "failed" else wanted[profile.user_id]
+
+
+def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterator[_Case]:
+    """Find the claims of users, a number of them at a time, embedding each phrase once."""
+    if not wanted:
+        return
+    traits = load_traits()
+    background = _background(ledger)
+    scale = evidence.TraitScale(_trait_vectors(ledger, traits, models), background)
+    lexicon = _lexicon(ledger)
+    remembered: dict[str, Vectors] = {}
+    with categoriser_of(ledger, shipped_taxonomy(), models.embed) as categoriser:
+        for users in _batches(ledger.iter_users(wanted), _USERS_TOGETHER):
+            drafts = [_draft(user, traits, lexicon, categoriser) for user in users]
+            if len(remembered) > _REMEMBERED_PHRASES:
+                remembered.clear()
+            missing = sorted({text for draft in drafts for text in draft.texts} - remembered.keys())
+            remembered.update(zip(missing, models.embed(missing), strict=False))
+            for user, draft in zip(users, drafts, strict=True):
+                vectors = document_vectors(user.text_vectors, user.item_vectors)
+                found = evidence.weigh(draft, remembered.__getitem__, vectors, background, scale)
+                yield _Case(user.user_id, user.documents, draft.language, found)
+
+
+def _draft(user: UserDocuments, traits: Sequence[Trait], lexicon: Lexicon, categoriser: Categoriser) -> evidence.Draft:
+    """Return what may be claimed of a user; nothing of one who wrote too little."""
+    language = user_profile.main_language(user.documents)
+    if not user_profile.says_enough(user.documents):
+        return evidence.draft((), language, traits, lexicon)
+    vectors = document_vectors(user.text_vectors, user.item_vectors)
+    works = works_of(user.documents, vectors, language, categoriser)
+    return evidence.draft(user.documents, language, traits, lexicon, works)
+
+
+def _trait_vectors(ledger: Ledger, traits: Sequence[Trait], models: Models) -> dict[tuple[str, str], Vectors]:
+    """Return the vectors of the examples of traits, embedded anew only when the list or the embedder is another."""
+    made_of = [models.embedder.sha256, summaries.templates_hash()]
+    if kept := kept_vectors(ledger, "trait_vectors", made_of):
+        return {(trait, language): rows for key, rows in kept.items() for trait, language in [key.split()]}
+    found = evidence.trait_vectors(traits, models.embed)
+    keep_vectors(ledger, "trait_vectors", made_of, {" ".join(key): rows for key, rows in found.items()})
+    return found
+
+
+def _lexicon(ledger: Ledger) -> Lexicon:
+    """Return what users say, counted once and again when they are many more or fewer, or a list was edited."""
+    n_users = ledger.counts().users
+    stored = ledger.get_meta("lexicon")
+    if (
+        stored
+        and stored["made_of"] == [user_profile.METHOD, summaries.templates_hash()]
+        and 0.8 < n_users / max(stored["of_users"], 1) < 1.25
+    ):
+        return Lexicon(stored["n_users"], {tuple(key): count for key, count in stored["counts"]})
+    sample = sorted(ledger.user_ids(), key=_scattered)[:_COUNTED_USERS]
+    users = ledger.iter_users(sample, with_vectors=False)
+    found = phrases.lexicon((user.documents, user_profile.main_language(user.documents)) for user in users)
+    value = {
+        "made_of": [user_profile.METHOD, summaries.templates_hash()],
+        "of_users": n_users,
+        "n_users": found.n_users,
+        "counts": sorted(found.counts.items()),
+    }
+    ledger.set_meta("lexicon", value)
+    return found
+
+
+def _background(ledger: Ledger) -> evidence.Background:
+    """Sample documents by a hash of their users, so that a new user hardly changes the sample."""
+    users = sorted(ledger.user_ids(), key=_scattered)[:_BACKGROUND_USERS]
+    sample = [document_vectors(user.text_vectors, user.item_vectors) for user in ledger.iter_users(users)]
+    return evidence.Background(np.concatenate(sample))
+
+
+def _scattered(user_id: str) -> str:
+    import hashlib
+
+    return hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _answered(case: _Case, answer: Answer | Failure, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
+    if isinstance(answer, Failure):
+        return _profile(case, "", _built_with(models, by_writer=True), failure=answer.reason)
+    if not (summary := summaries.written(answer, case.telling)):
+        return _composed(case, models)
+    return _profile(case, summary, _built_with(models, by_writer=True))
+
+
+def _composed(case: _Case, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
+    summary = summaries.compose(case.telling) if _is_told(case.found) else ""
+    return _profile(case, summary, _built_with(models, by_writer=False, empty=not summary))
+
+
+def _profile(
+    case: _Case, summary: str, built_with: BuiltWith, failure: str | None = None
+) -> tuple[UserProfile, list[ClaimVector]]:
+    profile = user_profile.profile(
+        case.user_id, case.documents, case.language, case.found, summary, built_with, failure=failure
+    )
+    positions: dict[str, int] = {}
+    claims = []
+    for kind, claim in profile.claims():
+        at = positions.get(kind, 0)
+        positions[kind] = at + 1
+        claims.append(ClaimVector(kind, at, claim.text, claim.support, case.found.vectors[kind, at]))
+    return profile, claims
+
+
+def _is_told(found: evidence.Found) -> bool:
+    return bool(found.interests or found.values or found.lifestyle)
+
+
+def _can_write(telling: Telling, models: Models) -> bool:
+    return summaries.can_write(telling, models.writer.languages)
+
+
+def _built_with(models: Models, *, by_writer: bool, empty: bool = False) -> BuiltWith:
+    return BuiltWith(
+        embedder=models.embedder.name,
+        writer=models.writer.name,
+        prompt=summaries.templates_hash(),
+        summary="none" if empty else "writer" if by_writer else "template",
+    )
+
+
+def _batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    stream = iter(rows)
+    while batch := list(islice(stream, size)):
+        yield batch

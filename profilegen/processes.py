@@ -1,0 +1,44 @@
+"""Python child processes that run this very package, and nothing from the directory that they are started in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+_PACKAGE_PARENT = Path(__file__).resolve().parent.parent
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """Return the command line that runs a module in a child process.
+
+    `-P` keeps the current directory off the child's import path (Python's documentation, "Command line and
+    environment"), so that a file `numpy.py` beside the user's data is data and never imported.
+
+    :param module: dotted name, such as `profilegen.llama.worker` or `pip`.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def python_environment(**variables: str) -> Mapping[str, str]:
+    """Return the environment of a child process: this one's, with the parent's import path and more variables.
+
+    The import path is passed on without the current directory, unless this package lies there.
+    """
+    return os.environ | {"PYTHONPATH": os.pathsep.join(_import_path()), "PYTHONSAFEPATH": "1"} | variables
+
+
+def drop_current_directory() -> None:
+    """Take the current directory off this process's import path, unless this package lies there.
+
+    `python -m profilegen` has put it first, before anything of this package could say otherwise.
+    """
+    sys.path[:] = _import_path()
+
+
+def _import_path() -> list[str]:
+    here = Path.cwd().resolve()
+    kept = [entry for entry in sys.path if entry and (Path(entry).resolve() != here or here == _PACKAGE_PARENT)]
+    package = str(_PACKAGE_PARENT)
+    return kept if package in kept else [package, *kept]

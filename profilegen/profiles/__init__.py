@@ -1,0 +1,1 @@
+"""Claims to profiles: behaviour figures and summaries."""

@@ -1,0 +1,91 @@
+"""One user to a UserProfile: what evidence found, and a summary of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+from profilegen.claims.evidence import Found
+from profilegen.profiles.behaviour import behaviour
+from profilegen.profiles.summaries import Telling
+from profilegen.records import BuiltWith, Document, Status, UserProfile
+
+# Counted up when the same documents would now give other claims, so that stores are brought up to date.
+METHOD = "17"
+_MIN_LETTERS = 12
+
+
+def documents_hash(documents: Sequence[Document]) -> str:
+    """Return a hash of everything a user's profile is made from."""
+    digest = hashlib.sha256()
+    for document in sorted(documents, key=lambda document: document.id):
+        digest.update(document.model_dump_json().encode() + b"\0")
+    return digest.hexdigest()[:32]
+
+
+def main_language(documents: Sequence[Document]) -> str:
+    """Return the language most of a user's text is in; `en` where no document tells."""
+    letters: Counter[str] = Counter()
+    for document in documents:
+        letters[document.language] += len(document.text)
+    letters.pop("und", None)
+    return letters.most_common(1)[0][0] if letters else "en"
+
+
+def says_enough(documents: Sequence[Document]) -> bool:
+    """Tell whether a user wrote enough to be told anything of; a Han character counts as three letters."""
+    letters = 0
+    for document in documents:
+        letters += sum(3 if character > "\u2e80" else 1 for character in document.text if character.isalpha())
+        if letters >= _MIN_LETTERS:
+            return True
+    return False
+
+
+def telling(found: Found, language: str) -> Telling:
+    """Return what the summary of a user is to tell."""
+    return Telling(
+        subject="user",
+        language=language,
+        interests=tuple(claim.name for claim in found.interests),
+        values=tuple(claim.name for claim in found.values),
+        lifestyle=tuple(claim.name for claim in found.lifestyle),
+    )
+
+
+def profile(
+    user_id: str,
+    documents: Sequence[Document],
+    language: str,
+    found: Found,
+    summary: str,
+    built_with: BuiltWith,
+    *,
+    failure: str | None = None,
+) -> UserProfile:
+    """Return a user's profile: `ok` with claims, `insufficient` without, `failed` with the reason."""
+    status: Status = "ok"
+    reason = None
+    if failure:
+        status, reason = "failed", failure
+    elif not (found.interests or found.values or found.lifestyle):
+        status, reason = "insufficient", _why_insufficient(documents)
+    return UserProfile(
+        user_id=user_id,
+        status=status,
+        reason=reason,
+        language=language,
+        interests=found.interests,
+        values=found.values,
+        lifestyle=found.lifestyle,
+        summary=summary,
+        behaviour=behaviour(documents),
+        built_with=built_with,
+    )
+
+
+def _why_insufficient(documents: Sequence[Document]) -> str:
+    characters = sum(len(document.text) for document in documents)
+    count = "one document" if len(documents) == 1 else f"{len(documents)} documents"
+    return f"{count} of {characters} characters in all, and no claim that they carry"

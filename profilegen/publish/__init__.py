@@ -1,0 +1,1 @@
+"""Profiles for people and programs: exports, reports, charts, the map, the terminal."""

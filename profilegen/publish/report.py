@@ -1,0 +1,114 @@
+"""Profiles and segments as one file for people who have neither the store nor the tool: HTML or Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jinja2
+import numpy as np
+
+from profilegen.publish import pages
+from profilegen.publish.charts import over_time
+from profilegen.publish.map import NO_SEGMENT, Map, colours, make_map
+from profilegen.records import Document, Segment, UserProfile
+from profilegen.store.ledger import open_ledger
+from profilegen.store.store import Store
+
+Format = Literal["html", "md"]
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_KINDS = {"interest": "Interests", "value": "Values", "lifestyle": "Lifestyle"}
+_DRAWN_USERS, _EXEMPLARY_PROFILES = 5_000, 12
+_LOOKED_AT = 20
+
+
+class Example(NamedTuple):
+    """A profile that shows what a segment's users are like, and the documents it cites."""
+
+    segment: Segment
+    profile: UserProfile
+    cited: Mapping[str, Document]
+
+
+def report(store: Store, format: Format) -> str:
+    """Return the report on a store: segments, map, exemplary profiles, and the evaluation if there was one."""
+    with open_ledger(store.directory, read_only=True) as ledger:
+        points, evaluation, build = ledger.points(), ledger.get_meta("evaluation"), ledger.last_build()
+    segments = store.segments()
+    paints = dict(zip([segment.id for segment in segments], colours(len(segments)), strict=True))
+    drawn = make_map(points, list(paints), "")
+    return _render(
+        f"report.{format}.jinja",
+        counts=store.counts(),
+        build=build,
+        segments=segments,
+        paints=paints,
+        dots=list(_dots(drawn, list(paints.values()))) if drawn else [],
+        centres=drawn.centres if drawn else {},
+        examples=list(_examples(store, segments)),
+        cited=store.cited,
+        evaluation=evaluation,
+    )
+
+
+def sheet(store: Store, profile: UserProfile, format: Format) -> str:
+    """Return everything a store holds on a user, with all evidence: what may be given to the person who asks."""
+    documents = list(store.documents(profile.user_id))
+    return _render(
+        f"sheet.{format}.jinja",
+        profile=profile,
+        segment=store.segment(profile.segment) if profile.segment else None,
+        documents=documents,
+        by_id={document.id: document for document in documents},
+        chart=over_time(documents),
+    )
+
+
+def segment_sheet(store: Store, segment: Segment, format: Format) -> str:
+    """Return a segment's profile, with all evidence."""
+    return _render(f"segment.{format}.jinja", segment=segment, by_id=store.cited(segment))
+
+
+def _examples(store: Store, segments: Sequence[Segment]) -> Iterator[Example]:
+    """Give of each of the largest segments the one among its most typical users of whom most is said."""
+    for segment in segments[:_EXEMPLARY_PROFILES]:
+        profiles = [profile for user in segment.members[:_LOOKED_AT] if (profile := store.user(user))]
+        if profiles:
+            fullest = max(profiles, key=lambda profile: len(list(profile.claims())))
+            yield Example(segment, fullest, store.cited(fullest))
+
+
+def _dots(drawn: Map, paints: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+    """Give places from 0 to 1,000 and colours of at most as many users as a file can hold well."""
+    rows = np.linspace(0, len(drawn.places) - 1, min(len(drawn.places), _DRAWN_USERS)).astype(int)
+    for row in rows:
+        x, y = drawn.places[row]
+        number = int(drawn.segment_numbers[row])
+        paint = paints[number] if number != NO_SEGMENT else "#888888"
+        yield round(1000 * float(x)), round(1000 * (1 - float(y))), paint
+
+
+def _render(template: str, **shown: Any) -> str:
+    return str(_environment().get_template(template).render(kinds=_KINDS, **shown))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = pages.environment(_TEMPLATES)
+    environment.filters |= {
+        "percent": lambda share: f"{share:.0%}",
+        "day": lambda time: time.date().isoformat() if time else "",
+        "quote": _quoted,
+        "facts": lambda document: document.model_dump(
+            mode="json", exclude_none=True, exclude={"text", "user_id", "item_title"}
+        ).items(),
+    }
+    return environment
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a block quote of Markdown, its lines kept."""
+    return "\n".join(f"> {pages.markdown(line)}".rstrip() for line in text.splitlines())

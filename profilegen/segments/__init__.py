@@ -1,0 +1,1 @@
+"""User vectors to segments: clusters, and what sets them apart."""

@@ -1,0 +1,1 @@
+"""The store: the ledger (SQLite), the index (Chroma), search, and reviewers' decisions."""

@@ -1,0 +1,322 @@
+"""A person's decisions as records, and how they are laid over what the machine wrote.
+
+Decisions are only ever added. How a claim stands follows from those on it, in order of time; the claim they are on is
+named by user, kind and text as the machine wrote it, so that they still apply after the profile is built again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+
+from profilegen.claims.phrases import keys
+from profilegen.language.text import fold
+from profilegen.profiles import summaries
+from profilegen.profiles.summaries import Telling
+from profilegen.records import Claim, Document, Kind, Record, Review, Segment, UserProfile, Word
+
+Action = Literal["approve", "edit", "strike", "add", "undo", "flag", "unflag", "rewrite", "rename"]
+On = tuple[str, str, str]
+"""What is decided on: a claim (user id, kind, text), a profile (user id, "", "") or a segment ("", "", segment id)."""
+
+MAX_CLAIM_CHARS, MAX_NOTE_CHARS, MAX_NAME_CHARS = 300, 2_000, 100
+UNSEEN = "0"
+"""The version of what nobody has decided on yet."""
+
+_ON_CLAIMS = {"approve", "edit", "strike", "add"}
+_KINDS: tuple[Kind, ...] = ("interest", "value", "lifestyle")
+
+
+def one_line(text: str) -> str:
+    """Return what a person typed as one line without control characters; also what may not be stored as UTF-8."""
+    plain = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(plain.encode("utf-8", "replace").decode().split())
+
+
+class Decision(Record):
+    """One thing a person decided, and when. What `words` holds depends on the action.
+
+    `claim` is the claim as it stood, with its evidence, so that it can outlive what the machine writes next;
+    `words` are the new words of an edited claim, the note of a flag or the name of a segment; `undoes` is the id
+    of the decision that is taken back.
+    """
+
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=64)
+    at: Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))] = Field(
+        default_factory=lambda: datetime.now(UTC)
+    )
+    by: Annotated[str, AfterValidator(one_line), Field(min_length=1, max_length=MAX_NAME_CHARS)]
+    action: Action
+    user_id: str = ""
+    segment: str = ""
+    kind: Kind | None = None
+    text: str = ""
+    claim: Claim | None = None
+    words: Annotated[str, Field(max_length=MAX_NOTE_CHARS)] = ""
+    undoes: str = ""
+
+    @property
+    def on(self) -> On:
+        """Return what this is about; decisions about the same follow each other in versions."""
+        return (self.user_id, self.kind or "", self.text) if self.user_id else ("", "", self.segment)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if bool(self.user_id) == bool(self.segment) or (self.action == "rename") != bool(self.segment):
+            raise ValueError("a rename needs a segment, everything else a user")
+        if self.action in _ON_CLAIMS and not (self.kind and self.text and self.claim):
+            raise ValueError(f"{self.action} needs the kind, the text and the claim")
+        if self.action == "undo" and not (self.kind and self.text):
+            raise ValueError("an undo names the kind and the text of the claim")
+        if self.action in {"edit", "rename"} and not self.words.strip():
+            raise ValueError(f"{self.action} needs words")
+        if (self.action == "undo") != bool(self.undoes):
+            raise ValueError("an undo names the decision it takes back, and nothing else does")
+        return self
+
+
+class Standing(NamedTuple):
+    """A claim as it stands after what persons said of it.
+
+    `text` is what it is known by: as the machine, or the person who added it, wrote it. `decision` is the one in
+    force, which an undo takes back; `version` is the last one, which says whether anything came since. `added` marks
+    a claim that a person made.
+    """
+
+    kind: Kind
+    text: str
+    claim: Claim
+    decision: Decision | None
+    version: str
+    added: bool = False
+
+    @property
+    def struck(self) -> bool:
+        """Whether a person struck it, so that the profile no longer says it."""
+        return self.decision is not None and self.decision.action == "strike"
+
+
+def standings(profile: UserProfile, decisions: Sequence[Decision], documents: Mapping[str, Document]) -> list[Standing]:
+    """Return every claim of a profile as the machine wrote it and of the decisions on it, struck ones included.
+
+    Of each kind, those that a person added come first, then the machine's in their order, then those that the machine
+    no longer makes. A claim of the machine that says the same as one that was decided on, in other words, is that one.
+
+    :param profile: as the machine wrote it.
+    :param decisions: all on this user, in order of time.
+    :param documents: the user's, by id: a stored quote that is not in them any more is left out.
+    """
+    threads = _threads(decisions)
+    found: list[Standing] = []
+    taken: set[tuple[str, str]] = set()
+    for kind, claim in profile.claims():
+        thread = threads.get((kind, claim.text)) or _same(kind, claim, threads, profile.language)
+        if thread is None:
+            found.append(Standing(kind, claim.text, claim, None, UNSEEN))
+        elif (kind, thread.text) not in taken:
+            taken.add((kind, thread.text))
+            # What was found now is evidence of another thing than the person read.
+            elsewhere = claim.trait is not None and claim.text != thread.text
+            found.append(thread.standing(kind, _still_carried(thread.claim, documents) if elsewhere else claim))
+    for (kind, text), thread in threads.items():
+        if (kind, text) not in taken and thread.decision is not None:
+            found.append(thread.standing(kind, _still_carried(thread.claim, documents)))
+    return sorted(found, key=lambda standing: (_KINDS.index(standing.kind), not standing.added))
+
+
+def lay_over(profile: UserProfile, decisions: Sequence[Decision], documents: Mapping[str, Document]) -> UserProfile:
+    """Return a profile as persons want it read; parameters as of `standings`.
+
+    Where a decision changes what the summary tells, the summary is composed again by the template.
+    """
+    if not decisions:
+        return profile
+    all_standings = standings(profile, decisions, documents)
+    kept = _distinct([standing for standing in all_standings if not standing.struck])
+    claims: dict[Kind, tuple[Claim, ...]] = {
+        kind: tuple(shown(standing) for standing in kept if standing.kind == kind) for kind in _KINDS
+    }
+    laid = profile.model_copy(
+        update={
+            "interests": claims["interest"],
+            "values": claims["value"],
+            "lifestyle": claims["lifestyle"],
+            "reviewed": _review(all_standings, decisions),
+        }
+    )
+    return _with_status(_with_summary(laid, _telling(profile)), profile)
+
+
+def shown(standing: Standing) -> Claim:
+    """Return the claim with the words of the person who decided on it."""
+    decision = standing.decision
+    if decision is None:
+        return standing.claim
+    changed = decision.action == "edit"
+    words = decision.words if changed else standing.text
+    word = Word(
+        verdict="added" if standing.added else "edited" if changed else "approved",
+        by=decision.by,
+        at=decision.at,
+        wrote=standing.text if changed and not standing.added else None,
+    )
+    # A category and a trait belong to the machine's words.
+    theirs = {"category": None, "trait": None} if changed else {}
+    return standing.claim.model_copy(update={"text": words, "reviewed": word, **theirs})
+
+
+def flag_note(decisions: Iterable[Decision]) -> str | None:
+    """Return the note of the flag that a profile carries, or None."""
+    note: str | None = None
+    for decision in decisions:
+        if decision.action in {"flag", "unflag"}:
+            note = decision.words if decision.action == "flag" else None
+    return note
+
+
+def profile_version(all_standings: Sequence[Standing]) -> str:
+    """Return a word that changes whenever a claim or a decision on one does."""
+    seen = json.dumps([[s.kind, s.text, s.version] for s in all_standings])
+    return hashlib.sha256(seen.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def named(segments: Iterable[Segment], names: Mapping[str, str]) -> list[Segment]:
+    """Return segments with the names that persons gave them, by segment id."""
+    return [
+        segment.model_copy(update={"name": names[segment.id]}) if segment.id in names else segment
+        for segment in segments
+    ]
+
+
+class _Thread(NamedTuple):
+    """The decisions on one claim: the first, the last, and the one in force, if any is not taken back."""
+
+    text: str
+    first: Decision
+    last: Decision
+    decision: Decision | None
+    added: bool
+
+    @property
+    def words(self) -> str:
+        """What the claim says now."""
+        if self.decision is not None and self.decision.action == "edit":
+            return self.decision.words
+        return self.text
+
+    @property
+    def claim(self) -> Claim:
+        """The claim as it stood when it was decided on."""
+        claim = (self.decision.claim if self.decision else None) or self.first.claim
+        assert claim is not None
+        return claim
+
+    def standing(self, kind: Kind, claim: Claim) -> Standing:
+        return Standing(kind, self.text, claim, self.decision, self.last.id, self.added)
+
+
+def _threads(decisions: Sequence[Decision]) -> dict[tuple[Kind, str], _Thread]:
+    """Return the decisions on claims, by kind and text."""
+    undone = {decision.undoes for decision in decisions if decision.action == "undo"}
+    threads: dict[tuple[Kind, str], _Thread] = {}
+    for decision in decisions:
+        if decision.kind is None:
+            continue
+        before = threads.get((decision.kind, decision.text))
+        in_force = decision.action != "undo" and decision.id not in undone
+        threads[decision.kind, decision.text] = _Thread(
+            decision.text,
+            before.first if before else decision,
+            decision,
+            decision if in_force else before.decision if before else None,
+            (before is not None and before.added) or (in_force and decision.action == "add"),
+        )
+    return threads
+
+
+def _same(kind: Kind, claim: Claim, threads: Mapping[tuple[Kind, str], _Thread], language: str) -> _Thread | None:
+    """Return the decisions in force on a claim that says the same in other words: case, form or order.
+
+    A value is the same in whatever else the user looks for it now.
+    """
+    in_force = [thread for (other, _), thread in threads.items() if other == kind and thread.decision is not None]
+    if not in_force:
+        return None  # and no word lists are loaded to find that out
+    folded, meant = fold(claim.text), keys(claim.text, language)
+    for thread in in_force:
+        if claim.trait and thread.claim.name == claim.trait:
+            return thread
+        for other in {thread.text, thread.words}:
+            if fold(other) == folded or (meant and keys(other, language) == meant):
+                return thread
+    return None
+
+
+def _still_carried(claim: Claim, documents: Mapping[str, Document]) -> Claim:
+    """Return a stored claim with the quotes that its documents still hold."""
+    evidence = tuple(
+        part for part in claim.evidence if part.document in documents and part.quote in documents[part.document].text
+    )
+    return claim.model_copy(update={"evidence": evidence})
+
+
+def _distinct(kept: Sequence[Standing]) -> list[Standing]:
+    """Leave out a claim that now says word for word what one before it says."""
+    said: set[tuple[str, str]] = set()
+    distinct = []
+    for standing in kept:
+        key = standing.kind, fold(shown(standing).text)
+        if key not in said:
+            said.add(key)
+            distinct.append(standing)
+    return distinct
+
+
+def _review(all_standings: Sequence[Standing], decisions: Sequence[Decision]) -> Review:
+    words = [(standing.struck, shown(standing).reviewed) for standing in all_standings]
+    verdicts = ["struck" if struck else word.verdict for struck, word in words if word]
+    return Review(
+        approved=verdicts.count("approved"),
+        edited=verdicts.count("edited"),
+        struck=verdicts.count("struck"),
+        added=verdicts.count("added"),
+        flag=flag_note(decisions),
+        by=tuple(dict.fromkeys(decision.by for decision in decisions)),
+        last=decisions[-1].at,
+    )
+
+
+def _telling(profile: UserProfile) -> Telling:
+    return Telling(
+        subject="user",
+        language=profile.language,
+        interests=tuple(claim.name for claim in profile.interests),
+        values=tuple(claim.name for claim in profile.values),
+        lifestyle=tuple(claim.name for claim in profile.lifestyle),
+    )
+
+
+def _with_summary(laid: UserProfile, machine: Telling) -> UserProfile:
+    """Compose the summary again if it no longer tells what it told."""
+    told = _telling(laid)
+    if laid.status == "failed" or told.told() == machine.told():
+        return laid
+    summary = summaries.compose(told) if any(told.told().values()) else ""
+    made = laid.built_with.model_copy(update={"summary": "template" if summary else "none"})
+    return laid.model_copy(update={"summary": summary, "built_with": made})
+
+
+def _with_status(laid: UserProfile, machine: UserProfile) -> UserProfile:
+    """Make a profile that says anything `ok`, and one that says nothing not; one that failed stays so."""
+    has_claims = next(laid.claims(), None) is not None
+    if machine.status == "ok" and not has_claims:
+        return laid.model_copy(update={"status": "insufficient", "reason": "a person struck every claim"})
+    if machine.status == "insufficient" and has_claims:
+        return laid.model_copy(update={"status": "ok", "reason": None})
+    return laid

@@ -1,0 +1,121 @@
+"""The truth of a store: documents, vectors, users, profiles and segments in one SQLite file.
+
+One process writes at a time, under `write_lock`; any number read beside it and need no lock. Every batch is
+one transaction, so a kill loses the batch that was under way. Vectors are float16 in the file; in memory they
+are float32, L2-normalised, or zero where there is none.
+
+New input is first written to a file of its own (`stage`) and becomes the truth in one transaction
+(`apply_staged`): a build that is killed, or that refuses its input half-way, has changed nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from profilegen.records import BuildReport
+from profilegen.store.ledger.audiences import Audience, AudienceTables
+from profilegen.store.ledger.decisions import ChangedError, Decided, DecisionTables
+from profilegen.store.ledger.documents import DocumentTables, UserDocuments
+from profilegen.store.ledger.files import INCOMING_FILE, LEDGER_FILE, connect, write_lock
+from profilegen.store.ledger.packing import Vector
+from profilegen.store.ledger.profiles import ClaimVector, ProfileTables
+from profilegen.store.ledger.review import Filters, ReviewTables
+from profilegen.store.ledger.schema import SCHEMA_VERSION
+from profilegen.store.ledger.segments import Membership, Points, SegmentTables
+from profilegen.store.ledger.staging import Changes, Staged, Staging
+
+__all__ = [
+    "INCOMING_FILE",
+    "LEDGER_FILE",
+    "SCHEMA_VERSION",
+    "Audience",
+    "Build",
+    "ChangedError",
+    "Changes",
+    "ClaimVector",
+    "Counts",
+    "Decided",
+    "Filters",
+    "Ledger",
+    "Membership",
+    "Points",
+    "Staged",
+    "UserDocuments",
+    "Vector",
+    "open_ledger",
+    "write_lock",
+]
+
+
+class Counts(NamedTuple):
+    """How many there are of each; `ok`, `insufficient` and `failed` are profiles."""
+
+    documents: int
+    users: int
+    ok: int
+    insufficient: int
+    failed: int
+    segments: int
+    claims: int
+
+
+class Build(NamedTuple):
+    """A finished build."""
+
+    finished: datetime
+    report: BuildReport
+
+
+def open_ledger(directory: Path, *, create: bool = False, read_only: bool = False) -> Ledger:
+    """Open the ledger of the store at `directory`; with `create`, make what is not there yet.
+
+    :raises StoreError: there is no store, or its ledger is damaged or of a newer version of profilegen.
+    """
+    return Ledger(directory / LEDGER_FILE, connect(directory, create=create, read_only=read_only))
+
+
+class Ledger(Staging, DocumentTables, ProfileTables, SegmentTables, DecisionTables, AudienceTables, ReviewTables):
+    """An open ledger. Threads may read it side by side; only one thread may write."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the last to close it folds the write-ahead log back in."""
+        self._connection.close()
+
+    def counts(self) -> Counts:
+        """Count what is there; users are counted by their documents, built or not."""
+        status: dict[str, int] = dict(self._rows("SELECT status, count(*) FROM profiles GROUP BY status"))
+        return Counts(
+            documents=self._count("SELECT count(*) FROM documents"),
+            users=self._count("SELECT count(DISTINCT user_id) FROM documents"),
+            ok=status.get("ok", 0),
+            insufficient=status.get("insufficient", 0),
+            failed=status.get("failed", 0),
+            segments=self._count("SELECT count(*) FROM segments"),
+            claims=self._count("SELECT count(*) FROM claims"),
+        )
+
+    def record_build(self, report: BuildReport) -> None:
+        """Write down that a build has finished now."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO builds (finished, report) VALUES (?, ?)",
+                (datetime.now(UTC).isoformat(), report.model_dump_json()),
+            )
+
+    def last_build(self) -> Build | None:
+        """Return the build that finished last, or None."""
+        row = self._one("SELECT finished, report FROM builds ORDER BY id DESC LIMIT 1")
+        if row is None:
+            return None
+        return Build(datetime.fromisoformat(row[0]), BuildReport.model_validate_json(row[1]))

@@ -1,0 +1,50 @@
+"""Lists of users that a person saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from profilegen.records import Record
+from profilegen.store.ledger.tables import Tables
+
+
+class Audience(Record):
+    """A list of users that a person saved under a name. `found_by` says in words how it was found."""
+
+    name: str
+    found_by: str
+    by: str
+    at: datetime
+    size: int = 0
+
+
+class AudienceTables(Tables):
+    """What a ledger can do with saved lists; mixed into `Ledger`."""
+
+    def save_audience(self, audience: Audience, user_ids: Sequence[str]) -> None:
+        """Store a list of users under its name, in place of one that had the name."""
+        with self._transaction():
+            self._execute("DELETE FROM audience_users WHERE name = ?", (audience.name,))
+            self._execute("INSERT OR REPLACE INTO audiences VALUES (?, ?)", (audience.name, audience.model_dump_json()))
+            for position, user_id in enumerate(user_ids):
+                self._execute("INSERT INTO audience_users VALUES (?, ?, ?)", (audience.name, position, user_id))
+
+    def remove_audience(self, name: str) -> None:
+        """Remove a saved list; its users stay."""
+        with self._transaction():
+            self._execute("DELETE FROM audience_users WHERE name = ?", (name,))
+            self._execute("DELETE FROM audiences WHERE name = ?", (name,))
+
+    def audiences(self) -> list[Audience]:
+        """Return the saved lists with their sizes, by name."""
+        rows = self._added_rows(
+            "SELECT record, (SELECT count(*) FROM audience_users WHERE name = audiences.name) FROM audiences"
+            " ORDER BY name"
+        )
+        return [Audience.model_validate_json(record).model_copy(update={"size": size}) for record, size in rows]
+
+    def audience_users(self, name: str) -> list[str]:
+        """Return the users of a saved list in its order; empty when there is no such list."""
+        rows = self._added_rows("SELECT user_id FROM audience_users WHERE name = ? ORDER BY position", (name,))
+        return [user_id for (user_id,) in rows]

@@ -1,0 +1,124 @@
+"""What persons decided.
+
+Decisions are written beside a build that is under way, in transactions of their own: they change nothing that a build
+writes, and the index needs no rebuilding for them. So they need no write lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from profilegen.errors import ProfilegenError
+from profilegen.store.decisions import UNSEEN, Decision, On
+from profilegen.store.ledger.tables import Tables
+
+_DECIDED = "('approve', 'edit', 'strike', 'add')"
+
+
+class ChangedError(ProfilegenError):
+    """Somebody decided on the same thing in the meantime, so the decision was not taken."""
+
+
+class Decided(NamedTuple):
+    """How much persons have decided: claims with a decision in force, users with any decision."""
+
+    claims: int
+    users: int
+
+
+class DecisionTables(Tables):
+    """What a ledger can do with decisions; mixed into `Ledger`."""
+
+    def decide(self, decisions: Sequence[Decision], seen: Mapping[On, str]) -> None:
+        """Write down decisions, all or none.
+
+        A decision never comes before one on the same thing, whatever the clock says.
+
+        :param seen: the version that the person saw of each thing that is decided on.
+        :raises ChangedError: one of them has another version now.
+        """
+        with self._transaction():
+            if any(self.decision_version(on) != version for on, version in seen.items()):
+                raise ChangedError("somebody decided on this in the meantime; look at it again")
+            for decision in decisions:
+                self._insert(decision.model_copy(update={"at": max(decision.at, self._earliest(decision.on))}))
+
+    def import_decisions(self, decisions: Iterable[Decision]) -> int:
+        """Add decisions made elsewhere, all or none; returns how many were not here yet."""
+        with self._transaction():
+            return sum(self._insert(decision) for decision in decisions)
+
+    def decision_version(self, on: On) -> str:
+        """Return the id of the last decision on something, `UNSEEN` where there is none."""
+        user_id, kind, text = on
+        rows = self._added_rows(
+            "SELECT id FROM decisions WHERE user_id = ? AND kind = ? AND text = ? ORDER BY at DESC, rowid DESC LIMIT 1",
+            (user_id, kind, text),
+        )
+        return next((str(row[0]) for row in rows), UNSEEN)
+
+    def decisions_of(self, user_id: str) -> list[Decision]:
+        """Return the decisions on a user, in order of time."""
+        rows = self._added_rows("SELECT record FROM decisions WHERE user_id = ? ORDER BY at, rowid", (user_id,))
+        return [Decision.model_validate_json(record) for (record,) in rows]
+
+    def iter_decisions(self) -> Iterator[Decision]:
+        """Give every decision in order of time."""
+        for (record,) in self._added_rows("SELECT record FROM decisions ORDER BY at, rowid"):
+            yield Decision.model_validate_json(record)
+
+    def decided_users(self) -> set[str]:
+        """Return the users on whom there is any decision."""
+        return {user_id for (user_id,) in self._added_rows("SELECT DISTINCT user_id FROM decisions")} - {""}
+
+    def decided_versions(self) -> list[str]:
+        """Return the ids of all decisions on claims and what took them back."""
+        rows = self._added_rows("SELECT id FROM decisions WHERE kind <> '' ORDER BY id")
+        return [decision_id for (decision_id,) in rows]
+
+    def segment_names(self) -> dict[str, str]:
+        """Return the names that persons gave to segments, by id."""
+        rows = self._added_rows(
+            "SELECT text, json_extract(record, '$.words') FROM decisions"
+            " WHERE user_id = '' AND action = 'rename' ORDER BY at, rowid"
+        )
+        return dict(rows)
+
+    def decided(self) -> Decided:
+        """Count what persons have decided."""
+        sql = (
+            "SELECT (SELECT count(*) FROM (SELECT DISTINCT user_id, kind, text FROM decisions"
+            f" WHERE action IN {_DECIDED} AND id NOT IN (SELECT undoes FROM decisions))),"
+            " (SELECT count(DISTINCT user_id) FROM decisions WHERE user_id <> '')"
+        )
+        return next((Decided(*row) for row in self._added_rows(sql)), Decided(0, 0))
+
+    def write_again(self, user_id: str) -> None:
+        """Have the next build write a user's profile, whether or not anything has changed."""
+        with self._transaction():
+            self._execute("UPDATE profiles SET hash = '' WHERE user_id = ?", (user_id,))
+
+    def _earliest(self, on: On) -> datetime:
+        """Return when the next decision on something can be."""
+        rows = self._rows("SELECT max(at) FROM decisions WHERE user_id = ? AND kind = ? AND text = ?", on)
+        last = next(rows)[0]
+        return datetime.fromisoformat(last) + timedelta(microseconds=1) if last else datetime.min.replace(tzinfo=UTC)
+
+    def _insert(self, decision: Decision) -> int:
+        user_id, kind, text = decision.on
+        return self._execute(
+            "INSERT OR IGNORE INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                decision.id,
+                decision.at.isoformat(timespec="microseconds"),
+                decision.by,
+                decision.action,
+                user_id,
+                kind,
+                text,
+                decision.undoes,
+                decision.model_dump_json(),
+            ),
+        )

@@ -1,0 +1,130 @@
+"""What users wrote: the documents of a ledger and their vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import NamedTuple
+
+from profilegen.records import Document
+from profilegen.store.ledger.packing import Vector, pack, unpack
+from profilegen.store.ledger.tables import BATCH_ROWS, Tables, batches
+
+
+class UserDocuments(NamedTuple):
+    """One user's documents, oldest first; arrays are (n_documents, n_dims), zero rows where there is none."""
+
+    user_id: str
+    documents: list[Document]
+    text_vectors: Vector
+    item_vectors: Vector
+
+
+class DocumentTables(Tables):
+    """What a ledger can do with documents; mixed into `Ledger`."""
+
+    def document(self, document_id: str) -> Document | None:
+        """Return one document, or None."""
+        return self.documents([document_id]).get(document_id)
+
+    def documents(self, document_ids: Iterable[str]) -> dict[str, Document]:
+        """Return documents by id, in the order asked for, without those that are not there."""
+        wanted = list(document_ids)
+        records: dict[str, str] = dict(self._among("SELECT id, record FROM documents WHERE id IN {}", wanted))
+        return {name: Document.model_validate_json(records[name]) for name in wanted if name in records}
+
+    def iter_documents(self) -> Iterator[Document]:
+        """Give every document in order of id."""
+        for _, record in self._paged("SELECT id, record FROM documents WHERE id > ? ORDER BY id LIMIT ?", ""):
+            yield Document.model_validate_json(record)
+
+    def language_counts(self) -> dict[str, int]:
+        """Return how many documents each language has, the most frequent first."""
+        rows = self._rows(
+            "SELECT json_extract(record, '$.language'), count(*) FROM documents GROUP BY 1 ORDER BY 2 DESC, 1"
+        )
+        return dict(rows)
+
+    # By user
+
+    def user_ids(self) -> Iterator[str]:
+        """Give the ids of all who have documents, in order."""
+        rows = self._paged("SELECT DISTINCT user_id FROM documents WHERE user_id > ? ORDER BY user_id LIMIT ?", "")
+        return (user_id for (user_id,) in rows)
+
+    def user_documents(self, user_id: str) -> list[Document]:
+        """Return the documents of one user, undated first, then by time, then by id; empty when unknown."""
+        rows = self._rows("SELECT record FROM documents WHERE user_id = ?", (user_id,))
+        return sorted((Document.model_validate_json(record) for (record,) in rows), key=_age)
+
+    def iter_users(
+        self, user_ids: Iterable[str] | None = None, *, with_vectors: bool = True
+    ) -> Iterator[UserDocuments]:
+        """Give users with their documents in order of user id: all, or those named that are there.
+
+        Without vectors both arrays are (n_documents, 0).
+        """
+        dims = self._dims() if with_vectors else 0
+        columns = "text_vector, item_vector" if with_vectors else "NULL, NULL"
+        wanted = self.user_ids() if user_ids is None else sorted(set(user_ids))
+        rows = self._among(
+            f"SELECT user_id, record, {columns} FROM documents WHERE user_id IN {{}} ORDER BY user_id", wanted
+        )
+        for user_id, group in groupby(rows, key=lambda row: row[0]):
+            documents = [(Document.model_validate_json(record), text, item) for _, record, text, item in group]
+            documents.sort(key=lambda row: _age(row[0]))
+            yield UserDocuments(
+                user_id,
+                [document for document, _, _ in documents],
+                unpack([text for _, text, _ in documents], dims),
+                unpack([item for _, _, item in documents], dims),
+            )
+
+    # Vectors
+
+    def documents_missing_vectors(self) -> Iterator[Document]:
+        """Give the documents that have no vector, in order of id; vectors may be put while it runs."""
+        rows = self._paged(
+            "SELECT id, record FROM documents"
+            " WHERE text_vector IS NULL AND item_vector IS NULL AND id > ? ORDER BY id LIMIT ?",
+            "",
+        )
+        for _, record in rows:
+            yield Document.model_validate_json(record)
+
+    def count_missing_vectors(self) -> int:
+        """Return how many documents have no vector."""
+        return self._count("SELECT count(*) FROM documents WHERE text_vector IS NULL AND item_vector IS NULL")
+
+    def put_document_vectors(self, rows: Iterable[tuple[str, Vector | None, Vector | None]]) -> None:
+        """Store (document id, text vector, item vector); a vector is (n_dims,), None where there is none."""
+        for batch in batches(rows, BATCH_ROWS):
+            packed = [(pack(text), pack(item), document_id) for document_id, text, item in batch]
+            with self._transaction():
+                self._connection.executemany(
+                    "UPDATE documents SET text_vector = ?, item_vector = ? WHERE id = ?", packed
+                )
+                self._touch()
+
+    def clear_vectors(self) -> None:
+        """Forget every vector and what was made from them, as when the embedder changes; documents stay."""
+        with self._transaction():
+            self._connection.execute("UPDATE documents SET text_vector = NULL, item_vector = NULL")
+            self._connection.execute("DELETE FROM users")
+            self._connection.execute("DELETE FROM segments")
+            self._touch()
+
+    def _dims(self) -> int:
+        """Return how many dimensions the stored vectors have, 0 when there are none."""
+        row = self._one(
+            "SELECT length(coalesce(text_vector, item_vector)) / 2 FROM documents"
+            " WHERE text_vector IS NOT NULL OR item_vector IS NOT NULL LIMIT 1"
+        )
+        return 0 if row is None else int(row[0])
+
+
+def _age(document: Document) -> tuple[bool, datetime, str]:
+    """Sort key: undated first, then by time (without a zone it is taken as UTC), then by id."""
+    time = document.timestamp or datetime.min
+    return document.timestamp is not None, time if time.tzinfo else time.replace(tzinfo=UTC), document.id

@@ -1,0 +1,110 @@
+"""What goes from a ledger takes with it what was said of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from typing import Literal
+
+from profilegen.records import Claim, Segment
+from profilegen.store.decisions import Decision
+from profilegen.store.ledger.files import explained
+from profilegen.store.ledger.segments import SegmentTables
+
+
+class Removal(SegmentTables):
+    """What a ledger does to forget; mixed into `Ledger`."""
+
+    def remove_users(self, user_ids: Iterable[str]) -> int:
+        """Remove users with everything they wrote and everything said of them; returns how many there were.
+
+        The index still holds them until it is built anew.
+        """
+        removed = 0
+        gone = list(user_ids)
+        with self._transaction():
+            for user_id in gone:
+                documents = self._connection.execute("DELETE FROM documents WHERE user_id = ?", (user_id,)).rowcount
+                users = self._connection.execute("DELETE FROM users WHERE user_id = ?", (user_id,)).rowcount
+                removed += bool(documents or users)
+            if removed:
+                self._strike_from_segments()
+                self._forget_removed()
+                self._touch()
+        if removed:
+            self._fold_log()
+        return removed
+
+    def forgotten(self) -> str:
+        """Return a word that changes whenever a text is gone or reads otherwise, or a user is gone."""
+        return str(self.get_meta("forgotten"))
+
+    def _strike_from_segments(self) -> None:
+        """Take what is gone out of what is said of segments, and mark those segments as out of date."""
+        for segment in self.segments():
+            left = self._struck(segment)
+            if not left.members:
+                self._connection.execute("DELETE FROM segments WHERE id = ?", (segment.id,))
+            elif left != segment:
+                self._connection.execute(
+                    "UPDATE segments SET record = ?, hash = '' WHERE id = ?",
+                    (left.model_dump_json(), segment.id),
+                )
+
+    def _struck(self, segment: Segment) -> Segment:
+        quoted = {evidence.document for _, claim in segment.claims() for evidence in claim.evidence}
+        documents = self._present("id", quoted | set(segment.exemplars))
+        users = self._present("user_id", segment.members)
+        members = tuple(member for member in segment.members if member in users)
+
+        def carried(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+            left = (
+                claim.model_copy(update={"evidence": tuple(e for e in claim.evidence if e.document in documents)})
+                for claim in claims
+            )
+            return tuple(claim for claim in left if claim.evidence)
+
+        return segment.model_copy(
+            update={
+                "interests": carried(segment.interests),
+                "values": carried(segment.values),
+                "lifestyle": carried(segment.lifestyle),
+                "members": members,
+                "size": segment.size - len(segment.members) + len(members),
+                "exemplars": tuple(exemplar for exemplar in segment.exemplars if exemplar in documents),
+            }
+        )
+
+    def _present(self, column: Literal["id", "user_id"], values: Iterable[str]) -> set[str]:
+        rows = self._among(f"SELECT {column} FROM main.documents WHERE {column} IN {{}}", values)
+        return {value for (value,) in rows}
+
+    def _forget_removed(self) -> None:
+        """Remove decisions on users who are gone, and from the others the quotes of texts that are gone or changed."""
+        self._set_meta("forgotten", secrets.token_hex(8))
+        self._execute("DELETE FROM decisions WHERE user_id <> '' AND user_id NOT IN (SELECT user_id FROM documents)")
+        self._execute("DELETE FROM audience_users WHERE user_id NOT IN (SELECT user_id FROM documents)")
+        # instr and not LIKE: a quote may hold wildcards.
+        rows = self._rows(
+            "SELECT decisions.id, decisions.record, evidence.value ->> 'document', evidence.value ->> 'quote'"
+            " FROM decisions, json_each(decisions.record, '$.claim.evidence') AS evidence"
+            " WHERE NOT EXISTS (SELECT 1 FROM documents WHERE documents.id = evidence.value ->> 'document'"
+            " AND instr(documents.record ->> 'text', evidence.value ->> 'quote'))"
+        )
+        gone: dict[str, tuple[str, set[tuple[str, str]]]] = {}
+        for decision_id, record, document, quote in rows:
+            gone.setdefault(decision_id, (record, set()))[1].add((document, quote))
+        for decision_id, (record, quotes) in gone.items():
+            left = _without(Decision.model_validate_json(record), quotes)
+            self._execute("UPDATE decisions SET record = ? WHERE id = ?", (left.model_dump_json(), decision_id))
+
+    def _fold_log(self) -> None:
+        """Fold the write-ahead log into the file, so that what was removed is not in the log either."""
+        with explained(self._path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _without(decision: Decision, quotes: set[tuple[str, str]]) -> Decision:
+    assert decision.claim is not None
+    kept = tuple(part for part in decision.claim.evidence if (part.document, part.quote) not in quotes)
+    return decision.model_copy(update={"claim": decision.claim.model_copy(update={"evidence": kept})})

@@ -1,0 +1,128 @@
+"""What the review page asks of a ledger, a little at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any, Literal
+
+from profilegen.records import Record
+from profilegen.store.ledger.tables import Tables
+
+
+class Filters(Record):
+    """Conditions on users, all of which must be met. `support` is the least of a user's best supported claim.
+
+    `since` is a day that the user's last document is not before; ratings are means.
+    """
+
+    segment: str | None = None
+    language: str | None = None
+    status: Literal["ok", "insufficient", "failed"] | None = None
+    support: float | None = None
+    documents: int | None = None
+    since: date | None = None
+    spend: float | None = None
+    rating_from: float | None = None
+    rating_to: float | None = None
+
+
+class ReviewTables(Tables):
+    """What a ledger can do for review; mixed into `Ledger`."""
+
+    def user_language_counts(self) -> dict[str, int]:
+        """Return how many users write in each language, the most frequent first."""
+        return dict(self._rows("SELECT language, count(*) FROM users GROUP BY 1 ORDER BY 2 DESC, 1"))
+
+    def trait_counts(self) -> dict[tuple[str, str], int]:
+        """Return how many users each value and lifestyle trait is told of, by (kind, name)."""
+        rows = self._rows(
+            "WITH named AS (SELECT DISTINCT claim.value ->> '$.text' AS text, claim.value ->> '$.trait' AS trait"
+            " FROM profiles, json_each(profiles.record, '$.values') AS claim WHERE trait IS NOT NULL)"
+            " SELECT kind, coalesce(trait, claims.text), count(*) FROM claims"
+            " LEFT JOIN named ON kind = 'value' AND named.text = claims.text WHERE kind <> 'interest' GROUP BY 1, 2"
+        )
+        return {(kind, name): count for kind, name, count in rows}
+
+    def flagged_users(self) -> list[str]:
+        """Return the users whose profiles carry a flag, the longest flagged first."""
+        # The columns beside max() are those of the row that has it, as SQLite documents.
+        rows = self._added_rows(
+            "SELECT user_id, action, max(at) FROM decisions WHERE action IN ('flag', 'unflag') GROUP BY user_id"
+            " ORDER BY max(at)"
+        )
+        return [user_id for user_id, action, _ in rows if action == "flag"]
+
+    def failed_users(self, limit: int) -> list[str]:
+        """Return users whose profiles failed and are not to be written again anyhow, in order of id."""
+        rows = self._added_rows(
+            "SELECT user_id FROM profiles WHERE status = 'failed' AND user_id NOT IN (SELECT user_id FROM decisions"
+            " WHERE action = 'rewrite' AND at > coalesce((SELECT max(finished) FROM builds), ''))"
+            " ORDER BY user_id LIMIT ?",
+            (limit,),
+        )
+        return [user_id for (user_id,) in rows]
+
+    def begun_users(self) -> list[str]:
+        """Return users on whom there are decisions but perhaps not on every claim, the longest decided on first."""
+        rows = self._added_rows(
+            "SELECT user_id, min(at) FROM decisions WHERE user_id <> '' AND EXISTS ("
+            "SELECT 1 FROM claims WHERE claims.user_id = decisions.user_id AND NOT EXISTS ("
+            "SELECT 1 FROM decisions AS those WHERE those.user_id = claims.user_id AND those.kind = claims.kind"
+            " AND those.text = claims.text)) GROUP BY user_id ORDER BY min(at)"
+        )
+        return [user_id for user_id, _ in rows]
+
+    def iter_weakest(self) -> Iterator[tuple[str, float]]:
+        """Give (user id, support) of every claim as the index knows it, the least supported first."""
+        support, after = -1.0, ""
+        while rows := list(
+            self._rows(
+                "SELECT DISTINCT user_id, support FROM claims WHERE (support, user_id) > (?, ?)"
+                " ORDER BY support, user_id LIMIT 200",
+                (support, after),
+            )
+        ):
+            yield from rows
+            after, support = rows[-1]
+
+    def find_users(self, filters: Filters, offset: int, limit: int) -> list[str]:
+        """Return the users who meet the conditions, in order of id."""
+        where, parameters = _conditions(filters)
+        rows = self._rows(
+            f"SELECT user_id FROM profiles LEFT JOIN memberships USING (user_id) WHERE {where}"
+            " ORDER BY user_id LIMIT ? OFFSET ?",
+            (*parameters, limit, offset),
+        )
+        return [user_id for (user_id,) in rows]
+
+    def which_meet(self, user_ids: Sequence[str], filters: Filters) -> list[str]:
+        """Return those of the users named who meet the conditions, in the order given."""
+        where, parameters = _conditions(filters)
+        rows = self._rows(
+            "SELECT user_id FROM profiles LEFT JOIN memberships USING (user_id)"
+            f" WHERE {where} AND user_id IN (SELECT value FROM json_each(?))",
+            (*parameters, json.dumps(list(user_ids))),
+        )
+        met = {user_id for (user_id,) in rows}
+        return [user_id for user_id in user_ids if user_id in met]
+
+
+_BEHAVIOUR = "profiles.record ->> '$.behaviour."
+_FILTERS = {
+    "segment": "segment_id = ?",
+    "language": "profiles.record ->> '$.language' = ?",
+    "status": "status = ?",
+    "support": "EXISTS (SELECT 1 FROM claims WHERE claims.user_id = profiles.user_id AND claims.support >= ?)",
+    "documents": f"{_BEHAVIOUR}documents' >= ?",
+    "since": f"{_BEHAVIOUR}last' >= ?",
+    "spend": f"{_BEHAVIOUR}spend' >= ?",
+    "rating_from": f"{_BEHAVIOUR}mean_rating' >= ?",
+    "rating_to": f"{_BEHAVIOUR}mean_rating' <= ?",
+}
+
+
+def _conditions(filters: Filters) -> tuple[str, list[Any]]:
+    given = filters.model_dump(mode="json", exclude_none=True)
+    return " AND ".join([_FILTERS[name] for name in given]) or "true", list(given.values())

@@ -1,0 +1,112 @@
+"""What a build makes of users together: segments, who is in which, and where users stand on the map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from profilegen.records import Segment
+from profilegen.store.ledger.packing import Vector, matrix, pack
+from profilegen.store.ledger.tables import Tables
+
+
+class Membership(NamedTuple):
+    """A user's segment. `assigned` marks a user whom HDBSCAN called noise."""
+
+    user_id: str
+    segment_id: str
+    confidence: float
+    assigned: bool
+
+
+class Points(NamedTuple):
+    """Users on the map, in order of id: ids, places (n_users, 2) float32, and segment ids (None: no segment)."""
+
+    user_ids: list[str]
+    places: NDArray[np.float32]
+    segments: list[str | None]
+
+
+class SegmentTables(Tables):
+    """What a ledger can do with segments and the map; mixed into `Ledger`."""
+
+    def put_memberships(self, rows: Iterable[Membership]) -> None:
+        """Store the segments of users in place of all that was there."""
+        memberships = sorted(Membership(*row) for row in rows)
+        if memberships == self.memberships():
+            return
+        with self._transaction():
+            self._connection.execute("DELETE FROM memberships")
+            self._connection.executemany("INSERT INTO memberships VALUES (?, ?, ?, ?)", memberships)
+            self._touch()
+
+    def memberships(self) -> list[Membership]:
+        """Return the segment of each user that has one, in order of user id."""
+        rows = self._rows("SELECT user_id, segment_id, confidence, assigned FROM memberships ORDER BY user_id")
+        return [Membership(user_id, segment, confidence, bool(noise)) for user_id, segment, confidence, noise in rows]
+
+    def segments_of(self, user_ids: Sequence[str]) -> dict[str, str]:
+        """Return the segment of each of the users named that has one."""
+        return dict(self._among("SELECT user_id, segment_id FROM memberships WHERE user_id IN {}", user_ids))
+
+    def put_segments(self, rows: Iterable[tuple[Segment, str, Vector | None]]) -> None:
+        """Store (segment, hash of what it was made from, vector) in place of all that was there."""
+        segments = [(segment.id, hash_, segment.model_dump_json(), pack(vector)) for segment, hash_, vector in rows]
+        if segments == list(self._rows("SELECT id, hash, record, vector FROM segments ORDER BY rowid")):
+            return
+        with self._transaction():
+            self._connection.execute("DELETE FROM segments")
+            self._connection.executemany("INSERT INTO segments VALUES (?, ?, ?, ?)", segments)
+            self._touch()
+
+    def segments(self) -> list[Segment]:
+        """Return all segments in the order they were put."""
+        rows = self._rows("SELECT record FROM segments ORDER BY rowid")
+        return [Segment.model_validate_json(record) for (record,) in rows]
+
+    def segment(self, segment_id: str) -> Segment | None:
+        """Return one segment, or None."""
+        row = self._one("SELECT record FROM segments WHERE id = ?", (segment_id,))
+        return None if row is None else Segment.model_validate_json(row[0])
+
+    def segment_hashes(self) -> dict[str, str]:
+        """Return the hash of each segment; empty text for one that lost a member since it was put."""
+        return dict(self._rows("SELECT id, hash FROM segments"))
+
+    def segment_matrix(self) -> tuple[list[str], Vector]:
+        """Return the segments that have a vector, as put, and their vectors (n_segments, n_dims)."""
+        return matrix(self._rows("SELECT id, vector FROM segments WHERE vector IS NOT NULL ORDER BY rowid"))
+
+    # Whom the clusters were made of
+
+    def put_clustered(self) -> None:
+        """Remember what every user is made of now, as what users were clustered by."""
+        with self._transaction():
+            self._execute("DELETE FROM clustered")
+            self._execute("INSERT INTO clustered SELECT user_id, hash FROM users")
+
+    def still_clustered(self) -> set[str]:
+        """Return the users who are still made of what they were made of when users were clustered."""
+        return {user_id for (user_id,) in self._rows("SELECT user_id FROM clustered NATURAL JOIN users")}
+
+    # The map
+
+    def put_points(self, user_ids: Sequence[str], places: NDArray[np.float32]) -> None:
+        """Store where users stand on the map, (n_users, 2), in place of all that was there."""
+        with self._transaction():
+            self._execute("DELETE FROM points")
+            for user_id, (x, y) in zip(user_ids, places, strict=True):
+                self._execute("INSERT INTO points VALUES (?, ?, ?)", (user_id, float(x), float(y)))
+
+    def points(self) -> Points:
+        """Return where users stand on the map."""
+        rows = list(
+            self._added_rows(
+                "SELECT user_id, x, y, segment_id FROM points LEFT JOIN memberships USING (user_id) ORDER BY user_id"
+            )
+        )
+        places = np.array([row[1:3] for row in rows], np.float32).reshape(len(rows), 2)
+        return Points([row[0] for row in rows], places, [row[3] for row in rows])

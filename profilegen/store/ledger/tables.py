@@ -1,0 +1,108 @@
+"""An open ledger: its transactions, and its rows a page at a time."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from profilegen.store.ledger.files import explained
+
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+BATCH_ROWS = 1_000
+# Rows read at once. Pages instead of one long cursor: a reader that stays in one transaction for the hours of
+# a build keeps SQLite from ever folding the write-ahead log back into the file.
+PAGE_ROWS = 256
+
+
+class Tables:
+    """What the parts of `Ledger` are made of, each of which knows some of its tables."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+
+    def get_meta(self, key: str) -> Any:
+        """Return what `set_meta` stored under `key`, or None."""
+        row = self._one("SELECT value FROM meta WHERE key = ?", (key,))
+        return None if row is None else json.loads(row[0])
+
+    def set_meta(self, key: str, value: Any) -> None:
+        """Store a JSON value under `key`. This is no change of revision."""
+        with self._transaction():
+            self._set_meta(key, value)
+
+    def revision(self) -> str:
+        """Return a word that changes whenever something changes that the index shows."""
+        return str(self.get_meta("revision"))
+
+    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        with explained(self._path):
+            yield from self._connection.execute(sql, parameters)
+
+    def _added_rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        """Give the rows of a query on the tables of `ADDED`; none where an older version made the ledger."""
+        if next(self._rows("SELECT 1 FROM sqlite_master WHERE name = 'decisions'"), None):
+            yield from self._rows(sql, parameters)
+
+    def _among(self, sql: str, values: Iterable[str]) -> Iterator[Row]:
+        """Give the rows of a query for many values, so many at a time; they go where `{}` stands in it."""
+        for batch in batches(values, PAGE_ROWS):
+            yield from self._rows(sql.format(f"({_marks(batch)})"), batch)
+
+    def _one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        return next(self._rows(sql, parameters), None)
+
+    def _count(self, sql: str) -> int:
+        return int(next(self._rows(sql))[0])
+
+    def _paged(self, sql: str, start: str | int) -> Iterator[Row]:
+        """Give the rows of a query over (key to start after, how many) whose first column is the key."""
+        while rows := list(self._rows(sql, (start, PAGE_ROWS))):
+            yield from rows
+            start = rows[-1][0]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with explained(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run a statement inside a transaction; returns how many rows it touched."""
+        return self._connection.execute(sql, parameters).rowcount
+
+    def _set_meta(self, key: str, value: Any) -> None:
+        self._connection.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (key, json.dumps(value)),
+        )
+
+    def _touch(self) -> None:
+        # A random word and not a number that grows: after a ledger was restored from a copy, or made anew
+        # beside an old index, a number would come again and that index would pass as this ledger's.
+        self._set_meta("revision", secrets.token_hex(8))
+
+
+def batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Give rows as lists of `size`, the last of what is left."""
+    remaining = iter(rows)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
