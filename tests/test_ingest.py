@@ -626,7 +626,7 @@ def test_memory_does_not_grow_with_the_number_of_rows(
 ) -> None:
     # Cleaning and telling the language hold nothing from text to text; without them this is quick.
     monkeypatch.setattr("profilegen.ingest.documents.clean", str)
-    monkeypatch.setattr("profilegen.ingest.documents.language", lambda text: "en")
+    monkeypatch.setattr("profilegen.ingest.documents.detect_language", lambda text: "en")
     path = tmp_path / f"a.{form}"
     rows = generated(8_000)  # 40 MB
     with path.open("w", encoding="utf-8") as file:

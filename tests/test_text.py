@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from profilegen.language.text import MAX_SENTENCE_CHARS, clean, fold, language, sentences
+from profilegen.language.cleaning import clean, fold, printable
+from profilegen.language.detection import detect_language
+from profilegen.language.sentences import MAX_SENTENCE_CHARS, sentence_spans
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -19,7 +21,7 @@ def shared_texts(name: str) -> list[str]:
 
 
 def cut(text: str) -> list[str]:
-    return [text[start:end] for start, end in sentences(text)]
+    return [text[start:end] for start, end in sentence_spans(text)]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_a_long_hostile_text_is_cleaned_and_cut_in_linear_time(part: str) -> Non
     # Anything quadratic takes minutes here, not a moment.
     cleaned = clean(part * (200_000 // len(part)) + " end")
     assert cleaned.endswith("end")
-    assert sentences(cleaned)[-1][1] == len(cleaned)
+    assert sentence_spans(cleaned)[-1][1] == len(cleaned)
 
 
 def test_fold_makes_equal_what_differs_in_form_case_and_space() -> None:
@@ -134,15 +136,35 @@ def test_fold_makes_equal_what_differs_in_form_case_and_space() -> None:
     assert fold("good") != fold("bad")
 
 
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
+        ("two\r\nlines\tand\u2028more", r"two\r\nlines\tand\u2028more"),
+        ("a\u202eb\u2066c", r"a\u202eb\u2066c"),
+        ("\x9b31m \ufeff \udc80 \U000e0041", r"\x9b31m \ufeff \udc80 \U000e0041"),
+    ],
+)
+def test_printable_text_shows_what_could_act_on_a_terminal(text: str, escaped: str) -> None:
+    assert printable(text) == escaped
+
+
+@pytest.mark.parametrize(
+    "text", ["", "plain 'text' \\n", "很好，真的！", "नमस्ते می\u200cخواهم", "👨\u200d👩\u200d👧 ❤️", "a\xa0b\u3000c"]
+)
+def test_printable_leaves_what_is_harmless(text: str) -> None:
+    assert printable(text) == text
+
+
 def test_real_english_reviews_are_english() -> None:
     spanish = re.compile(r"\b(?:es|muy|excelente|con las) ", re.IGNORECASE)
     texts = [clean(text) for text in shared_texts("amazon-reviews")]
-    told = [language(text) for text in texts if sum(map(str.isalpha, text)) >= 3 and not spanish.match(text)]
+    told = [detect_language(text) for text in texts if sum(map(str.isalpha, text)) >= 3 and not spanish.match(text)]
     assert told.count("en") / len(told) >= 0.995
 
 
 def test_real_chinese_reviews_are_chinese() -> None:
-    told = [language(clean(text)) for text in shared_texts("shopping-zh")]
+    told = [detect_language(clean(text)) for text in shared_texts("shopping-zh")]
     assert told.count("zh") / len(told) >= 0.995
 
 
@@ -171,12 +193,12 @@ def test_real_chinese_reviews_are_chinese() -> None:
     ],
 )
 def test_language_is_told_even_of_short_texts(text: str, code: str) -> None:
-    assert language(text) == code
+    assert detect_language(text) == code
 
 
 @pytest.mark.parametrize("text", ["", " \n", "12345", "👍👍", "ok", "10/10", "!!!", "https://example.org/page"])
 def test_too_few_letters_are_of_no_language(text: str) -> None:
-    assert language(text) == "und"
+    assert detect_language(text) == "und"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +243,7 @@ def test_long_sentences_are_cut_at_a_comma_else_a_space_else_anywhere(text: str,
 def test_sentences_of_real_reviews_are_short_trimmed_and_lose_nothing() -> None:
     for text in map(clean, shared_texts("amazon-reviews") + shared_texts("shopping-zh")):
         at = 0
-        for start, end in sentences(text):
+        for start, end in sentence_spans(text):
             assert not text[at:start].strip()
             assert text[start:end] == text[start:end].strip() != ""
             assert end - start <= MAX_SENTENCE_CHARS

@@ -8,7 +8,7 @@ import pytest
 
 from profilegen.claims.traits import find_cued, load_traits
 from profilegen.errors import UsageError
-from profilegen.language.text import clean
+from profilegen.language.cleaning import clean
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 TRAITS = load_traits()

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from profilegen.claims.phrases import Candidate, Lexicon, Work, candidates, keys
 from profilegen.claims.titles import called, meant_for
 from profilegen.claims.traits import Trait, find_cued
-from profilegen.language.text import fold, sentences
+from profilegen.language.cleaning import fold
+from profilegen.language.sentences import sentence_spans
 from profilegen.records import Claim, Document, Evidence, Kind
 
 Vectors = npt.NDArray[np.float32]
@@ -167,7 +168,7 @@ def _without_signatures(documents: Sequence[Document]) -> list[Document]:
     """Leave out the sentences that a user puts under most texts: they say nothing about what a text is about."""
     if len(documents) < 3:
         return list(documents)
-    spans = [sentences(document.text) for document in documents]
+    spans = [sentence_spans(document.text) for document in documents]
     counts = Counter(
         said
         for document, cuts in zip(documents, spans, strict=True)
@@ -378,7 +379,7 @@ def _quotes(draft: Draft, claim: str, places: Iterable[int]) -> tuple[Evidence, 
 def quote(text: str, wanted: frozenset[str], language: str) -> str:
     """Return the sentence of a text that shares most words with those wanted; of equals, the one that says most."""
     best, best_score = "", (-1, -1)
-    for start, end in sentences(text):
+    for start, end in sentence_spans(text):
         sentence = text[start:end]
         words = keys(sentence, language)
         score = (len(words & wanted), min(len(words), 12))

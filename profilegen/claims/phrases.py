@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from profilegen.language.text import fold
+from profilegen.language.cleaning import fold
 from profilegen.language.words import (
     NO_SPACES,
     SIDE_WORDS,

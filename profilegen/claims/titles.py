@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from profilegen.language.text import fold
+from profilegen.language.cleaning import fold
 from profilegen.language.words import NO_SPACES, SIDE_WORDS, Key, is_code, parts_of_speech, stem
 
 # In a title, what comes after one of these is beside its name, which has so many words before what it names at most.

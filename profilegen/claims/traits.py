@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, StringConstraints, ValidationError
 
 from profilegen.errors import UsageError
-from profilegen.language.text import sentences
+from profilegen.language.sentences import sentence_spans
 from profilegen.records import Record
 from profilegen.resources import prompts_dir
 
@@ -58,7 +58,7 @@ def find_cued(text: str, language: str, traits: Iterable[Trait]) -> Iterator[tup
     """
     cued = tuple(trait for trait in traits if language in trait.cues)
     cues = tuple(trait.cues[language] for trait in cued)
-    for start, end in sentences(text) if cued else ():
+    for start, end in sentence_spans(text) if cued else ():
         sentence = _comparable(text[start:end])
         for number in _possible(sentence, cues, language):
             trait = cued[number]

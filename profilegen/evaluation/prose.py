@@ -5,7 +5,7 @@ from __future__ import annotations
 from profilegen.evaluation.bootstrap import share
 from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import Measured
-from profilegen.language.text import language
+from profilegen.language.detection import detect_language
 from profilegen.profiles.summaries import is_repetitive
 
 # A summary ends with one of these, quotes and brackets after it left aside.
@@ -21,7 +21,7 @@ def measure(dataset: Dataset) -> list[Measured]:
     return [
         share("text.degenerate", [is_repetitive(user.summary) for user in told], ones, reason=none),
         share("text.truncated", [is_cut_off(user.summary) for user in told], ones, reason=none),
-        share("text.language", [language(user.summary) == user.language for user in told], ones, reason=none),
+        share("text.language", [detect_language(user.summary) == user.language for user in told], ones, reason=none),
     ]
 
 

@@ -9,7 +9,8 @@ import re
 from profilegen.ingest.columns import ColumnMap, columns_by_field
 from profilegen.ingest.rows import BadRowError, Row, kind
 from profilegen.ingest.values import moment_of, number_of, price_of
-from profilegen.language.text import clean, fold, language
+from profilegen.language.cleaning import clean, fold
+from profilegen.language.detection import detect_language
 from profilegen.records import Document
 
 MAX_TEXT_BYTES = 1_000_000
@@ -43,7 +44,7 @@ def document_of(row: Row, mapping: ColumnMap) -> Document:
         id=f"{user_id}-{hashlib.blake2b(same.encode(), digest_size=6).hexdigest()}",
         user_id=user_id,
         text=text,
-        language=language(text),
+        language=detect_language(text),
         title=title,
         item_id=item_id,
         item_title=item_title,

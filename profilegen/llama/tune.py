@@ -21,7 +21,7 @@ import numpy.typing as npt
 import orjson
 
 from profilegen.errors import ModelError
-from profilegen.language.text import language
+from profilegen.language.detection import detect_language
 from profilegen.llama.catalog import Progress, Trial, Tuned, processor
 from profilegen.llama.convert import requantize
 from profilegen.llama.digest import file_sha256
@@ -156,7 +156,7 @@ def _answer(crew: Crew[str], question: Any) -> Any:
 def _sample(languages: Sequence[str]) -> list[str]:
     """Return texts of the sample that the model should know."""
     texts = (orjson.loads(line)["text"] for line in resource("examples/sample.jsonl").read_bytes().splitlines())
-    return list(islice((text for text in texts if "*" in languages or language(text) in languages), 80))
+    return list(islice((text for text in texts if "*" in languages or detect_language(text) in languages), 80))
 
 
 class _Speed(NamedTuple):

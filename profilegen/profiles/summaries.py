@@ -21,7 +21,7 @@ import jinja2
 from profilegen.claims.phrases import in_plural
 from profilegen.claims.taxonomy import INTERESTS_FILE
 from profilegen.errors import UsageError
-from profilegen.language.text import fold
+from profilegen.language.cleaning import fold
 from profilegen.llama.writer import Answer, Prompt, Turn, turns_from
 from profilegen.resources import prompts_dir
 

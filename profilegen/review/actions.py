@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from profilegen.errors import UsageError
-from profilegen.language.text import fold
+from profilegen.language.cleaning import fold
 from profilegen.records import Claim, Evidence, Kind, UserProfile
 from profilegen.store import decisions, overlay
 from profilegen.store.decisions import Decision, Standing, one_line

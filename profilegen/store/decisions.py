@@ -16,7 +16,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from profilegen.claims.phrases import keys
-from profilegen.language.text import fold
+from profilegen.language.cleaning import fold
 from profilegen.profiles import summaries
 from profilegen.profiles.summaries import Telling
 from profilegen.records import Claim, Document, Kind, Record, Review, Segment, UserProfile, Word

@@ -1,0 +1,83 @@
+"""Where the sentences of a text begin and end."""
+
+from __future__ import annotations
+
+import re
+
+MAX_SENTENCE_CHARS = 300
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Return where the sentences stand: `text[start:end]` is one, word for word, without outer whitespace.
+
+    English, Chinese and like punctuation and line breaks end a sentence; decimals and common abbreviations
+    do not. One longer than 300 characters is cut, at a comma, else a space, else anywhere.
+    """
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for mark in _SENTENCE_END.finditer(text):
+        if "\n" not in mark[0] and not _ends_sentence(text, start, mark):
+            continue
+        spans.extend(_cut(text, start, mark.end()))
+        start = mark.end()
+    spans.extend(_cut(text, start, len(text)))
+    return spans
+
+
+_CLOSERS = "[\"'”’»)\\]}）」』】》〉]*+"
+# ASCII marks end a sentence before a space or a Chinese character, so that `3.5` and `a.b` stay whole; the
+# look behind makes a long row of dots cost one look, not one for each dot.
+_SENTENCE_END = re.compile(
+    rf"\n\s*+|[。！？；…｡؟۔।]++[.!?]*+{_CLOSERS}"
+    rf"|(?<![.!?])[.!?]++(?:[。！？；…]++)?{_CLOSERS}(?=\s|\Z|[\u3400-\u9fff])"
+)
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:mr|mrs|ms|dr|prof|sr|jr|st|vs|approx|inc|ltd|co|corp|est|dept|fig|vol|etc|ca)|\b(?:[a-z]\.)+[a-z])\.$",
+    re.IGNORECASE,
+)
+# After these a capital letter begins a sentence; after `Mr.` it begins a name.
+_MAY_END = re.compile(r"(?:etc|inc|ltd|co|corp|[ap]\.m|[a-z]\.[a-z])\.$", re.IGNORECASE)
+_NUMBERING = re.compile(r"\s?\d{1,3}\.")
+_COMMA = re.compile("[，、,;:：]")
+
+
+def _ends_sentence(text: str, start: int, mark: re.Match[str]) -> bool:
+    head = text[max(start, mark.end() - 20) : mark.end()]
+    if _NUMBERING.fullmatch(text, start, mark.end()):
+        return False
+    if mark[0] != "." or mark.end() == len(text):
+        return True
+    following = text[mark.end() : mark.end() + 2].strip()
+    if re.search(r"\bno\.$", head, re.IGNORECASE):
+        return not following.isdigit()
+    if not _ABBREVIATION.search(head):
+        return True
+    return bool(_MAY_END.search(head)) and following[:1].isupper()
+
+
+def _cut(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Trim the span, and cut it while it is too long."""
+    spans = []
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    while start < end:
+        while text[start].isspace():
+            start += 1
+        if end - start <= MAX_SENTENCE_CHARS:
+            spans.append((start, end))
+            break
+        at = _cutting_place(text, start)
+        spans.append((start, start + len(text[start:at].rstrip())))
+        start = at
+    return spans
+
+
+def _cutting_place(text: str, start: int) -> int:
+    """Return where to cut: in the second half of what may stand, so that no shred is left."""
+    limit = start + MAX_SENTENCE_CHARS
+    half = start + MAX_SENTENCE_CHARS // 2
+    commas = [match.end() for match in _COMMA.finditer(text, half, limit)]
+    if commas:
+        return commas[-1]
+    space = max(text.rfind(" ", half, limit), text.rfind("\t", half, limit))
+    return space if space > 0 else limit
