@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from profilegen.config import BuildOptions
     from profilegen.errors import InputError, ModelError, ProfilegenError, StoreError, UsageError
     from profilegen.records import BuildReport, Claim, Document, Evidence, Found, Segment, UserProfile
     from profilegen.store.store import Store, open_store
@@ -48,16 +49,19 @@ def build(
     add: bool = False,
     re_embed: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
-    **settings: Any,
+    **settings: Unpack[BuildOptions],
 ) -> BuildReport:
     """Read what users wrote from files and bring the store up to date with it.
 
     :param sources: files, directories, or `-` for standard input.
+    :param store: directory of the store; it is made if there is none.
     :param mapping: our field to the name of the column that holds it, such as `{"text": "body"}`.
     :param add: keep what is in the store and not in the sources.
     :param re_embed: embed everything again where the store was made with another embedder.
     :param progress: called with the stage, what is done of it, and how much there is or 0.
-    :param settings: fields of `profilegen.config.Settings`, such as `writer`, `seed` or `workers`.
+    :param settings: fields of `profilegen.config.Settings`, such as `writer`, `seed` or `workers`; what is not given
+        comes from the environment and `profilegen.toml`.
+    :return: what was done: counts, times, bad lines.
     :raises ProfilegenError: the work cannot be done; the message says what to do.
     """
     from profilegen.config import load_settings

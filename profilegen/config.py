@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -19,8 +19,29 @@ from profilegen.errors import UsageError
 CONFIG_FILE = "profilegen.toml"
 
 
+class BuildOptions(TypedDict, total=False):
+    """Every setting but the store, as keyword arguments; None leaves one to the environment and the file."""
+
+    embedder: str | None
+    writer: str | None
+    taxonomy: str | None
+    seed: int | None
+    min_cluster_size: int | None
+    max_bad: float | None
+    workers: int | None
+    slots: int | None
+    context_tokens: int | None
+    gpu_layers: int | None
+
+
+class SettingsOptions(BuildOptions, total=False):
+    """Every setting as a keyword argument."""
+
+    store: str | Path | None
+
+
 class Settings(BaseSettings):
-    """What a person may set. Each field is also `PROFILEGEN_<NAME>` in the environment."""
+    """What a user may set. Each field is also `PROFILEGEN_<NAME>` in the environment."""
 
     model_config = SettingsConfigDict(env_prefix="PROFILEGEN_", toml_file=CONFIG_FILE, extra="forbid", frozen=True)
 
@@ -60,13 +81,16 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
-def load_settings(**flags: Any) -> Settings:
-    """Return the settings, flags that are None left to the environment and the file.
+def load_settings(**options: Unpack[SettingsOptions]) -> Settings:
+    """Return the settings: these options, then the environment, then the file, from strong to weak.
 
+    :param options: fields of `Settings`; one that is None counts as not given.
+    :return: the settings, validated and immutable.
     :raises UsageError: a value or a name is wrong; the message says which and where it may come from.
     """
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
         wrong = error.errors()[0]
         name = ".".join(str(part) for part in wrong["loc"])

@@ -21,7 +21,7 @@ from profilegen.cli import main
 from profilegen.errors import UsageError
 from profilegen.publish.export import export
 from profilegen.publish.terminal import build_summary
-from profilegen.records import BuildReport
+from profilegen.records import BuildReport, Document
 from profilegen.store.ledger import open_ledger
 
 COMMAND = [sys.executable, "-m", "profilegen"]
@@ -175,7 +175,8 @@ def unfolded(row: dict[str, Any]) -> dict[str, Any]:
 def in_csv(value: Any) -> Any:
     if isinstance(value, list | dict):
         return value
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@")) else text
 
 
 @pytest.mark.parametrize("what", ["users", "segments", "documents"])
@@ -189,6 +190,29 @@ def test_the_three_formats_of_an_export_agree(what: str, sample_store: Path, tmp
     with files["csv"].open(encoding="utf-8", newline="") as stream:
         table = [unfolded(row) for row in csv.DictReader(stream)]
     assert table == [{name: in_csv(value) for name, value in row.items()} for row in rows]
+
+
+def test_no_text_in_a_csv_export_is_a_formula_and_numbers_stay_numbers(tmp_path: Path) -> None:
+    texts = ["=cmd|'/c calc'!A1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "plain = text"]
+    documents = [
+        Document(id=f"d{at}", user_id=f"-u{at}", text=text, item_title=text, rating=-1.5)
+        for at, text in enumerate(texts)
+    ]
+    write_documents(tmp_path / "store", documents)
+    done = profilegen_("export", "documents", "--format", "csv", "--store", tmp_path / "store")
+    rows = sorted(csv.DictReader(io.StringIO(done.stdout, newline="")), key=lambda row: row["id"])
+    assert [row["text"] for row in rows] == [*(f"'{text}" for text in texts[:-1]), texts[-1]]
+    assert [row["item_title"] for row in rows] == [row["text"] for row in rows]
+    assert [row["user_id"] for row in rows] == [f"'-u{at}" for at in range(len(texts))]
+    assert {row["rating"] for row in rows} == {"-1.5"}
+
+
+def write_documents(store: Path, documents: list[Document]) -> None:
+    """Make a store that holds these documents and nothing that is made from them."""
+    with open_ledger(store, create=True) as ledger:
+        ledger.stage(documents)
+        ledger.apply_staged(add=False)
+        ledger.set_meta("embedder", {"name": "e", "sha256": "0", "source": "e"})
 
 
 def test_an_export_names_every_user_once(sample_store: Path) -> None:

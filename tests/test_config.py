@@ -1,8 +1,11 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from profilegen.config import CONFIG_FILE, Settings, load_settings
+from profilegen.config import CONFIG_FILE, Settings, SettingsOptions, load_settings
 from profilegen.errors import UsageError
 
 
@@ -85,3 +88,25 @@ def test_the_variables_that_name_folders_are_no_settings(monkeypatch: pytest.Mon
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().seed = 1
+
+
+def test_every_setting_is_a_typed_keyword_argument() -> None:
+    assert {*SettingsOptions.__annotations__} == {*Settings.model_fields}
+
+
+def test_a_type_checker_finds_a_misspelled_setting_and_a_value_of_the_wrong_type(here: Path) -> None:
+    (here / "caller.py").write_text(
+        "import profilegen\n"
+        'profilegen.build("in.csv", seed=1, workers=None)\n'
+        'profilegen.build("in.csv", sede=1)\n'
+        'profilegen.build("in.csv", workers="two")\n',
+        "utf-8",
+    )
+    config = Path(__file__).parents[1] / "pyproject.toml"
+    command = [sys.executable, "-m", "mypy", f"--config-file={config}", f"--cache-dir={config.parent / '.mypy_cache'}"]
+    variables = os.environ | {"MYPYPATH": str(config.parent)}
+    done = subprocess.run([*command, "caller.py"], capture_output=True, text=True, env=variables, check=False)
+    errors = [line for line in done.stdout.splitlines() if line.startswith("caller.py") and ": error:" in line]
+    assert [line.split(":")[1] for line in errors] == ["3", "4"], done.stdout + done.stderr
+    assert 'Unexpected keyword argument "sede"' in errors[0]
+    assert 'incompatible type "str"' in errors[1]

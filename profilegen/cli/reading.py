@@ -150,7 +150,10 @@ def export(
     category: Category = None,
     store: Store = None,
 ) -> None:
-    """Write all users, segments or documents for other programs, or a report for people who have none of this.
+    """Write all users, segments or documents for other programs, or a report for people who have no profilegen.
+
+    CSV is safe to open in a spreadsheet: text that begins with = + - @, a tab or a line break has an apostrophe before
+    it, so that it is never evaluated as a formula. JSON Lines and Parquet hold every text exactly.
 
     Example: profilegen export users --format parquet -o users.parquet
 

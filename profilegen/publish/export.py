@@ -23,15 +23,23 @@ Format = Literal["jsonl", "csv", "parquet"]
 
 _KINDS: dict[What, type[Record]] = {"users": UserProfile, "segments": Segment, "documents": Document}
 _ROWS_TOGETHER = 5_000
+# A spreadsheet evaluates a cell that begins with one of these (OWASP, "CSV Injection").
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def export(store: Store, what: What, format: Format, output: Path | None, *, category: str | None = None) -> int:
-    """Write all of a kind to a file, or to standard output where `output` is None; returns how many.
+    """Write all users, segments or documents to a file or to standard output; returns how many.
 
-    In CSV and Parquet, lists and records are JSON in a column of text. The file is there when it is whole; one
-    that was there before stays until then.
+    In CSV and Parquet, lists and records are JSON in a column of text. In CSV, text that a spreadsheet would take for
+    a formula has an apostrophe before it; JSON Lines and Parquet hold every text exactly. The file appears when it is
+    complete; an earlier one stays until then.
 
-    :param category: of users, only those with an interest of this category (id or name) or of one that it holds.
+    :param store: where they are read.
+    :param what: which of the three.
+    :param format: `jsonl`, `csv` or `parquet`.
+    :param output: the file; None for standard output.
+    :param category: of users, only those with an interest of this category (id or name) or of a category below it.
+    :return: how many rows were written.
     :raises UsageError: the file cannot be written, or there is no such category.
     """
     rows: Iterable[Record]
@@ -51,8 +59,10 @@ def export(store: Store, what: What, format: Format, output: Path | None, *, cat
 
 
 def export_text(text: str, output: Path | None) -> None:
-    """Write a page for people where `export` writes rows.
+    """Write a text to a file or to standard output; a file appears when it is complete.
 
+    :param text: the whole content.
+    :param output: the file; None for standard output.
     :raises UsageError: the file cannot be written.
     """
     try:
@@ -65,7 +75,12 @@ def export_text(text: str, output: Path | None) -> None:
 
 
 def users_as_bytes(users: Iterable[UserProfile], format: Format) -> bytes:
-    """Return what `export` would write of some users."""
+    """Return what `export` would write of some users.
+
+    :param users: their profiles.
+    :param format: `jsonl`, `csv` or `parquet`.
+    :return: the content of the file.
+    """
     stream = io.BytesIO()
     _WRITERS[format](users, UserProfile, stream)
     return stream.getvalue()
@@ -105,10 +120,15 @@ def _write_csv(rows: Iterable[Record], kind: type[Record], stream: IO[bytes]) ->
     writer.writerow(kind.model_fields)
     count = 0
     for row in rows:
-        writer.writerow(_flat(row).values())
+        writer.writerow(map(_csv_cell, _flat(row).values()))
         count += 1
     text.detach()
     return count
+
+
+def _csv_cell(value: Any) -> Any:
+    """Return a cell that a spreadsheet shows and never evaluates: such text gets an apostrophe, numbers stay."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
 def _write_parquet(rows: Iterable[Record], kind: type[Record], stream: IO[bytes]) -> int:
