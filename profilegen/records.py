@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-Kind = Literal["interest", "value", "lifestyle"]
+
+class ClaimKind(NamedTuple):
+    """A kind of claim.
+
+    :param name: what one such claim is called.
+    :param key: under which JSON, exports and prompts hold the claims of this kind.
+    :param heading: above them on a page.
+    :param traits: file in `prompts/` of the traits that such claims are chosen from, None where they are not.
+    """
+
+    name: str
+    key: str
+    heading: str
+    traits: str | None = None
+
+
+KINDS: Mapping[str, ClaimKind] = {
+    kind.name: kind
+    for kind in (
+        ClaimKind("interest", "interests", "Interests"),
+        ClaimKind("value", "values", "Values", traits="values.toml"),
+        ClaimKind("lifestyle", "lifestyle", "Lifestyle", traits="lifestyle.toml"),
+    )
+}
+"""The kinds of claims by name, in the order in which a profile gives them. A new kind is one line here."""
+
+
+def _known_kind(name: str) -> str:
+    if name not in KINDS:
+        raise ValueError(f"there is no kind of claim {name!r}; the kinds are {', '.join(KINDS)}")
+    return name
+
+
+Kind = Annotated[str, AfterValidator(_known_kind)]
+"""The name of a kind of claim."""
+
 Status = Literal["ok", "insufficient", "failed"]
 
 
@@ -16,6 +60,11 @@ class Record(BaseModel):
     """Immutable, and strict about unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def exported_fields(cls) -> dict[str, Any]:
+        """Return the keys of the record in JSON, in order, with the type of each."""
+        return {name: field.annotation for name, field in cls.model_fields.items()}
 
 
 class Document(Record):
@@ -128,8 +177,81 @@ class Review(Record):
     last: datetime
 
 
-class UserProfile(Record):
-    """What is said of one user. `segment_assigned` marks a user whom HDBSCAN called noise."""
+class ClaimHolder(Record):
+    """A record with claims by kind, which JSON holds under the key of each kind (`interests`, `values`, …).
+
+    :param claims: every kind of `KINDS` in order, with its claims, the best supported first.
+    """
+
+    if TYPE_CHECKING:  # Each record declares it at its place among the other fields.
+        claims: Mapping[Kind, tuple[Claim, ...]]
+
+    def iter_claims(self) -> Iterator[tuple[Kind, Claim]]:
+        """Give every claim with its kind, interests first."""
+        return ((kind, claim) for kind, claims in self.claims.items() for claim in claims)
+
+    def with_claims(self, claims: Mapping[Kind, Sequence[Claim]], **update: Any) -> Self:
+        """Return a copy with other claims.
+
+        :param claims: those of some kinds by name; the other kinds keep theirs.
+        :param update: other fields of the copy, as of pydantic's `model_copy`.
+        """
+        merged = {kind: tuple(claims.get(kind, self.claims.get(kind, ()))) for kind in KINDS}
+        return self.model_copy(update={"claims": merged, **update})
+
+    @property
+    def interests(self) -> tuple[Claim, ...]:
+        """The claims of kind `interest`."""
+        return self.claims["interest"]
+
+    @property
+    def values(self) -> tuple[Claim, ...]:
+        """The claims of kind `value`."""
+        return self.claims["value"]
+
+    @property
+    def lifestyle(self) -> tuple[Claim, ...]:
+        """The claims of kind `lifestyle`."""
+        return self.claims["lifestyle"]
+
+    @classmethod
+    def exported_fields(cls) -> dict[str, Any]:
+        """Return the keys of the record in JSON, in order, with the type of each."""
+        fields: dict[str, Any] = {}
+        for name, annotation in super().exported_fields().items():
+            fields |= {kind.key: annotation for kind in KINDS.values()} if name == "claims" else {name: annotation}
+        return fields
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:
+        """Take the claims of each kind from under its key."""
+        if not isinstance(data, dict):
+            return data
+        keys = {kind.key: kind.name for kind in KINDS.values()}
+        by_kind = {keys[key]: value for key, value in data.items() if key in keys}
+        rest = {key: value for key, value in data.items() if key not in keys}
+        return rest | {"claims": {**rest.get("claims", {}), **by_kind}}
+
+    @field_validator("claims", check_fields=False)
+    @classmethod
+    def _complete(cls, claims: Mapping[Kind, tuple[Claim, ...]]) -> Mapping[Kind, tuple[Claim, ...]]:
+        return {kind: claims.get(kind, ()) for kind in KINDS}
+
+    @model_serializer(mode="wrap")
+    def _spread(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Put the claims of each kind under its key."""
+        plain: dict[str, Any] = {}
+        for name, value in handler(self).items():
+            if name == "claims":
+                plain |= {KINDS[kind].key: claims for kind, claims in value.items()}
+            else:
+                plain[name] = value
+        return plain
+
+
+class UserProfile(ClaimHolder):
+    """The profile of one user. `segment_assigned` marks a user whom HDBSCAN called noise."""
 
     user_id: str
     status: Status
@@ -138,20 +260,14 @@ class UserProfile(Record):
     segment: str | None = None
     segment_confidence: float | None = None
     segment_assigned: bool = False
-    interests: tuple[Claim, ...] = ()
-    values: tuple[Claim, ...] = ()
-    lifestyle: tuple[Claim, ...] = ()
+    claims: Mapping[Kind, tuple[Claim, ...]] = Field(default_factory=dict, validate_default=True)
     behaviour: Behaviour
     summary: str = ""
     reviewed: Review | None = None
     built_with: BuiltWith
 
-    def claims(self) -> Iterator[tuple[Kind, Claim]]:
-        """Give every claim with its kind, interests first."""
-        return _claims(self)
 
-
-class Segment(Record):
+class Segment(ClaimHolder):
     """A cluster of users. `members` are user ids, the most typical first; `exemplars` are document ids.
 
     `categories` count its members by what their interests are of, the most frequent first.
@@ -161,28 +277,13 @@ class Segment(Record):
     name: str
     size: int
     language: str
-    interests: tuple[Claim, ...] = ()
-    values: tuple[Claim, ...] = ()
-    lifestyle: tuple[Claim, ...] = ()
+    claims: Mapping[Kind, tuple[Claim, ...]] = Field(default_factory=dict, validate_default=True)
     summary: str = ""
     keyphrases: tuple[str, ...] = ()
     categories: tuple[CategoryCount, ...] = ()
     members: tuple[str, ...] = ()
     exemplars: tuple[str, ...] = ()
     built_with: BuiltWith
-
-    def claims(self) -> Iterator[tuple[Kind, Claim]]:
-        """Give every claim with its kind, interests first."""
-        return _claims(self)
-
-
-def _claims(told: UserProfile | Segment) -> Iterator[tuple[Kind, Claim]]:
-    for claim in told.interests:
-        yield "interest", claim
-    for claim in told.values:
-        yield "value", claim
-    for claim in told.lifestyle:
-        yield "lifestyle", claim
 
 
 class Found(Record):

@@ -112,7 +112,8 @@ def _user(
 
 def _claim_vectors(profile: UserProfile, vector: np.ndarray[tuple[int], np.dtype[np.float32]]) -> list[ClaimVector]:
     return [
-        ClaimVector(kind, at, claim.text, claim.support, vector) for at, (kind, claim) in enumerate(profile.claims())
+        ClaimVector(kind, at, claim.text, claim.support, vector)
+        for at, (kind, claim) in enumerate(profile.iter_claims())
     ]
 
 

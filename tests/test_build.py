@@ -86,7 +86,7 @@ def test_a_profile_that_is_ok_has_claims_and_a_summary_and_one_that_is_insuffici
     sample_store: Path,
 ) -> None:
     for profile in profiles(sample_store).values():
-        assert bool(list(profile.claims())) == bool(profile.summary) == (profile.status == "ok")
+        assert bool(list(profile.iter_claims())) == bool(profile.summary) == (profile.status == "ok")
         assert bool(profile.reason) == (profile.status != "ok")
 
 
@@ -96,7 +96,7 @@ def test_every_quote_stands_word_for_word_in_a_document_of_its_user(sample_store
     quotes = [
         (profile.user_id, evidence)
         for profile in profiles(sample_store).values()
-        for _, claim in profile.claims()
+        for _, claim in profile.iter_claims()
         for evidence in claim.evidence
     ]
     assert quotes

@@ -101,7 +101,7 @@ def test_show_prints_each_claim_with_its_support_and_a_quote(sample_store: Path)
         profile = opened.user("maya_t")
     assert profile
     page = profilegen_("show", "maya_t", "--store", sample_store).stdout
-    for _, claim in profile.claims():
+    for _, claim in profile.iter_claims():
         assert f"{claim.support:.2f} {claim.text}" in page
         assert f"“{claim.evidence[0].quote}”" in page
     assert profile.summary in page

@@ -65,7 +65,7 @@ def write(ledger: Ledger, written: UserProfile) -> None:
     ledger.put_users([(written.user_id, "en", "h", vector)])
     places = {"interest": -1, "value": -1, "lifestyle": -1}
     found = []
-    for kind, stated in written.claims():
+    for kind, stated in written.iter_claims():
         places[kind] += 1
         found.append(ClaimVector(kind, places[kind], stated.text, stated.support, vector))
     ledger.put_profiles([(written, "h", found)])
@@ -83,7 +83,7 @@ def read(ledger: Ledger) -> UserProfile:
 
 
 def says(ledger: Ledger) -> list[str]:
-    return [stated.text for _, stated in read(ledger).claims()]
+    return [stated.text for _, stated in read(ledger).iter_claims()]
 
 
 def test_without_decisions_a_profile_is_what_the_machine_wrote(ledger: Ledger) -> None:

@@ -180,7 +180,7 @@ def test_claims_given_to_the_wrong_users_are_their_own_by_chance_only(dataset: D
 
 
 def test_each_invented_quote_lowers_the_share_of_quotes_found(dataset: Dataset) -> None:
-    total = sum(len(claim.evidence) for user in dataset.users for _, claim in user.claims())
+    total = sum(len(claim.evidence) for user in dataset.users for _, claim in user.iter_claims())
     users = list(dataset.users)
     at = next(row for row, user in enumerate(users) if user.interests)
     users[at] = _misquoted(users[at])
@@ -196,7 +196,7 @@ def test_a_quote_from_another_users_document_is_not_found(dataset: Dataset) -> N
 
 def test_a_claim_said_twice_lowers_distinctness(dataset: Dataset) -> None:
     users = tuple(
-        user.model_copy(update={"interests": user.interests[:1] * 2, "values": (), "lifestyle": ()})
+        user.with_claims({"interest": user.interests[:1] * 2, "value": (), "lifestyle": ()})
         for user in dataset.users
         if user.interests
     )
@@ -392,7 +392,7 @@ def _shuffled(dataset: Dataset) -> Dataset:
     for at, other in zip(np.roll(order, 1), order, strict=True):  # nobody keeps their own
         said = dataset.users[rows[other]]
         users[rows[at]] = users[rows[at]].model_copy(
-            update={name: getattr(said, name) for name in ("interests", "values", "lifestyle", "summary")}
+            update={name: getattr(said, name) for name in ("claims", "summary")}
         )
     return replace(dataset, users=tuple(users))
 
@@ -401,4 +401,4 @@ def _misquoted(user: UserProfile) -> UserProfile:
     first = user.interests[0]
     evidence = tuple(row.model_copy(update={"quote": "I never wrote this"}) for row in first.evidence)
     claim: Claim = first.model_copy(update={"evidence": evidence})
-    return user.model_copy(update={"interests": (claim, *user.interests[1:])})
+    return user.with_claims({"interest": (claim, *user.interests[1:])})

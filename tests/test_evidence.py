@@ -72,9 +72,9 @@ def test_every_quote_stands_word_for_word_in_the_document_named(weighed: Weigh) 
     documents = documents_of(*TREATS, *((None, text) for text in HOSTILE), *((text[:60], text) for text in HOSTILE))
     by_id = {document.id: document.text for document in documents}
     found = weighed(documents)
-    claims = [*found.interests, *found.values, *found.lifestyle]
-    assert found.interests
-    assert found.values
+    claims = [*found.claims["interest"], *found.claims["value"], *found.claims["lifestyle"]]
+    assert found.claims["interest"]
+    assert found.claims["value"]
     for claim in claims:
         assert claim.evidence
         for evidence in claim.evidence:
@@ -85,7 +85,7 @@ def test_every_quote_stands_word_for_word_in_the_document_named(weighed: Weigh) 
 def test_a_claim_on_one_document_has_half_support_at_most(weighed: Weigh) -> None:
     for item in TREATS:
         found = weighed(documents_of(item))
-        claims = [*found.interests, *found.values, *found.lifestyle]
+        claims = [*found.claims["interest"], *found.claims["value"], *found.claims["lifestyle"]]
         assert claims
         assert all(claim.support <= 0.5 for claim in claims)
 
@@ -94,8 +94,8 @@ def test_more_documents_give_a_claim_more_support(weighed: Weigh) -> None:
     interests, values = [], []
     for n in range(1, len(TREATS) + 1):
         found = weighed(documents_of(*TREATS[:n]))
-        interests.append(max(claim.support for claim in found.interests if "treats" in claim.text))
-        values.append(next(claim.support for claim in found.values if claim.name == "value for money"))
+        interests.append(max(claim.support for claim in found.claims["interest"] if "treats" in claim.text))
+        values.append(next(claim.support for claim in found.claims["value"] if claim.name == "value for money"))
     assert interests == sorted(interests)
     assert interests[0] < interests[-1] <= 1
     assert values == sorted(values)
@@ -104,28 +104,28 @@ def test_more_documents_give_a_claim_more_support(weighed: Weigh) -> None:
 
 def test_a_value_says_in_what_it_is_looked_for(weighed: Weigh) -> None:
     items = [("Acoustic Guitar Strings", "Great value for the price."), ("Garden Hose", "It reaches the roses.")]
-    (value,) = weighed(documents_of(*items)).values
+    (value,) = weighed(documents_of(*items)).claims["value"]
     assert (value.text, value.trait) == ("value for money (acoustic guitar strings)", "value for money")
-    (value,) = weighed(documents_of((None, "Great value for the price."))).values
+    (value,) = weighed(documents_of((None, "Great value for the price."))).claims["value"]
     assert (value.text, value.trait, value.name) == ("value for money", None, "value for money")
 
 
 def test_an_interest_of_several_documents_says_what_short_titles_call_it(weighed: Weigh) -> None:
     cards = [("Red Robin Gift Card", "We had burgers."), ("Best Buy Gift Card", "For a new camera.")]
-    interest = weighed(documents_of(*cards)).interests[0]
+    interest = weighed(documents_of(*cards)).claims["interest"][0]
     assert (interest.text, interest.name) == ("gift card (Red Robin, Best Buy)", "gift card")
-    assert "gift card (Red Robin)" not in [claim.text for claim in weighed(documents_of(cards[0])).interests]
+    assert "gift card (Red Robin)" not in [claim.text for claim in weighed(documents_of(cards[0])).claims["interest"]]
 
 
 def test_an_interest_says_the_model_that_it_is_for(weighed: Weigh) -> None:
     case = ("Feitenn Slim Flip Wallet Case for Samsung Galaxy S21", "Holds my cards and the phone.")
-    texts = {claim.name: claim.text for claim in weighed(documents_of(case)).interests}
+    texts = {claim.name: claim.text for claim in weighed(documents_of(case)).claims["interest"]}
     assert texts["wallet case"] == "wallet case (for Samsung Galaxy S21)"
 
 
 def test_a_sentence_under_most_texts_gives_no_claim(weighed: Weigh) -> None:
     signed = documents_of(*((title, f"{text} {SIGNATURE}") for title, text in TREATS))
-    claims = [claim.text for claim in weighed(signed).interests]
+    claims = [claim.text for claim in weighed(signed).claims["interest"]]
     assert claims
     assert not [text for text in claims if keys(text, "en") & keys(SIGNATURE, "en")]
 
@@ -133,7 +133,7 @@ def test_a_sentence_under_most_texts_gives_no_claim(weighed: Weigh) -> None:
 def test_no_interest_repeats_the_words_of_another(weighed: Weigh) -> None:
     titles = ["Dog Training Treats", "Training Treats", "Treats for Dogs", "Dog Leash", "Long Dog Leash", "Dog Bed"]
     found = weighed(documents_of(*((title, f"A {title} it is.") for title in titles)))
-    words = [keys(claim.text, "en") for claim in found.interests]
+    words = [keys(claim.text, "en") for claim in found.claims["interest"]]
     assert len(words) > 1
     assert not [
         (one, other) for at, one in enumerate(words) for other in words[at + 1 :] if one <= other or other <= one
@@ -146,19 +146,19 @@ def test_who_wrote_of_much_has_more_interests_and_never_more_than_eight(weighed:
         *("Sleeping Bag", "Chess Board", "Lip Balm", "Office Chair", "Baby Stroller", "Sewing Thread"),
     ]
     items = [(title, f"This {title.lower()} it is.") for title in titles]
-    assert len(weighed(documents_of(*items[:4])).interests) <= 5
-    assert len(weighed(documents_of(*items)).interests) == 8
+    assert len(weighed(documents_of(*items[:4])).claims["interest"]) <= 5
+    assert len(weighed(documents_of(*items)).claims["interest"]) == 8
 
 
 def test_what_is_written_of_once_stands_beside_what_is_written_of_often(weighed: Weigh) -> None:
     items = [*TREATS, *TREATS, ("Acoustic Guitar Strings", "These guitar strings sound warm.")]
-    assert any("guitar" in claim.text for claim in weighed(documents_of(*items)).interests)
+    assert any("guitar" in claim.text for claim in weighed(documents_of(*items)).claims["interest"])
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", " \n", "."], ["!!!"] * 4])
 def test_nothing_is_claimed_of_empty_documents(weighed: Weigh, texts: list[str]) -> None:
     found = weighed(documents_of(*((None, text) for text in texts)))
-    assert found.interests == found.values == found.lifestyle == ()
+    assert found.claims["interest"] == found.claims["value"] == found.claims["lifestyle"] == ()
     assert not found.vectors
 
 
@@ -170,15 +170,15 @@ def test_hostile_documents_in_any_language_do_not_break(weighed: Weigh, language
 
 def test_each_claim_comes_with_its_vector(weighed: Weigh) -> None:
     found = weighed(documents_of(*TREATS))
-    expected = {("interest", at) for at in range(len(found.interests))} | {
-        ("value", at) for at in range(len(found.values))
+    expected = {("interest", at) for at in range(len(found.claims["interest"]))} | {
+        ("value", at) for at in range(len(found.claims["value"]))
     }
     assert set(found.vectors) == expected
 
 
 def test_the_same_documents_give_the_same_claims(weighed: Weigh) -> None:
     documents = documents_of(*TREATS)
-    assert weighed(documents).interests == weighed(documents).interests
+    assert weighed(documents).claims["interest"] == weighed(documents).claims["interest"]
 
 
 def test_the_quote_is_the_sentence_that_shares_most_words() -> None:

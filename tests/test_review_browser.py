@@ -142,7 +142,7 @@ def said(server: Server, user_id: str) -> dict[str, str]:
     with profilegen.open_store(server.store) as opened:
         profile = opened.user(user_id)
     assert profile is not None
-    return {claim.text: claim.reviewed.verdict if claim.reviewed else "" for _, claim in profile.claims()}
+    return {claim.text: claim.reviewed.verdict if claim.reviewed else "" for _, claim in profile.iter_claims()}
 
 
 def texts(page: Any) -> list[str]:

@@ -77,7 +77,7 @@ def _profile(user_id: str, text: str) -> UserProfile:
         user_id=user_id,
         status="ok" if interest else "insufficient",
         language="en" if interest else "de",
-        interests=(Claim(text=interest, support=0.5, evidence=evidence),) if interest else (),
+        claims={"interest": (Claim(text=interest, support=0.5, evidence=evidence),)} if interest else {},
         summary=f"Buys {interest}." if interest else "",
         behaviour=Behaviour(documents=1),
         built_with=BUILT_WITH,
@@ -180,7 +180,7 @@ def alike(models: dict[str, ResolvedModel], tmp_path: Path) -> Path:
 def _with_present(user_id: str, text: str, category: Category | None = None) -> UserProfile:
     evidence = (Evidence(document=f"d-{user_id}", quote=text),)
     claim = Claim(text="present", support=0.5, evidence=evidence, category=category)
-    return _profile(user_id, text).model_copy(update={"interests": (claim,)})
+    return _profile(user_id, text).with_claims({"interest": (claim,)})
 
 
 def test_of_users_who_wrote_the_same_the_one_with_a_category_of_the_question_comes_first(alike: Path) -> None:

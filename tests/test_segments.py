@@ -45,9 +45,10 @@ def user(
         user_id=user_id,
         status="ok" if interests or values else "insufficient",
         language=language,
-        interests=tuple(claim(user_id, text, support) for text in interests),
-        values=tuple(claim(user_id, text, support) for text in values),
-        lifestyle=tuple(claim(user_id, text, support) for text in lifestyle),
+        claims={
+            kind: tuple(claim(user_id, text, support) for text in texts)
+            for kind, texts in (("interest", interests), ("value", values), ("lifestyle", lifestyle))
+        },
         behaviour=Behaviour(documents=1),
         built_with=BUILT_WITH,
     )
@@ -89,9 +90,9 @@ def pets_and_hair() -> dict[str, Sketch]:
 def test_a_value_counts_whatever_the_users_look_for_it_in() -> None:
     fond = group("fond", 3, "dog leash")
     said = [Claim(text=f"comfort ({thing})", trait="comfort", support=0.5, evidence=()) for thing in ("bed", "coat")]
-    fond = [user.model_copy(update={"values": (said[at % 2],)}) for at, user in enumerate(fond)]
+    fond = [user.with_claims({"value": (said[at % 2],)}) for at, user in enumerate(fond)]
     found = sketched({"seg-fond": fond, "seg-hair": group("hair", 3, "hair clips")})
-    assert [(claim.text, claim.support) for claim in found["seg-fond"].values] == [("comfort", 1.0)]
+    assert [(claim.text, claim.support) for claim in found["seg-fond"].claims["value"]] == [("comfort", 1.0)]
 
 
 def test_the_largest_segment_comes_first(pets_and_hair: dict[str, Sketch]) -> None:
@@ -100,14 +101,14 @@ def test_the_largest_segment_comes_first(pets_and_hair: dict[str, Sketch]) -> No
 
 def test_with_a_stand_in_embedder_a_segment_claims_what_its_members_do(pets_and_hair: dict[str, Sketch]) -> None:
     pets, hair = pets_and_hair["seg-pets"], pets_and_hair["seg-hair"]
-    assert {interest.text for interest in pets.interests} == {"training treats", "dog leash"}
-    assert {interest.text for interest in hair.interests} == {"butterfly hair clips", "curling iron"}
+    assert {interest.text for interest in pets.claims["interest"]} == {"training treats", "dog leash"}
+    assert {interest.text for interest in hair.claims["interest"]} == {"butterfly hair clips", "curling iron"}
 
 
 def test_the_evidence_of_every_claim_and_every_exemplar_is_of_a_member(pets_and_hair: dict[str, Sketch]) -> None:
     for found in pets_and_hair.values():
         own = {f"{member}-d" for member in found.members}
-        claims = [*found.interests, *found.values, *found.lifestyle]
+        claims = [*found.claims["interest"], *found.claims["value"], *found.claims["lifestyle"]]
         assert claims
         assert all(claim.evidence for claim in claims)
         assert {evidence.document for claim in claims for evidence in claim.evidence} <= own
@@ -117,23 +118,23 @@ def test_the_evidence_of_every_claim_and_every_exemplar_is_of_a_member(pets_and_
 
 def test_the_support_of_a_trait_is_the_share_of_members_that_have_it(pets_and_hair: dict[str, Sketch]) -> None:
     pets = pets_and_hair["seg-pets"]
-    assert [(value.text, value.support) for value in pets.values] == [("value for money", 0.75)]
-    assert [(trait.text, trait.support) for trait in pets.lifestyle] == [("has a dog", 0.75)]
+    assert [(value.text, value.support) for value in pets.claims["value"]] == [("value for money", 0.75)]
+    assert [(trait.text, trait.support) for trait in pets.claims["lifestyle"]] == [("has a dog", 0.75)]
 
 
 def test_a_trait_that_is_as_usual_elsewhere_is_not_told() -> None:
     groups = {name: group(name, 4, name, values=["comfort"]) for name in ("tea", "dogs")}
-    assert [found.values for found in sketched(groups).values()] == [(), ()]
+    assert [found.claims["value"] for found in sketched(groups).values()] == [(), ()]
 
 
 def test_a_trait_of_few_members_is_not_told() -> None:
     pets = [*group("p", 19, "dog leash"), user("p99", "dog leash", values=["comfort"])]
-    assert sketched({"a": pets, "b": group("h", 20, "hair clips")})["a"].values == ()
+    assert sketched({"a": pets, "b": group("h", 20, "hair clips")})["a"].claims["value"] == ()
 
 
 def test_a_segment_that_is_alone_tells_the_traits_of_its_members() -> None:
     (found,) = sketched({"a": group("p", 4, "dog leash", values=["comfort"])}).values()
-    assert [(value.text, value.support) for value in found.values] == [("comfort", 1.0)]
+    assert [(value.text, value.support) for value in found.claims["value"]] == [("comfort", 1.0)]
 
 
 def test_with_a_stand_in_embedder_the_support_of_an_interest_is_the_share_of_members_near_it() -> None:
@@ -141,13 +142,16 @@ def test_with_a_stand_in_embedder_the_support_of_an_interest_is_the_share_of_mem
     pets = [*group("p", 5, "dog leash"), *group("q", 5, "fish tank")]
     others = [user(f"o{number}", f"thing{number} tool{number}") for number in range(40)]
     found = sketched({"pets": pets, "others": others})["pets"]
-    assert {interest.text: interest.support for interest in found.interests} == {"dog leash": 0.5, "fish tank": 0.5}
+    assert {interest.text: interest.support for interest in found.claims["interest"]} == {
+        "dog leash": 0.5,
+        "fish tank": 0.5,
+    }
 
 
 def test_the_evidence_shown_first_is_that_of_the_best_supported_claim() -> None:
     users = [user(f"p{number}", "dog leash", support=number / 10) for number in (2, 9, 5)]
     (found,) = sketched({"a": users}).values()
-    assert [evidence.document for evidence in found.interests[0].evidence] == ["p9-d", "p5-d", "p2-d"]
+    assert [evidence.document for evidence in found.claims["interest"][0].evidence] == ["p9-d", "p5-d", "p2-d"]
 
 
 def test_members_are_all_users_of_the_segment_the_most_typical_first() -> None:
@@ -202,7 +206,7 @@ def test_a_segment_without_any_claim_has_a_name_and_a_summary(language: str, nam
     silent = [user(f"s{number}", language=language) for number in range(3)]
     found = sketched({"silent": silent, "pets": group("p", 3, "dog leash")})["silent"]
     assert found.name == name
-    assert not any((found.interests, found.values, found.keyphrases, found.exemplars))
+    assert not any((found.claims["interest"], found.claims["value"], found.keyphrases, found.exemplars))
     segment = found.segment(compose(found.telling()), BUILT_WITH)
     assert segment.summary == ("共同点不多的人。" if language == "zh" else "People with little in common.")
     assert segment.size == len(segment.members) == 3
@@ -218,9 +222,7 @@ def of_kind(profile: UserProfile, *categories: str) -> UserProfile:
     names = shipped_taxonomy().by_id
     given = [Category(scheme="profilegen", id=node, name=names[node].name("en")) for node in categories]
     told = zip(profile.interests, given, strict=True)
-    return profile.model_copy(
-        update={"interests": tuple(claim.model_copy(update={"category": node}) for claim, node in told)}
-    )
+    return profile.with_claims({"interest": [claim.model_copy(update={"category": node}) for claim, node in told]})
 
 
 def test_a_segment_is_called_after_the_group_of_its_categories_and_the_categories_that_many_have() -> None:
@@ -257,8 +259,8 @@ def test_a_category_that_the_taxonomy_does_not_have_names_no_segment() -> None:
     found = sketched(
         {
             "a": [
-                profile.model_copy(
-                    update={"interests": tuple(c.model_copy(update={"category": strange}) for c in profile.interests)}
+                profile.with_claims(
+                    {"interest": [c.model_copy(update={"category": strange}) for c in profile.interests]}
                 )
                 for profile in kept
             ],

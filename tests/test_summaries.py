@@ -49,7 +49,17 @@ HOSTILE = [
 def tellings(subject: Subject, language: str) -> list[Telling]:
     """Return all combinations of no, one and several claims of each kind."""
     some = [[kind[:n] for n in range(len(kind) + 1)] for kind in CLAIMS[language]]
-    return [Telling(subject, language, *kinds) for kinds in itertools.product(*some)]
+    return [telling_of(subject, language, *kinds) for kinds in itertools.product(*some)]
+
+
+def telling_of(
+    subject: Subject,
+    language: str,
+    interests: tuple[str, ...],
+    values: tuple[str, ...] = (),
+    lifestyle: tuple[str, ...] = (),
+) -> Telling:
+    return Telling(subject, language, {"interest": interests, "value": values, "lifestyle": lifestyle})
 
 
 def answer(text: str, *, finished: bool = True) -> Answer:
@@ -97,26 +107,26 @@ def test_every_combination_of_claims_composes_whole_sentences(subject: Subject, 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_composed_summary_names_the_claims_that_it_is_to_tell(subject: Subject, language: str) -> None:
     interests, values, lifestyle = CLAIMS[language]
-    text = compose(Telling(subject, language, interests, values, lifestyle if subject == "user" else ()))
+    text = compose(telling_of(subject, language, interests, values, lifestyle if subject == "user" else ()))
     told = (*interests, *values, *(lifestyle if subject == "user" else ()))
     assert all(claim.casefold() in text.casefold() for claim in told)
 
 
 def test_the_first_claims_of_each_kind_are_told_and_no_more() -> None:
-    text = compose(Telling("user", "en", tuple("abcdef"), tuple("uvw"), tuple("xyz")))
+    text = compose(telling_of("user", "en", tuple("abcdef"), tuple("uvw"), tuple("xyz")))
     assert text == "X and y and is interested in a, b and c. Cares about u and v."
-    text = compose(Telling("segment", "en", tuple("abcdef")))
+    text = compose(telling_of("segment", "en", tuple("abcdef")))
     assert text == "People who are interested in a, b, c and d."
 
 
 def test_a_language_without_templates_is_told_in_english() -> None:
-    assert compose(Telling("user", "de", ("Haarspangen",))) == "Is interested in Haarspangen."
+    assert compose(telling_of("user", "de", ("Haarspangen",))) == "Is interested in Haarspangen."
 
 
 @pytest.mark.parametrize("claim", HOSTILE)
 def test_a_claim_is_told_as_it_is_and_on_its_line_whatever_is_in_it(claim: str) -> None:
     line = " ".join(claim.split())
-    assert line in compose(Telling("user", "en", (claim,)))
+    assert line in compose(telling_of("user", "en", (claim,)))
 
 
 # What the writer is asked
@@ -125,7 +135,7 @@ def test_a_claim_is_told_as_it_is_and_on_its_line_whatever_is_in_it(claim: str) 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_writer_is_asked_the_same_whatever_is_claimed(subject: Subject, language: str) -> None:
-    told = [telling for telling in tellings(subject, language) if telling.interests]
+    told = [telling for telling in tellings(subject, language) if telling.claims["interest"]]
     assert len({prompt(telling).shared for telling in told}) == 1
     asked = prompt(told[0])
     assert asked.request == ""
@@ -142,7 +152,7 @@ def test_the_grammar_lets_the_examples_of_the_prompt_stand(
     pairs = []
     for example in examples:
         interests = re.split(r", | and |、|和", example.split(" -> ")[0])
-        pairs.append((prompt(Telling(subject, language, tuple(interests))).grammar, example))
+        pairs.append((prompt(telling_of(subject, language, tuple(interests))).grammar, example))
     assert fits(writer, pairs) == [True] * len(examples)
 
 
@@ -159,48 +169,48 @@ def test_the_grammar_lets_every_combination_of_interests_stand_and_the_summary_t
     subject: Subject, language: str, writer: WriteEngine
 ) -> None:
     verb = "looks for" if language == "en" else "喜欢"
-    told = [telling for telling in tellings(subject, language) if telling.interests]
+    told = [telling for telling in tellings(subject, language) if telling.claims["interest"]]
     lines = [line(telling, verb) for telling in told]
     assert all(fits(writer, zip((prompt(telling).grammar for telling in told), lines, strict=True)))
     for telling, text in zip(told, lines, strict=True):
         summary = written(answer(text), telling)
         assert summary is not None
         assert (verb if (subject, language) != ("segment", "en") else "people who look for") in summary.casefold()
-        assert all(in_plural(claim, language).casefold() in summary.casefold() for claim in telling.interests)
+        assert all(in_plural(claim, language).casefold() in summary.casefold() for claim in telling.claims["interest"])
 
 
 @pytest.mark.parametrize("claim", HOSTILE)
 def test_a_hostile_claim_is_a_literal_of_the_grammar_and_of_the_check(claim: str, writer: WriteEngine) -> None:
-    telling = Telling("user", "en", ("dog bed", claim), ("value for money",))
+    telling = telling_of("user", "en", ("dog bed", claim), ("value for money",))
     text = line(telling, "enjoys")
     assert fits(writer, [(prompt(telling).grammar, text)]) == [True]
     assert written(answer(text), telling) == compose(telling).replace("Is interested in", "Enjoys")
 
 
 def test_the_grammar_refuses_what_is_not_claimed(writer: WriteEngine) -> None:
-    grammar = prompt(Telling("user", "en", ("dog bed",))).grammar
+    grammar = prompt(telling_of("user", "en", ("dog bed",))).grammar
     texts = ["dog beds -> enjoys", "cat beds -> enjoys", "dog beds and a cat -> enjoys", "dog beds -> hates", "dog bed"]
     assert fits(writer, [(grammar, text) for text in texts]) == [True, False, False, False, False]
 
 
 def test_the_writer_is_asked_only_of_interests_and_in_a_language_it_knows_that_has_a_prompt() -> None:
-    assert can_write(Telling("user", "en", ("dog bed",)), ["en"])
-    assert can_write(Telling("segment", "zh", ("保护壳",)), ["*"])
-    assert not can_write(Telling("user", "zh", ("保护壳",)), ["en"])
-    assert not can_write(Telling("user", "de", ("Haarspangen",)), ["*"])
-    assert not can_write(Telling("user", "en", (), ("value for money",)), ["en"])
+    assert can_write(telling_of("user", "en", ("dog bed",)), ["en"])
+    assert can_write(telling_of("segment", "zh", ("保护壳",)), ["*"])
+    assert not can_write(telling_of("user", "zh", ("保护壳",)), ["en"])
+    assert not can_write(telling_of("user", "de", ("Haarspangen",)), ["*"])
+    assert not can_write(telling_of("user", "en", (), ("value for money",)), ["en"])
 
 
 # What of the writer's may stand
 
-TOLD = Telling("user", "en", ("dog bed", "hair clips"), ("value for money",))
+TOLD = telling_of("user", "en", ("dog bed", "hair clips"), ("value for money",))
 
 
 def test_the_summary_has_the_verb_that_the_writer_chose() -> None:
     assert written(answer("dog beds and hair clips -> enjoys"), TOLD) == (
         "Enjoys dog beds and hair clips. Cares about value for money."
     )
-    chinese = Telling("user", "zh", ("蓝牙耳机", "保护壳"), ("性价比",), ("养狗",))
+    chinese = telling_of("user", "zh", ("蓝牙耳机", "保护壳"), ("性价比",), ("养狗",))
     assert written(answer("蓝牙耳机和保护壳 -> 喜欢"), chinese) == "喜欢蓝牙耳机和保护壳。看重性价比。养狗。"
 
 
@@ -293,7 +303,7 @@ def test_a_template_that_cannot_be_used_is_named(
     _environment.cache_clear()
     try:
         with pytest.raises(UsageError, match=rf"user\.en\.summary\.jinja.*{says}"):
-            compose(Telling("user", "en", ("dog bed",)))
+            compose(telling_of("user", "en", ("dog bed",)))
     finally:
         _environment.cache_clear()
 
@@ -309,7 +319,7 @@ def test_an_edited_template_is_used_and_changes_the_hash(tmp_path: Path, monkeyp
         assert templates_hash() == before
         (folder / "user.de.summary.jinja").write_text("Mag {{ interests | join(', ') }}.", "utf-8")
         templates_hash.cache_clear()
-        assert compose(Telling("user", "de", ("Haarspangen",))) == "Mag Haarspangen."
+        assert compose(telling_of("user", "de", ("Haarspangen",))) == "Mag Haarspangen."
         assert templates_hash() != before
     finally:
         for cached in (templates_hash, _environment):

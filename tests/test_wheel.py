@@ -72,7 +72,7 @@ def test_the_wheel_carries_the_licence(wheel: Path) -> None:
         assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["prompts/verb.en.prompt.jinja", "prompts/traits.toml", "models/catalog.toml"])
+@pytest.mark.parametrize("name", ["prompts/verb.en.prompt.jinja", "prompts/values.toml", "models/catalog.toml"])
 def test_an_installed_profilegen_has_its_prompts_and_its_catalogue_inside_itself(
     name: str, elsewhere: Path, empty: Path
 ) -> None:

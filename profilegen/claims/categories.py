@@ -255,7 +255,7 @@ def _categorised(
             category = categoriser.category(interest, rests_on, profile.language) if len(rests_on) else None
             interests.append(claim.model_copy(update={"category": category}))
         built_with = profile.built_with.model_copy(update={"taxonomy": version})
-        yield profile.model_copy(update={"interests": tuple(interests), "built_with": built_with})
+        yield profile.with_claims({"interest": interests}, built_with=built_with)
 
 
 def _version(taxonomy: Taxonomy) -> str:

@@ -24,7 +24,7 @@ from profilegen.claims.titles import called, meant_for
 from profilegen.claims.traits import Trait, find_cued
 from profilegen.language.cleaning import fold
 from profilegen.language.sentences import sentence_spans
-from profilegen.records import Claim, Document, Evidence, Kind
+from profilegen.records import KINDS, Claim, Document, Evidence, Kind
 
 Vectors = npt.NDArray[np.float32]
 
@@ -106,12 +106,15 @@ class Draft:
 
 @dataclass(frozen=True)
 class Found:
-    """The claims of a user, and the vector of each."""
+    """The claims of a user by kind, and the vector of each by kind and place."""
 
-    interests: tuple[Claim, ...]
-    values: tuple[Claim, ...]
-    lifestyle: tuple[Claim, ...]
+    claims: Mapping[Kind, tuple[Claim, ...]]
     vectors: Mapping[tuple[Kind, int], Vectors]
+
+    @property
+    def has_claims(self) -> bool:
+        """Whether there is any claim."""
+        return any(self.claims.values())
 
 
 def draft(
@@ -152,16 +155,17 @@ def weigh(
     things = _Things.of(draft, vector_of, document_vectors, background)
     interests, rows = _interests(draft, things)
     by_kind: dict[tuple[Kind, int], Vectors] = {("interest", at): things.vectors[row] for at, row in enumerate(rows)}
-    told: dict[Kind, list[Claim]] = {"value": [], "lifestyle": []}
+    chosen: dict[Kind, list[Claim]] = {kind: [] for kind in KINDS}
+    chosen["interest"] = interests
     for trait, claim in _traits(draft, vector_of, scale):
-        if len(told[trait.kind]) == MAX_TRAITS:
+        if len(chosen[trait.kind]) == MAX_TRAITS:
             continue
         vector = scale.vector(trait, draft.language)
         if trait.kind == "value":
             claim, vector = _of_something(claim, vector, draft, things)
-        by_kind[trait.kind, len(told[trait.kind])] = vector
-        told[trait.kind].append(claim)
-    return Found(tuple(interests), tuple(told["value"]), tuple(told["lifestyle"]), by_kind)
+        by_kind[trait.kind, len(chosen[trait.kind])] = vector
+        chosen[trait.kind].append(claim)
+    return Found({kind: tuple(claims) for kind, claims in chosen.items()}, by_kind)
 
 
 def _without_signatures(documents: Sequence[Document]) -> list[Document]:

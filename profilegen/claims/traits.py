@@ -7,16 +7,14 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
 
 from profilegen.errors import UsageError
 from profilegen.language.sentences import sentence_spans
-from profilegen.records import Record
+from profilegen.records import KINDS, Kind, Record
 from profilegen.resources import prompts_dir
-
-TraitKind = Literal["value", "lifestyle"]
 
 
 class Trait(Record):
@@ -26,7 +24,7 @@ class Trait(Record):
     """
 
     id: str
-    kind: TraitKind
+    kind: Kind
     names: dict[str, str]
     cues: dict[str, tuple[str, ...]]
     exceptions: dict[str, tuple[str, ...]]
@@ -34,11 +32,14 @@ class Trait(Record):
 
 
 def load_traits(path: Path | None = None) -> tuple[Trait, ...]:
-    """Read the traits of a TOML file, of the shipped `prompts/traits.toml` if none is named, in its order.
+    """Read the traits of a TOML file, in its order.
 
-    :raises UsageError: the file cannot be read, or an entry in it is wrong; the message names the entry.
+    :param path: the file; without one, the file in `prompts/` of each kind of claims that has traits.
+    :raises UsageError: a file cannot be read, or an entry in it is wrong; the message names the entry.
     """
-    path = path or prompts_dir() / "traits.toml"
+    if path is None:
+        files = [prompts_dir() / kind.traits for kind in KINDS.values() if kind.traits]
+        return tuple(trait for file in files for trait in load_traits(file))
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -96,9 +97,10 @@ class _Entry(Record):
 
 
 def _traits(content: dict[str, Any]) -> Iterator[Trait]:
-    kinds: tuple[TraitKind, ...] = get_args(TraitKind)
+    kinds = [kind.name for kind in KINDS.values() if kind.traits]
     if unknown := content.keys() - set(kinds):
-        raise _BrokenEntryError(f"{min(unknown)!r} is not known; entries are [[value]] and [[lifestyle]]")
+        tables = " and ".join(f"[[{kind}]]" for kind in kinds)
+        raise _BrokenEntryError(f"{min(unknown)!r} is not known; entries are {tables}")
     seen: set[str] = set()
     for kind in kinds:
         entries = content.get(kind, [])
@@ -114,7 +116,7 @@ def _traits(content: dict[str, Any]) -> Iterator[Trait]:
             yield trait
 
 
-def _trait(kind: TraitKind, written: dict[str, Any], where: str) -> Trait:
+def _trait(kind: Kind, written: dict[str, Any], where: str) -> Trait:
     tables = {key: value for key, value in written.items() if key != "id"}
     try:
         entry = _Entry.model_validate({"id": written.get("id"), "languages": tables})

@@ -13,7 +13,7 @@ from profilegen.evaluation.dataset import Dataset, Vectors
 from profilegen.evaluation.figures import LeftOut, Measured
 from profilegen.evaluation.inputs import Labels
 from profilegen.evaluation.segments import label_text
-from profilegen.records import Claim, Kind
+from profilegen.records import KINDS, Claim, Kind
 
 _MANY_DOCUMENTS = 4
 _ENOUGH_CLAIMS = 3
@@ -21,7 +21,6 @@ _SEVERAL = (2, 5)
 # Two claims say the same from here on: the share of the way from the mean cosine of two claims to one. Read off
 # pairs of English and Chinese claims: above it, pairs such as "gaming headset" and "gaming headphone".
 _SAME = 0.7
-_KINDS: dict[Kind, str] = {"interest": "interests", "value": "values", "lifestyle": "lifestyle"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Stated:
 def measure(dataset: Dataset) -> list[Measured]:
     """Return what needs no vectors: quotes, support, how many, and on how many documents."""
     users = dataset.users
-    said = [[claim for _, claim in user.claims()] for user in users]
+    said = [[claim for _, claim in user.iter_claims()] for user in users]
     quotes = [[evidence for claim in claims for evidence in claim.evidence] for claims in said]
     texts = [{document.id: document.text for document in documents} for documents in dataset.documents]
     verbatim = [
@@ -60,7 +59,7 @@ def measure(dataset: Dataset) -> list[Measured]:
 
 def stated(dataset: Dataset) -> list[Stated]:
     """Embed the claims of the users who are asked, each text once; users without claims are left out."""
-    users = [(int(row), tuple(dataset.users[row].claims())) for row in dataset.asked]
+    users = [(int(row), tuple(dataset.users[row].iter_claims())) for row in dataset.asked]
     texts = sorted({claim.text for _, claims in users for _, claim in claims})
     vectors = dict(zip(texts, dataset.embed(texts), strict=True)) if texts else {}
     return [
@@ -88,8 +87,8 @@ def own(dataset: Dataset, told: Sequence[Stated]) -> list[Measured]:
             nearest = np.stack(list(dataset.nearest_documents(user.vectors)))
             mine, theirs = nearest[:, [user.row]], nearest[:, others]
             nearer[at] = (theirs < mine).mean(axis=1) + 0.5 * (theirs == mine).mean(axis=1)
-    figures = [_own("claims.own", told, nearer, tuple(_KINDS))]
-    return figures + [_own(f"claims.own.{plural}", told, nearer, (kind,)) for kind, plural in _KINDS.items()]
+    figures = [_own("claims.own", told, nearer, tuple(KINDS))]
+    return figures + [_own(f"claims.own.{kind.key}", told, nearer, (kind.name,)) for kind in KINDS.values()]
 
 
 def distinct(told: Sequence[Stated]) -> Measured:

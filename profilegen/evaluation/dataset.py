@@ -101,7 +101,7 @@ def scattered(user_id: str) -> str:
 
 def profile_text(user: UserProfile) -> str:
     """Return what a profile says as one text: the summary, then each claim with a full stop."""
-    return " ".join([user.summary, *(f"{claim.text}." for _, claim in user.claims())]).strip()
+    return " ".join([user.summary, *(f"{claim.text}." for _, claim in user.iter_claims())]).strip()
 
 
 def unit(vectors: Vectors) -> Vectors:

@@ -67,7 +67,7 @@ def _prompts(dataset: Dataset, rows: list[int]) -> Iterator[tuple[int, Prompt]]:
             template.render(
                 documents=_shown(dataset.documents[row]),
                 summary=_one_line(user.summary),
-                claims=[(kind, _one_line(claim.text)) for kind, claim in user.claims()],
+                claims=[(kind, _one_line(claim.text)) for kind, claim in user.iter_claims()],
             )
         )
         yield (

@@ -100,8 +100,8 @@ def write_segments(
 
 def _still_tells(segment: Segment, telling: Telling) -> bool:
     """Tell whether a summary was made from the same claims and templates."""
-    claims = tuple(tuple(claim.text for claim in claims) for claims in (segment.interests, segment.values))
-    same = claims == (telling.interests, telling.values) and segment.language == telling.language
+    claims = {kind: tuple(claim.text for claim in segment.claims[kind]) for kind in telling.claims}
+    same = claims == telling.claims and segment.language == telling.language
     return same and segment.built_with.prompt == summaries.templates_hash()
 
 
@@ -237,7 +237,7 @@ def _answered(case: _Case, answer: Answer | Failure, models: Models) -> tuple[Us
 
 
 def _composed(case: _Case, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
-    summary = summaries.compose(case.telling) if _is_told(case.found) else ""
+    summary = summaries.compose(case.telling) if case.found.has_claims else ""
     return _profile(case, summary, _built_with(models, by_writer=False, empty=not summary))
 
 
@@ -249,15 +249,11 @@ def _profile(
     )
     positions: dict[str, int] = {}
     claims = []
-    for kind, claim in profile.claims():
+    for kind, claim in profile.iter_claims():
         at = positions.get(kind, 0)
         positions[kind] = at + 1
         claims.append(ClaimVector(kind, at, claim.text, claim.support, case.found.vectors[kind, at]))
     return profile, claims
-
-
-def _is_told(found: evidence.Found) -> bool:
-    return bool(found.interests or found.values or found.lifestyle)
 
 
 def _can_write(telling: Telling, models: Models) -> bool:

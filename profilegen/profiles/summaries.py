@@ -23,12 +23,14 @@ from profilegen.claims.taxonomy import INTERESTS_FILE
 from profilegen.errors import UsageError
 from profilegen.language.cleaning import fold
 from profilegen.llama.writer import Answer, Prompt, Turn, turns_from
+from profilegen.records import KINDS, Kind
 from profilegen.resources import prompts_dir
 
 Subject = Literal["user", "segment"]
 
 # Interests that a summary names; of users docs/performance.md has the curve.
 _MAX_TOLD = {"user": 3, "segment": 4}
+_MAX_OTHERS = 2
 _MAX_ANSWER_TOKENS = 220
 _MAX_REPEATS = 2
 
@@ -39,24 +41,19 @@ class Telling:
 
     subject: Subject
     language: str
-    interests: tuple[str, ...]
-    values: tuple[str, ...] = ()
-    lifestyle: tuple[str, ...] = ()
+    claims: Mapping[Kind, tuple[str, ...]]
 
     def told(self) -> dict[str, list[str]]:
-        """Return what a template sees: a summary names the first of each kind only."""
-        return {
-            "interests": [
-                in_plural(_one_line(text), self.language) for text in self.interests[: _MAX_TOLD[self.subject]]
-            ],
-            "values": [_one_line(text) for text in self.values[:2]],
-            "lifestyle": [_one_line(text) for text in self.lifestyle[:2]],
-        }
+        """Return what a template sees: the first claims of each kind, under its key."""
+        first = {kind: [_one_line(text) for text in texts[:_MAX_OTHERS]] for kind, texts in self.claims.items()}
+        interests = self.claims.get("interest", ())[: _MAX_TOLD[self.subject]]
+        first["interest"] = [in_plural(_one_line(text), self.language) for text in interests]
+        return {kind.key: first.get(name, []) for name, kind in KINDS.items()}
 
 
 def can_write(telling: Telling, writer_languages: Sequence[str]) -> bool:
     """Tell whether there is something to choose, in a language that can be written in."""
-    return bool(telling.interests) and can_write_in(telling.language, writer_languages)
+    return bool(telling.claims.get("interest")) and can_write_in(telling.language, writer_languages)
 
 
 def can_write_in(language: str, writer_languages: Sequence[str]) -> bool:

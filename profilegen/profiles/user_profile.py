@@ -48,9 +48,7 @@ def telling(found: Found, language: str) -> Telling:
     return Telling(
         subject="user",
         language=language,
-        interests=tuple(claim.name for claim in found.interests),
-        values=tuple(claim.name for claim in found.values),
-        lifestyle=tuple(claim.name for claim in found.lifestyle),
+        claims={kind: tuple(claim.name for claim in claims) for kind, claims in found.claims.items()},
     )
 
 
@@ -69,16 +67,14 @@ def profile(
     reason = None
     if failure:
         status, reason = "failed", failure
-    elif not (found.interests or found.values or found.lifestyle):
+    elif not found.has_claims:
         status, reason = "insufficient", _why_insufficient(documents)
     return UserProfile(
         user_id=user_id,
         status=status,
         reason=reason,
         language=language,
-        interests=found.interests,
-        values=found.values,
-        lifestyle=found.lifestyle,
+        claims=found.claims,
         summary=summary,
         behaviour=behaviour(documents),
         built_with=built_with,

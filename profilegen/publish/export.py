@@ -117,7 +117,7 @@ def _write_jsonl(rows: Iterable[Record], kind: type[Record], stream: IO[bytes]) 
 def _write_csv(rows: Iterable[Record], kind: type[Record], stream: IO[bytes]) -> int:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)
-    writer.writerow(kind.model_fields)
+    writer.writerow(kind.exported_fields())
     count = 0
     for row in rows:
         writer.writerow(map(_csv_cell, _flat(row).values()))
@@ -135,7 +135,7 @@ def _write_parquet(rows: Iterable[Record], kind: type[Record], stream: IO[bytes]
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, _column_type(pa, field.annotation)) for name, field in kind.model_fields.items()])
+    schema = pa.schema([(name, _column_type(pa, annotation)) for name, annotation in kind.exported_fields().items()])
     count = 0
     iterator = iter(rows)
     with pq.ParquetWriter(stream, schema) as writer:

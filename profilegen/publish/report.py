@@ -13,14 +13,14 @@ import numpy as np
 from profilegen.publish import pages
 from profilegen.publish.charts import over_time
 from profilegen.publish.map import NO_SEGMENT, Map, colours, make_map
-from profilegen.records import Document, Segment, UserProfile
+from profilegen.records import KINDS, Document, Segment, UserProfile
 from profilegen.store.ledger import open_ledger
 from profilegen.store.store import Store
 
 Format = Literal["html", "md"]
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_KINDS = {"interest": "Interests", "value": "Values", "lifestyle": "Lifestyle"}
+_KINDS = {name: kind.heading for name, kind in KINDS.items()}
 _DRAWN_USERS, _EXEMPLARY_PROFILES = 5_000, 12
 _LOOKED_AT = 20
 
@@ -77,7 +77,7 @@ def _examples(store: Store, segments: Sequence[Segment]) -> Iterator[Example]:
     for segment in segments[:_EXEMPLARY_PROFILES]:
         profiles = [profile for user in segment.members[:_LOOKED_AT] if (profile := store.user(user))]
         if profiles:
-            fullest = max(profiles, key=lambda profile: len(list(profile.claims())))
+            fullest = max(profiles, key=lambda profile: len(list(profile.iter_claims())))
             yield Example(segment, fullest, store.cited(fullest))
 
 

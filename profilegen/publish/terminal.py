@@ -10,13 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from profilegen.records import BuildReport, Claim, Document, Found, Segment, UserProfile
+from profilegen.records import KINDS, BuildReport, Claim, Document, Found, Segment, UserProfile
 
 if TYPE_CHECKING:
     from profilegen.evaluation.figures import Evaluation
 
 _BAR_WIDTH = 10
-_HEADINGS = {"interest": "Interests", "value": "Values", "lifestyle": "Lifestyle"}
 _STATUS_STYLES = {"ok": "green", "insufficient": "yellow", "failed": "red"}
 _MAX_QUOTES, _MAX_ITEM_CHARS = 2, 60
 _MAX_CATEGORIES, _MAX_LISTED = 8, 3
@@ -182,10 +181,10 @@ def _claims(
 ) -> list[RenderableType]:
     parts: list[RenderableType] = []
     heading = None
-    for kind, claim in profile.claims():
+    for kind, claim in profile.iter_claims():
         if kind != heading:
             heading = kind
-            parts += [Text(), Text(_HEADINGS[kind], style="bold")]
+            parts += [Text(), Text(KINDS[kind].heading, style="bold")]
         parts.append(_claim(claim, cited, numbers.get((kind, claim.text))))
     return parts
 

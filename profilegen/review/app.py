@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from profilegen.errors import ProfilegenError, UsageError
 from profilegen.publish import charts, export
 from profilegen.publish.map import colours
-from profilegen.records import Kind
+from profilegen.records import KINDS, Kind
 from profilegen.review import actions, finding, queue, security, views
 from profilegen.review.session import Session
 from profilegen.store.decisions import MAX_NAME_CHARS, one_line
@@ -385,10 +385,10 @@ def _reviewer_name(request: Request) -> str:
 
 
 def _kind(form: Mapping[str, str]) -> Kind:
-    kind = form.get("kind")
-    if kind not in get_args(Kind):
+    kind = form.get("kind", "")
+    if kind not in KINDS:
         raise UsageError(f"there is no kind of claim {kind!r}")
-    return cast("Kind", kind)
+    return kind
 
 
 def _page_number(request: Request) -> int:
@@ -442,7 +442,7 @@ def _page(request: Request, template: str, status_code: int = 200, /, **shown: A
             counts=session.facts().counts,
             names={segment.id: segment.name for segment in session.segments()},
             paints=_paints(session),
-            kinds=views.KINDS,
+            kinds=views.HEADINGS,
         )
     )
     answer = HTMLResponse(html, status_code)

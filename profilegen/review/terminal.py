@@ -17,7 +17,7 @@ from rich.text import Text
 
 from profilegen.errors import UsageError
 from profilegen.publish import terminal
-from profilegen.records import Kind
+from profilegen.records import KINDS
 from profilegen.review import actions, queue, views
 from profilegen.review.session import Session
 from profilegen.store.decisions import MAX_NAME_CHARS, one_line
@@ -33,8 +33,6 @@ HELP = """\
   w          have the next build write the profile again
   n, Enter   next profile      b   the one before      g USER   go to a user
   ?          this list         q   end"""
-
-_KINDS: dict[str, Kind] = {"interest": "interest", "value": "value", "lifestyle": "lifestyle"}
 
 
 def review(directory: Path, *, by: str | None) -> None:
@@ -187,9 +185,9 @@ def _undo(session: Session, user_id: str, rest: str, by: str) -> None:
 
 def _add(session: Session, user_id: str, rest: str, by: str) -> None:
     kind, _, words = rest.partition(" ")
-    if kind not in _KINDS:
+    if kind not in KINDS:
         raise UsageError("say what kind it is: + interest, + value or + lifestyle, then the words")
-    session.act(actions.add_claim, user_id, _KINDS[kind], words, by=by)
+    session.act(actions.add_claim, user_id, kind, words, by=by)
 
 
 def _flag(session: Session, user_id: str, rest: str, by: str) -> None:

@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from profilegen.records import Claim, Document, Evidence, Kind, Segment, UserProfile
+from profilegen.records import KINDS, Claim, Document, Evidence, Kind, Segment, UserProfile
 from profilegen.store import decisions, overlay
 from profilegen.store.decisions import Decision, Standing
 from profilegen.store.ledger import Ledger
 
-KINDS: dict[Kind, str] = {"interest": "Interests", "value": "Values", "lifestyle": "Lifestyle"}
+HEADINGS: dict[Kind, str] = {name: kind.heading for name, kind in KINDS.items()}
 
 _CONTEXT_CHARS = 140
 
@@ -113,7 +113,7 @@ def traits(segment: Segment, users_with: Mapping[tuple[str, str], int], n_users:
     """Return what a segment's users are told to value and do, beside how many do so at large."""
     return [
         Trait(kind, claim, users_with.get((kind, claim.text), 0) / max(n_users, 1))
-        for kind, claim in segment.claims()
+        for kind, claim in segment.iter_claims()
         if kind != "interest"
     ]
 

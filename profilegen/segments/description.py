@@ -17,12 +17,14 @@ from profilegen.claims.phrases import heads
 from profilegen.claims.taxonomy import Taxonomy
 from profilegen.language.words import Key
 from profilegen.profiles.summaries import Telling
-from profilegen.records import BuiltWith, Claim, Evidence, Segment, UserProfile
+from profilegen.records import KINDS, BuiltWith, Claim, Evidence, Kind, Segment, UserProfile
 
 Vectors = npt.NDArray[np.float32]
 
 # Counted up when the same profiles would now give other segments, so that stores are brought up to date.
 METHOD = "7"
+# The kinds of claims that the summary of a segment names.
+_TOLD_KINDS = ("interest", "value")
 _MAX_KEYPHRASES = 10
 _MAX_INTERESTS = 5
 _MAX_TRAITS = 3
@@ -84,7 +86,7 @@ class _Tally:
         self.categories.update(given & taxonomy.by_id.keys())
         self.groups.update(nodes_of(profile, taxonomy) - given)
         found: dict[Key, tuple[str, Claim]] = {}
-        for kind, claim in profile.claims():
+        for kind, claim in profile.iter_claims():
             if kind == "interest":
                 for text, key in heads(claim.name, profile.language):
                     found.setdefault(key, (text, claim))
@@ -173,9 +175,7 @@ class Sketch:
     language: str
     name: str
     keyphrases: tuple[str, ...]
-    interests: tuple[Claim, ...]
-    values: tuple[Claim, ...]
-    lifestyle: tuple[Claim, ...]
+    claims: Mapping[Kind, tuple[Claim, ...]]
     members: tuple[str, ...]
     exemplars: tuple[str, ...]
     centroid: Vectors
@@ -185,8 +185,7 @@ class Sketch:
         return Telling(
             subject="segment",
             language=self.language,
-            interests=tuple(claim.text for claim in self.interests),
-            values=tuple(claim.text for claim in self.values),
+            claims={kind: tuple(claim.text for claim in self.claims[kind]) for kind in _TOLD_KINDS},
         )
 
     def segment(self, summary: str, built_with: BuiltWith) -> Segment:
@@ -197,9 +196,7 @@ class Sketch:
             size=len(self.members),
             language=self.language,
             keyphrases=self.keyphrases,
-            interests=self.interests,
-            values=self.values,
-            lifestyle=self.lifestyle,
+            claims=self.claims,
             summary=summary,
             members=self.members,
             exemplars=self.exemplars,
@@ -262,9 +259,7 @@ def sketch(
                 # A person asks for a segment by its name, so no two have the same.
                 name=f"{name} ({named[name]})" if named[name] > 1 else name,
                 keyphrases=keyphrases,
-                interests=interests,
-                values=_traits(tally, everywhere, "value"),
-                lifestyle=_traits(tally, everywhere, "lifestyle"),
+                claims={kind: _traits(tally, everywhere, kind) for kind in KINDS} | {"interest": interests},
                 members=tuple(user_ids[rows[segment_id][place]] for place in order),
                 exemplars=_exemplars(interests),
                 centroid=centroids[at],

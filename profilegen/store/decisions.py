@@ -19,7 +19,7 @@ from profilegen.claims.phrases import keys
 from profilegen.language.cleaning import fold
 from profilegen.profiles import summaries
 from profilegen.profiles.summaries import Telling
-from profilegen.records import Claim, Document, Kind, Record, Review, Segment, UserProfile, Word
+from profilegen.records import KINDS, Claim, Document, Kind, Record, Review, Segment, UserProfile, Word
 
 Action = Literal["approve", "edit", "strike", "add", "undo", "flag", "unflag", "rewrite", "rename"]
 On = tuple[str, str, str]
@@ -30,7 +30,7 @@ UNSEEN = "0"
 """The version of what nobody has decided on yet."""
 
 _ON_CLAIMS = {"approve", "edit", "strike", "add"}
-_KINDS: tuple[Kind, ...] = ("interest", "value", "lifestyle")
+_KIND_ORDER = {kind: at for at, kind in enumerate(KINDS)}
 
 
 def one_line(text: str) -> str:
@@ -115,7 +115,7 @@ def standings(profile: UserProfile, decisions: Sequence[Decision], documents: Ma
     threads = _threads(decisions)
     found: list[Standing] = []
     taken: set[tuple[str, str]] = set()
-    for kind, claim in profile.claims():
+    for kind, claim in profile.iter_claims():
         thread = threads.get((kind, claim.text)) or _same(kind, claim, threads, profile.language)
         if thread is None:
             found.append(Standing(kind, claim.text, claim, None, UNSEEN))
@@ -127,7 +127,7 @@ def standings(profile: UserProfile, decisions: Sequence[Decision], documents: Ma
     for (kind, text), thread in threads.items():
         if (kind, text) not in taken and thread.decision is not None:
             found.append(thread.standing(kind, _still_carried(thread.claim, documents)))
-    return sorted(found, key=lambda standing: (_KINDS.index(standing.kind), not standing.added))
+    return sorted(found, key=lambda standing: (_KIND_ORDER[standing.kind], not standing.added))
 
 
 def lay_over(profile: UserProfile, decisions: Sequence[Decision], documents: Mapping[str, Document]) -> UserProfile:
@@ -139,17 +139,8 @@ def lay_over(profile: UserProfile, decisions: Sequence[Decision], documents: Map
         return profile
     all_standings = standings(profile, decisions, documents)
     kept = _distinct([standing for standing in all_standings if not standing.struck])
-    claims: dict[Kind, tuple[Claim, ...]] = {
-        kind: tuple(shown(standing) for standing in kept if standing.kind == kind) for kind in _KINDS
-    }
-    laid = profile.model_copy(
-        update={
-            "interests": claims["interest"],
-            "values": claims["value"],
-            "lifestyle": claims["lifestyle"],
-            "reviewed": _review(all_standings, decisions),
-        }
-    )
+    claims = {kind: [shown(standing) for standing in kept if standing.kind == kind] for kind in KINDS}
+    laid = profile.with_claims(claims, reviewed=_review(all_standings, decisions))
     return _with_status(_with_summary(laid, _telling(profile)), profile)
 
 
@@ -296,9 +287,7 @@ def _telling(profile: UserProfile) -> Telling:
     return Telling(
         subject="user",
         language=profile.language,
-        interests=tuple(claim.name for claim in profile.interests),
-        values=tuple(claim.name for claim in profile.values),
-        lifestyle=tuple(claim.name for claim in profile.lifestyle),
+        claims={kind: tuple(claim.name for claim in claims) for kind, claims in profile.claims.items()},
     )
 
 
@@ -314,7 +303,7 @@ def _with_summary(laid: UserProfile, machine: Telling) -> UserProfile:
 
 def _with_status(laid: UserProfile, machine: UserProfile) -> UserProfile:
     """Make a profile that says anything `ok`, and one that says nothing not; one that failed stays so."""
-    has_claims = next(laid.claims(), None) is not None
+    has_claims = next(laid.iter_claims(), None) is not None
     if machine.status == "ok" and not has_claims:
         return laid.model_copy(update={"status": "insufficient", "reason": "a person struck every claim"})
     if machine.status == "insufficient" and has_claims:

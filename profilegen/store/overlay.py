@@ -76,7 +76,7 @@ def refresh_claims(ledger: Ledger, embed: Callable[[Sequence[str]], NDArray[np.f
 def _unembedded(laid: UserProfile) -> list[ClaimVector]:
     positions: dict[str, int] = {}
     found = []
-    for kind, claim in laid.claims():
+    for kind, claim in laid.iter_claims():
         positions[kind] = positions.get(kind, -1) + 1
         found.append(ClaimVector(kind, positions[kind], claim.text, claim.support, np.zeros(0, np.float32)))
     return found

@@ -98,7 +98,7 @@ class Store:
     def cited(self, profile: UserProfile | Segment) -> dict[str, Document]:
         """Return by id the documents that a profile's claims rest on."""
         return self._ledger.documents(
-            {evidence.document for _, claim in profile.claims() for evidence in claim.evidence}
+            {evidence.document for _, claim in profile.iter_claims() for evidence in claim.evidence}
         )
 
     def counts(self) -> Counts:
@@ -239,7 +239,7 @@ class Store:
 
     def _why(self, profile: UserProfile, claims: Sequence[ClaimVector], wanted: Vectors) -> str:
         """Return the claim nearest to what was wanted, with its quote; of a user without claims, own words."""
-        stated = list(profile.claims())
+        stated = list(profile.iter_claims())
         if not claims or not stated:
             own = next(iter(self._ledger.user_documents(profile.user_id)), None)
             return f"wrote “{_shortened(own.text)}”" if own else ""
@@ -275,7 +275,7 @@ class Store:
         claims, vectors = self._ledger.claim_matrix(user_ids)
         decided = {user_id: self.user(user_id) for user_id in self._ledger.decided_users() & set(user_ids)}
         stated = {
-            user_id: {claim.text for _, claim in profile.claims()} if profile else set()
+            user_id: {claim.text for _, claim in profile.iter_claims()} if profile else set()
             for user_id, profile in decided.items()
         }
         best: dict[str, float] = {}

@@ -52,7 +52,7 @@ class Removal(SegmentTables):
                 )
 
     def _struck(self, segment: Segment) -> Segment:
-        quoted = {evidence.document for _, claim in segment.claims() for evidence in claim.evidence}
+        quoted = {evidence.document for _, claim in segment.iter_claims() for evidence in claim.evidence}
         documents = self._present("id", quoted | set(segment.exemplars))
         users = self._present("user_id", segment.members)
         members = tuple(member for member in segment.members if member in users)
@@ -64,15 +64,11 @@ class Removal(SegmentTables):
             )
             return tuple(claim for claim in left if claim.evidence)
 
-        return segment.model_copy(
-            update={
-                "interests": carried(segment.interests),
-                "values": carried(segment.values),
-                "lifestyle": carried(segment.lifestyle),
-                "members": members,
-                "size": segment.size - len(segment.members) + len(members),
-                "exemplars": tuple(exemplar for exemplar in segment.exemplars if exemplar in documents),
-            }
+        return segment.with_claims(
+            {kind: carried(claims) for kind, claims in segment.claims.items()},
+            members=members,
+            size=segment.size - len(segment.members) + len(members),
+            exemplars=tuple(exemplar for exemplar in segment.exemplars if exemplar in documents),
         )
 
     def _present(self, column: Literal["id", "user_id"], values: Iterable[str]) -> set[str]:
