@@ -23,6 +23,7 @@ from profilegen.claims.phrases import Candidate, Lexicon, Work, candidates, keys
 from profilegen.claims.titles import called, meant_for
 from profilegen.claims.traits import Trait, find_cued
 from profilegen.language.cleaning import fold
+from profilegen.language.registry import language_of
 from profilegen.language.sentences import sentence_spans
 from profilegen.records import KINDS, Claim, Document, Evidence, Kind
 
@@ -262,15 +263,15 @@ def _of_something(claim: Claim, vector: Vectors, draft: Draft, things: _Things) 
     if not len(about) or about.max() < _PLAINLY_ABOUT:
         return claim, vector
     row = rows[int(about.argmax())]
-    brackets = "（{}）" if draft.language == "zh" else " ({})"
-    text = claim.text + brackets.format(draft.phrases[row].work or draft.phrases[row].text)
+    parentheses = language_of(draft.language).parentheses
+    text = claim.text + parentheses.format(draft.phrases[row].work or draft.phrases[row].text)
     both = vector + things.vectors[row]
     return claim.model_copy(update={"text": text, "trait": claim.text}), both / np.linalg.norm(both)
 
 
 def _names_thing(phrase: Candidate, language: str) -> bool:
     """Tell whether a phrase says in what a value is looked for: an item, or what several texts are about."""
-    if language == "zh":  # Where most things have names of one word.
+    if not language_of(language).is_spaced:  # Where most things have names of one word.
         return len(phrase.text) > 1 and (phrase.weight > _ASIDE or len(phrase.documents) > 1)
     return _says_much(phrase) and phrase.weight > _ASIDE
 

@@ -9,26 +9,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from profilegen.language.cleaning import fold
-from profilegen.language.words import (
-    NO_SPACES,
+from profilegen.claims.word_lists import (
     SIDE_WORDS,
-    Key,
-    function_words,
     generic,
-    has_name,
     is_code,
     is_measure,
-    is_noun,
     judging,
     mass,
-    names_a_thing,
     not_first,
     not_last,
+)
+from profilegen.language.cleaning import fold
+from profilegen.language.registry import language_of
+from profilegen.language.words import (
+    Key,
+    function_words,
+    has_name,
+    is_common_noun,
+    is_nominal,
+    may_be_noun,
     parts_of_speech,
-    segmented,
-    stands_in_noun_phrase,
     stem,
+    tagged_words,
 )
 from profilegen.records import Document
 
@@ -95,7 +97,7 @@ class Work(NamedTuple):
         """Return name and kind as a phrase; a name that says the kind does without."""
         if self.kind.casefold() in self.name.casefold():
             return self.name
-        return f"{self.name}（{self.kind}）" if language in NO_SPACES else f"{self.name} ({self.kind})"
+        return self.name + language_of(language).parentheses.format(self.kind)
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def candidates(
                 found[key] = (shown, places | {position}, 1.0)
             document = document.model_copy(update={"item_title": None})
         for text, key, weight, whole in _phrases(document, language, known):
-            if not whole and len(key) > _MAX_UNKNOWN_WORDS and language not in NO_SPACES:
+            if not whole and len(key) > _MAX_UNKNOWN_WORDS and language_of(language).is_spaced:
                 cut.add(key)
             shown, places, best = found.get(key, (text, set(), 0.0))
             places.add(position)
@@ -214,14 +216,14 @@ def heads(phrase: str, language: str) -> list[tuple[str, Key]]:
     """
     if is_name(phrase, language):
         return [(phrase, _name_key(phrase, language))]
-    words = [word for word, _ in segmented(phrase)] if language in NO_SPACES else phrase.split()
+    words = phrase.split() if language_of(language).is_spaced else [word for word, _ in tagged_words(phrase, language)]
     return [(text, key) for text, key, *_ in _endings(words, language, 1.0)]
 
 
 def keys(text: str, language: str) -> frozenset[str]:
     """Return the dictionary forms of the words of a text that carry meaning."""
-    if language in NO_SPACES:
-        return frozenset(word for word, _ in segmented(fold(text)) if word not in function_words(language))
+    if not language_of(language).is_spaced:
+        return frozenset(word for word, _ in tagged_words(fold(text), language) if word not in function_words(language))
     words = _WORD.findall(fold(text))
     return frozenset(stem(word, language) for word in words if word not in function_words(language))
 
@@ -249,15 +251,17 @@ def _phrases(document: Document, language: str, known: Lexicon | None) -> Iterat
     if document.item_title:
         yield from _item_phrases(document, language, known)
     own = ". ".join(part for part in (document.title, document.text) if part)
-    pieces = _han_pieces(own, _NOUN_TAGS) if language in NO_SPACES else _spaced_pieces(own, language)
+    spaced = language_of(language).is_spaced
+    pieces = _spaced_pieces(own, language) if spaced else _unspaced_pieces(own, language, _NOUN_TAGS)
     for words in pieces:
         yield from _endings(words, language, 0.5)
 
 
 def _item_phrases(document: Document, language: str, known: Lexicon | None) -> Iterator[Phrase]:
     title = document.item_title or ""
-    if language in NO_SPACES or _HAN.search(title):
-        for words in _han_pieces(title, _TITLE_TAGS):
+    is_spaced = language_of(language).is_spaced
+    if not is_spaced or _HAN.search(title):
+        for words in _unspaced_pieces(title, "zh" if is_spaced else language, _TITLE_TAGS):
             yield from _endings(words, language, 1.0)
         return
     if document.brand and fold(title).startswith(fold(document.brand)):
@@ -288,10 +292,10 @@ def _beginnings(words: Sequence[str], language: str, weight: float, known: Lexic
 
 def _endings(words: Sequence[str], language: str, weight: float) -> Iterator[Phrase]:
     """Give the phrases that end a run of words: what stands last in a noun phrase is what it is about."""
-    han = language in NO_SPACES
+    han = not language_of(language).is_spaced
     stems = [stem(word.casefold(), language) for word in words]
     end = len(words)
-    while end and (stems[end - 1] in not_last(language) or not (han or is_noun(words[end - 1], language))):
+    while end and (stems[end - 1] in not_last(language) or not (han or may_be_noun(words[end - 1], language))):
         end -= 1
     for start in range(max(0, end - _MAX_WORDS), end):
         chosen = words[start:end]
@@ -350,7 +354,7 @@ def _spaced_pieces(text: str, language: str) -> Iterator[list[str]]:
     """Give the runs of nouns and adjectives of a text."""
     run: list[str] = []
     for word, gap in _words(text):
-        fits = word.casefold() not in function_words(language) and stands_in_noun_phrase(word, language)
+        fits = word.casefold() not in function_words(language) and is_nominal(word, language)
         if (gap or not fits) and run:
             yield run
             run = []
@@ -373,19 +377,19 @@ def _words(text: str) -> Iterator[tuple[str, bool]]:
 
 def _shown(word: str, loud: bool) -> str:
     """Return a word in small letters unless its capitals are its name (USB, iPhone)."""
-    shouted = loud or (len(word) == 4 and names_a_thing(word.lower(), "en"))
+    shouted = loud or (len(word) == 4 and is_common_noun(word.lower(), "en"))
     acronym = word.isupper() and 2 <= len(word) <= 4 and not shouted
     mixed = not word.isupper() and any(map(str.isupper, word[1:])) and "-" not in word
     return word if acronym or mixed else word.lower()
 
 
-def _han_pieces(text: str, tags: frozenset[str]) -> Iterator[list[str]]:
-    """Give the runs of words of a Chinese text that are of these parts of speech."""
+def _unspaced_pieces(text: str, language: str, tags: frozenset[str]) -> Iterator[list[str]]:
+    """Give the runs of words that are of these parts of speech, of a text without spaces between words."""
     run: list[str] = []
-    for word, tag in segmented(text):
+    for word, tag in tagged_words(text, language):
         fits = tag in tags and not _NOT_IN_NOUNS.intersection(word)
         # A lone letter or a unit beside a number ("30ml") is read as a foreign word.
-        if fits and word not in function_words("zh") and not (word.isascii() and len(word) < 3):
+        if fits and word not in function_words(language) and not (word.isascii() and len(word) < 3):
             run.append(word)
             continue
         if run:

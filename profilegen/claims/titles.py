@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
+from profilegen.claims.word_lists import SIDE_WORDS, is_code
 from profilegen.language.cleaning import fold
-from profilegen.language.words import NO_SPACES, SIDE_WORDS, Key, is_code, parts_of_speech, stem
+from profilegen.language.registry import language_of
+from profilegen.language.words import Key, parts_of_speech, stem
 
 # In a title, what comes after one of these is beside its name, which has so many words before what it names at most.
 _TITLE_ENDS = re.compile(r"\s[-–—|/]\s|\s*[,:;(\[{]")
@@ -22,7 +24,7 @@ def called(title: str, key: Key, language: str) -> str | None:
 
     The words before a thing in a title of few words are whose it is or which one; in a long title they may be anything.
     """
-    if language in NO_SPACES:
+    if not language_of(language).is_spaced:
         return None
     name = _TITLE_ENDS.split(title, maxsplit=1)[0].split()
     words = list(takewhile(lambda word: fold(word) not in SIDE_WORDS, name))

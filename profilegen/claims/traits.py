@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from profilegen.errors import UsageError
+from profilegen.language.registry import language_of
 from profilegen.language.sentences import sentence_spans
 from profilegen.records import KINDS, Kind, Record
 from profilegen.resources import prompts_dir
@@ -141,8 +142,6 @@ def _trait(kind: Kind, written: dict[str, Any], where: str) -> Trait:
 
 # --- cues -------------------------------------------------------------------------------------------------
 
-# Languages without spaces between words: a cue may stand anywhere.
-_UNSPACED = ("zh",)
 _WORD = re.compile(r"\w+")
 _GAP = "..."
 # Words that do not describe: "my ... son" is in "my 4 year old son", not in "my friend has a son".
@@ -162,7 +161,7 @@ def _fault(cue: str, language: str) -> str | None:
     """Return what is wrong with a cue, None if nothing."""
     if cue.startswith(_GAP) or cue.endswith(_GAP):
         return f"{_GAP} stands between words"
-    if language in _UNSPACED:
+    if not language_of(language).is_spaced:  # A cue may stand anywhere.
         return None
     for word in cue.split():
         if word != _GAP and not _FORMS.fullmatch(word):
@@ -179,7 +178,7 @@ def _possible(sentence: str, cues: tuple[tuple[str, ...], ...], language: str) -
 
     To try every pattern on every sentence takes four times as long.
     """
-    if language in _UNSPACED:
+    if not language_of(language).is_spaced:
         return range(len(cues))
     index = _index(cues)
     keys = {word[:_KEY_CHARS] for word in _WORD.findall(sentence)}
@@ -203,7 +202,7 @@ def _index(cues: tuple[tuple[str, ...], ...]) -> dict[str, frozenset[int]]:
 @functools.cache
 def _pattern(cues: tuple[str, ...], language: str) -> re.Pattern[str]:
     """Return what finds any of the cues."""
-    if language in _UNSPACED:
+    if not language_of(language).is_spaced:
         return re.compile("|".join(map(_unspaced, cues)))
     return re.compile(rf"\b(?:{'|'.join(map(_spaced, cues))})(?!\w)")
 

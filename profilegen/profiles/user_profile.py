@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from profilegen.claims.evidence import Found
+from profilegen.language.detection import count_letters
+from profilegen.language.registry import DEFAULT_CODE
 from profilegen.profiles.behaviour import behaviour
 from profilegen.profiles.summaries import Telling
 from profilegen.records import BuiltWith, Document, Status, UserProfile
@@ -25,19 +27,19 @@ def documents_hash(documents: Sequence[Document]) -> str:
 
 
 def main_language(documents: Sequence[Document]) -> str:
-    """Return the language most of a user's text is in; `en` where no document tells."""
+    """Return the language most of a user's text is in; English where no document tells."""
     letters: Counter[str] = Counter()
     for document in documents:
         letters[document.language] += len(document.text)
     letters.pop("und", None)
-    return letters.most_common(1)[0][0] if letters else "en"
+    return letters.most_common(1)[0][0] if letters else DEFAULT_CODE
 
 
 def says_enough(documents: Sequence[Document]) -> bool:
     """Tell whether a user wrote enough to be told anything of; a Han character counts as three letters."""
     letters = 0
     for document in documents:
-        letters += sum(3 if character > "\u2e80" else 1 for character in document.text if character.isalpha())
+        letters += count_letters(document.text)
         if letters >= _MIN_LETTERS:
             return True
     return False

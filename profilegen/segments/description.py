@@ -15,6 +15,7 @@ import numpy.typing as npt
 from profilegen.claims.categories import nodes_of
 from profilegen.claims.phrases import heads
 from profilegen.claims.taxonomy import Taxonomy
+from profilegen.language.registry import language_of
 from profilegen.language.words import Key
 from profilegen.profiles.summaries import Telling
 from profilegen.records import KINDS, BuiltWith, Claim, Evidence, Kind, Segment, UserProfile
@@ -126,7 +127,7 @@ class _Everywhere:
         kinds = self._leading(tally, inside, _CATEGORY_SHARE, _SECOND_CATEGORY)
         if groups and not kinds:  # A group alone says little.
             kinds = self._leading(tally, inside, _SMALL_CATEGORY_SHARE, _SECOND_CATEGORY)
-        colon = "：" if tally.language == "zh" else ": "
+        colon = language_of(tally.language).colon
         return colon.join(self._called(nodes, tally.language) for nodes in (groups, kinds) if nodes)
 
     def _called(self, nodes: Sequence[str], language: str) -> str:
@@ -366,8 +367,8 @@ def _name(category: str, phrases: Sequence[str], language: str, named: Mapping[s
     if category:
         return f"{category} ({phrases[0]})" if named.get(category) and phrases else category
     if not phrases:
-        return "其他" if language == "zh" else "Others"
-    joined = ("、" if language == "zh" else ", ").join(phrases[:_NAME_PARTS])
+        return language_of(language).others
+    joined = language_of(language).comma.join(phrases[:_NAME_PARTS])
     return joined[:1].upper() + joined[1:]
 
 
