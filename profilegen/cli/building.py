@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from profilegen.cli.app import app
-from profilegen.cli.console import heading, print_json, progress_bars
+from profilegen.cli.console import progress_bars
 from profilegen.cli.options import Embedder, Json, Store, Workers, Writer, readable
 from profilegen.errors import UsageError
+from profilegen.publish.output import print_json, print_page, print_text
 
 _DEMO_USERS = ("oldboy_walter", "laochen_yuanzi")
 _DEMO_QUERY = "people who train their dogs"
@@ -78,7 +79,7 @@ def build(
     else:
         from profilegen.publish import terminal
 
-        terminal.show(terminal.build_summary(report, str(settings.store)))
+        print_page(terminal.build_summary(report, str(settings.store)))
 
 
 @app.command()
@@ -96,26 +97,26 @@ def demo(
     from profilegen.store.store import open_store
 
     sample = resource("examples/sample.jsonl")
-    typer.echo("Building the sample: 68 invented users, English and Chinese. The first time takes a few minutes.")
+    print_text("Building the sample: 68 invented users, English and Chinese. The first time takes a few minutes.")
     with progress_bars() as progress:
         report = run([str(sample)], load_settings(store=store), progress=progress)
-    terminal.show(terminal.build_summary(report, str(store)))
+    print_page(terminal.build_summary(report, str(store)))
     with open_store(store) as opened:
-        heading(f"profilegen segments --store {store}")
-        terminal.show(terminal.segment_list(opened.segments()))
+        print_text(f"\n$ profilegen segments --store {store}", bold=True)
+        print_page(terminal.segment_list(opened.segments()))
         for user_id in _DEMO_USERS:
             user = opened.user(user_id)
             if user:
-                heading(f"profilegen show {user_id} --store {store}")
+                print_text(f"\n$ profilegen show {user_id} --store {store}", bold=True)
                 segment = opened.segment(user.segment) if user.segment else None
-                terminal.show(terminal.user_page(user, opened.cited(user), segment))
-        heading(f'profilegen search "{_DEMO_QUERY}" -n 5 --store {store}')
-        terminal.show(terminal.found_list(opened.search(_DEMO_QUERY, 5)))
-    typer.echo("\nNow you, for example:")
-    typer.echo(f'  profilegen search "people with small gardens" --store {store}')
-    typer.echo(f"  profilegen show USER --store {store}")
-    typer.echo("  profilegen build YOUR_FILE.csv")
-    typer.echo("  profilegen --help")
+                print_page(terminal.user_page(user, opened.cited(user), segment))
+        print_text(f'\n$ profilegen search "{_DEMO_QUERY}" -n 5 --store {store}', bold=True)
+        print_page(terminal.found_list(opened.search(_DEMO_QUERY, 5)))
+    print_text("\nNow you, for example:")
+    print_text(f'  profilegen search "people with small gardens" --store {store}')
+    print_text(f"  profilegen show USER --store {store}")
+    print_text("  profilegen build YOUR_FILE.csv")
+    print_text("  profilegen --help")
 
 
 @app.command()
@@ -133,7 +134,7 @@ def doctor(store: Store = None, json_: Json = False) -> None:
     else:
         for check in checks:
             mark = {True: "ok  ", False: "bad ", None: "    "}[check.ok]
-            typer.echo(f"{mark}{check.name}: {check.found}")
+            print_text(f"{mark}{check.name}: {check.found}")
     if any(check.ok is False for check in checks):
         raise typer.Exit(1)
 

@@ -1,15 +1,14 @@
-"""What commands share when they open a store, print and show progress."""
+"""What commands share when they open a store and show progress."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import typer
+from profilegen.publish.output import escaping_console
 
 
 @contextmanager
@@ -22,23 +21,12 @@ def opened_store(store: Path | None) -> Iterator[Any]:
         yield opened
 
 
-def print_json(value: Any) -> None:
-    """Print a value as JSON for programs."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def heading(command: str) -> None:
-    """Show the command that gives what comes next."""
-    typer.secho(f"\n$ {command}", bold=True)
-
-
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar with the time left for each stage on a terminal; say nothing in a pipe."""
     if not sys.stderr.isatty():
         yield lambda stage, done, total: None
         return
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -57,7 +45,7 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
     )
     tasks: dict[str, Any] = {}
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=escaping_console(error=True)) as bars:
 
         def show(stage: str, done: int, total: int) -> None:
             if stage not in tasks:

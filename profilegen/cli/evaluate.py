@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from profilegen.cli.app import app
-from profilegen.cli.console import print_json, progress_bars
+from profilegen.cli.console import progress_bars
 from profilegen.cli.options import Json, Store, Workers
 from profilegen.errors import UsageError
+from profilegen.publish.output import print_json, print_page, print_text
 
 
 @app.command()
@@ -67,7 +68,7 @@ def evaluate(
     else:
         from profilegen.publish import terminal
 
-        terminal.show(terminal.evaluation_table(evaluation))
+        print_page(terminal.evaluation_table(evaluation))
     written = write_report(evaluation, report or settings.store / "evaluation")
-    typer.echo(f"wrote {', '.join(str(path) for path in written)}", err=True)
+    print_text(f"wrote {', '.join(str(path) for path in written)}", error=True)
     keep(evaluation, settings.store)

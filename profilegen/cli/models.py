@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from profilegen.cli.app import app
-from profilegen.cli.console import print_json, progress_bars
+from profilegen.cli.console import progress_bars
 from profilegen.cli.options import Json
 from profilegen.errors import UsageError
+from profilegen.publish.output import print_json, print_text
 
 models_app = typer.Typer(
     help="The models that embed and write: list them, fetch them, add your own.",
@@ -55,7 +56,7 @@ def models_list(json_: Json = False) -> None:
     for row in rows:
         languages = "all languages" if row["languages"] == ["*"] else ", ".join(row["languages"])
         notes = ", ".join(word for word in ("default" * row["default"], "here" * row["here"]) if word)
-        typer.echo(
+        print_text(
             f"{row['name']:<28} {row['job']:<9} {row['size_mb']:>6} MB  {row['licence']:<12} {languages:<16} {notes}"
         )
 
@@ -76,7 +77,7 @@ def models_pull(names: Annotated[list[str], typer.Argument(help="Names of the ca
     for name in names:
         with progress_bars() as progress:
             path = pull(catalog[name], progress)
-        typer.echo(path)
+        print_text(path)
 
 
 @models_app.command("tune")
@@ -107,12 +108,12 @@ def models_tune(
         print_json({name: tuned.model_dump(mode="json", exclude_none=True) for name, tuned in found.items()})
         return
     for name, tuned in found.items():
-        typer.echo(f"{name}: {tuned.weight_type} on {tuned.processor}")
+        print_text(f"{name}: {tuned.weight_type} on {tuned.processor}")
         for trial in tuned.trials:
             line = f"  {trial.weight_type:<10}  {trial.read_ms:6.2f} ms a token read"
             if trial.write_ms is not None and trial.perplexity is not None:
                 line += f"  {trial.write_ms:6.2f} ms written  perplexity {trial.perplexity:6.2f}"
-            typer.echo(f"{line}  agreement {trial.agreement:.3f}")
+            print_text(f"{line}  agreement {trial.agreement:.3f}")
 
 
 @models_app.command("add")
@@ -140,4 +141,4 @@ def models_add(
         prefix=prefix,
         query_prefix=query_prefix,
     )
-    typer.echo(f"{model.name} ({model.job}) is here; use it with --{model.job} {model.name}")
+    print_text(f"{model.name} ({model.job}) is here; use it with --{model.job} {model.name}")

@@ -11,9 +11,10 @@ from typing import Annotated, Any, cast
 import typer
 
 from profilegen.cli.app import app
-from profilegen.cli.console import opened_store, print_json
+from profilegen.cli.console import opened_store
 from profilegen.cli.options import Category, Count, Json, Store, readable
 from profilegen.errors import ProfilegenError, UsageError
+from profilegen.publish.output import print_json, print_page, print_text
 
 
 class What(StrEnum):
@@ -111,15 +112,16 @@ def show(
             )
         if format:
             from profilegen.publish import report
+            from profilegen.publish.export import export_text
 
             page = report.sheet(opened, user, format.value) if user else None
-            typer.echo(page or report.segment_sheet(opened, shown, format.value), nl=False)
+            export_text(page or report.segment_sheet(opened, shown, format.value), None)
         elif json_:
             print_json(shown.model_dump(mode="json"))
         elif user:
-            terminal.show(terminal.user_page(user, opened.cited(user), segment))
+            print_page(terminal.user_page(user, opened.cited(user), segment))
         elif segment:
-            terminal.show(terminal.segment_page(segment, opened.cited(segment)))
+            print_page(terminal.segment_page(segment, opened.cited(segment)))
 
 
 @app.command()
@@ -135,7 +137,7 @@ def segments(store: Store = None, json_: Json = False) -> None:
         if json_:
             print_json([segment.model_dump(mode="json") for segment in found])
         else:
-            terminal.show(terminal.segment_list(found))
+            print_page(terminal.segment_list(found))
 
 
 @app.command()
@@ -172,7 +174,7 @@ def export(
         with opened_store(store) as opened:
             export_text(report(opened, "md" if format is Format.md else "html"), output)
         if output is not None:
-            typer.echo(f"wrote the report to {output}", err=True)
+            print_text(f"wrote the report to {output}", error=True)
         return
     if category is not None and what is not What.users:
         raise UsageError("--category chooses among users; leave it out for segments and documents")
@@ -182,7 +184,7 @@ def export(
     with opened_store(store) as opened:
         count = run(opened, cast("Any", what.value), cast("Any", format.value), output, category=category)
     if output is not None:
-        typer.echo(f"wrote {count:,} {what.value} to {output}", err=True)
+        print_text(f"wrote {count:,} {what.value} to {output}", error=True)
 
 
 def _print_found(found: Sequence[Any], as_json: bool) -> None:
@@ -191,4 +193,4 @@ def _print_found(found: Sequence[Any], as_json: bool) -> None:
     if as_json:
         print_json([user.model_dump(mode="json") for user in found])
     else:
-        terminal.show(terminal.found_list(found))
+        print_page(terminal.found_list(found))

@@ -10,6 +10,7 @@ import typer
 from profilegen.cli.app import app
 from profilegen.cli.options import Store, readable
 from profilegen.errors import UsageError
+from profilegen.publish.output import print_text
 
 
 @app.command()
@@ -51,11 +52,11 @@ def review(
         from profilegen.review.transfer import export_decisions
 
         count = export_decisions(directory, export)
-        typer.echo(f"wrote {count:,} decisions to {export}", err=True)
+        print_text(f"wrote {count:,} decisions to {export}", error=True)
     elif import_ is not None:
         from profilegen.review.transfer import import_decisions
 
-        typer.echo(import_decisions(directory, import_))
+        print_text(import_decisions(directory, import_))
     elif terminal:
         from profilegen.review.terminal import review as run
 
@@ -63,4 +64,4 @@ def review(
     else:
         from profilegen.review.serve import serve
 
-        serve(directory, host=host, port=port, open_browser=open_, tell=typer.echo)
+        serve(directory, host=host, port=port, open_browser=open_, tell=print_text)

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any, Literal, cast, get_args
 
 from profilegen.errors import UsageError
+from profilegen.publish.output import TerminalStream
 from profilegen.records import Document, Record, Segment, UserProfile
 from profilegen.store.store import Store
 
@@ -89,8 +90,8 @@ def users_as_bytes(users: Iterable[UserProfile], format: Format) -> bytes:
 @contextmanager
 def _opened(output: Path | None) -> Iterator[IO[bytes]]:
     if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        yield cast("IO[bytes]", TerminalStream()) if sys.stdout.isatty() else sys.stdout.buffer
+        sys.stdout.flush()
         return
     if output.exists() and not output.is_file():  # a named pipe, a device; of a directory this says that it is one
         with output.open("wb") as stream:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from profilegen.language.cleaning import printable
 from profilegen.records import KINDS, BuildReport, Claim, Document, Found, Segment, UserProfile
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ _BAR_WIDTH = 10
 _STATUS_STYLES = {"ok": "green", "insufficient": "yellow", "failed": "red"}
 _MAX_QUOTES, _MAX_ITEM_CHARS = 2, 60
 _MAX_CATEGORIES, _MAX_LISTED = 8, 3
-_PIPE_WIDTH = 100_000
 # A segment whose overlap with what new clusterings find is less than this is not to be relied on (Hennig 2007).
 _SHAKY = 0.6
 
@@ -35,7 +35,7 @@ def user_page(
 
     :param numbers: what to put before claims, by kind and text.
     """
-    head = Text(profile.user_id, style="bold")
+    head = Text(printable(profile.user_id), style="bold")
     head.append(f"  {profile.status}", style=_STATUS_STYLES[profile.status])
     head.append(f"  {profile.language}", style="dim")
     parts: list[RenderableType] = [head]
@@ -71,7 +71,7 @@ def segment_page(segment: Segment, cited: Mapping[str, Document]) -> RenderableT
     shown = segment.members[:10]
     more = f" and {segment.size - len(shown)} more" if segment.size > len(shown) else ""
     parts += [Text(), Text("Most typical users", style="bold")]
-    parts.append(_indented(Text(", ".join(shown) + more), 2))
+    parts.append(_indented(Text(", ".join(map(printable, shown)) + more), 2))
     return Group(*parts)
 
 
@@ -96,7 +96,7 @@ def found_list(found: Sequence[Found]) -> RenderableType:
     parts: list[RenderableType] = []
     for place, user in enumerate(found, 1):
         line = Text(f"{place:>2}. ")
-        line.append(user.user_id, style="bold")
+        line.append(printable(user.user_id), style="bold")
         line.append(f"  {user.likeness:.2f}  {user.segment or ''}", style="dim")
         parts.append(line)
         if user.summary:
@@ -133,7 +133,7 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
     if report.bad_lines:
         text.append(f"\nskipped {_counted(report.bad_lines, 'bad line')}, such as", style="yellow")
         for bad in report.bad_examples[:5]:
-            text.append(f"\n  {bad.file}:{bad.line}: {bad.reason}", style="yellow")
+            text.append(f"\n  {printable(bad.file)}:{bad.line}: {printable(bad.reason)}", style="yellow")
     return text
 
 
@@ -157,19 +157,6 @@ def evaluation_table(evaluation: Evaluation) -> RenderableType:
         if segment.stability is not None and segment.stability < _SHAKY
     ]
     return Group(table, Text(), *left_out, *told)
-
-
-def show(page: RenderableType) -> None:
-    """Print a page on standard output; in a pipe, lines are as long as they are."""
-    console = Console(highlight=False)
-    if console.is_terminal:
-        console.print(page)
-        return
-    console = Console(highlight=False, width=_PIPE_WIDTH)
-    with console.capture() as captured:
-        console.print(page)
-    for line in captured.get().splitlines():
-        print(line.rstrip())
 
 
 def _indented(text: Text, columns: int) -> RenderableType:
@@ -215,7 +202,7 @@ def _categories(segment: Segment, most: int) -> str:
 def _about(document: Document | None) -> str:
     if document is None:
         return ""
-    item = document.item_title or ""
+    item = printable(document.item_title or "")
     if len(item) > _MAX_ITEM_CHARS:
         item = item[: _MAX_ITEM_CHARS - 1].rstrip() + "…"
     day = document.timestamp.date().isoformat() if document.timestamp else ""

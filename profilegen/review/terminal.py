@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import typer
 from rich.text import Text
 
 from profilegen.errors import UsageError
 from profilegen.publish import terminal
+from profilegen.publish.output import print_page, print_text
 from profilegen.records import KINDS
 from profilegen.review import actions, queue, views
 from profilegen.review.session import Session
@@ -56,7 +56,7 @@ class _Place(NamedTuple):
 
 
 def _go_through(session: Session, by: str) -> None:
-    typer.echo(f"You are {by}. ? lists what can be typed.")
+    print_text(f"You are {by}. ? lists what can be typed.")
     place = _following(session, _Place(""))
     while place is not None:
         card = views.card(session.read, place.user_id)
@@ -64,7 +64,7 @@ def _go_through(session: Session, by: str) -> None:
             _show(session, card)
         place = _ask(session, place, by)
     decided = session.decided()
-    typer.echo(f"Decided on {decided.claims:,} of {session.facts().counts.claims:,} claims.")
+    print_text(f"Decided on {decided.claims:,} of {session.facts().counts.claims:,} claims.")
 
 
 def _following(session: Session, place: _Place) -> _Place | None:
@@ -73,7 +73,7 @@ def _following(session: Session, place: _Place) -> _Place | None:
     waiting = queue.waiting(session.read, len(shown) + 1)
     user_id = next((item.user_id for item in waiting if item.user_id not in shown), None)
     if user_id is None:
-        typer.echo("Nothing more waits.")
+        print_text("Nothing more waits.")
         return None
     return _Place(user_id, (*place.before, place.user_id) if place.user_id else ())
 
@@ -96,7 +96,7 @@ def _ask(session: Session, place: _Place, by: str) -> _Place | None:
 
 
 def _line() -> str:
-    typer.echo("> ", nl=False)
+    print_text("> ", end="")
     return sys.stdin.readline()
 
 
@@ -104,15 +104,15 @@ def _act(session: Session, user_id: str, command: str, rest: str, by: str) -> bo
     """Do what was typed; returns whether the profile is to be shown again."""
     act = _ACTS.get(command)
     if act is None:
-        typer.echo(HELP if command == "?" else "That is nothing I know; ? lists what can be typed.")
+        print_text(HELP if command == "?" else "Unknown command; ? lists the commands.")
         return False
     try:
         act(session, user_id, rest, by)
     except UsageError as error:
-        typer.echo(f"{error}.")
+        print_text(f"{error}.")
         return False
     except ChangedError as error:
-        typer.echo(f"{error}.")
+        print_text(f"{error}.")
     return True
 
 
@@ -223,10 +223,10 @@ def _show(session: Session, card: views.Card) -> None:
     page = terminal.user_page(
         card.profile, session.store.cited(card.profile), session.segment(card.profile.segment), numbers=numbers
     )
-    terminal.show(page)
+    print_page(page)
     if struck:
-        terminal.show(Text.assemble("\nStruck", struck))
+        print_page(Text.assemble("\nStruck", struck))
     if card.flag is not None:
-        terminal.show(Text(f"\nFlagged: {card.flag}", style="yellow"))
+        print_page(Text(f"\nFlagged: {card.flag}", style="yellow"))
     if card.asked_again:
-        typer.echo("\nThe next build writes this profile again.")
+        print_text("\nThe next build writes this profile again.")
