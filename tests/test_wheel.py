@@ -72,6 +72,11 @@ def test_the_wheel_carries_the_licence(wheel: Path) -> None:
         assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
 
 
+def test_wheel_command_and_package_have_one_version(wheel: Path, elsewhere: Path, empty: Path) -> None:
+    assert wheel.name.split("-")[1] == profilegen.__version__
+    assert _run([str(elsewhere / "profilegen"), "--version"], empty) == f"profilegen {profilegen.__version__}\n"
+
+
 @pytest.mark.parametrize("name", ["prompts/verb.en.prompt.jinja", "prompts/values.toml", "models/catalog.toml"])
 def test_an_installed_profilegen_has_its_prompts_and_its_catalogue_inside_itself(
     name: str, elsewhere: Path, empty: Path
