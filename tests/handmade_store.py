@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from profilegen.records import Behaviour, BuildReport, BuiltWith, Claim, Document, Evidence, Segment, UserProfile
-from profilegen.store.ledger import ClaimVector, Membership, open_ledger
+from profilegen.store.ledger import Changes, ClaimVector, Ledger, Membership, open_ledger
 
 SCRIPT = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 HOSTILE_TEXTS = [
@@ -72,7 +72,13 @@ def write_store(
             )
             for id_, members in segments.items()
         )
-        ledger.record_build(_report(len(users), len(segments)))
+        ledger.record_build(build_report(len(users), len(segments)))
+
+
+def remove_users(ledger: Ledger, *user_ids: str) -> Changes:
+    """Remove users as a build of files does that no longer name them."""
+    ledger.stage([document for document in ledger.iter_documents() if document.user_id not in user_ids])
+    return ledger.apply_staged(add=False)
 
 
 def _user(
@@ -117,7 +123,7 @@ def _claim_vectors(profile: UserProfile, vector: np.ndarray[tuple[int], np.dtype
     ]
 
 
-def _report(users: int, segments: int) -> BuildReport:
+def build_report(users: int, segments: int) -> BuildReport:
     return BuildReport(
         documents=3 * users,
         users=users,

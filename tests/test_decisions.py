@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from handmade_store import build_report, remove_users
 from pydantic import ValidationError
 
 from profilegen.errors import UsageError
@@ -317,7 +318,7 @@ def test_two_segments_cannot_have_one_name(ledger: Ledger) -> None:
 def test_decisions_of_a_removed_user_are_gone_from_the_file(ledger: Ledger, tmp_path: Path) -> None:
     actions.flag(ledger, "ann", "xylophonist", by="bea")
     ledger.save_audience(Audience(name="all", found_by="by hand", by="bea", at=datetime.now(UTC)), ["ann"])
-    ledger.remove_users(["ann"])
+    remove_users(ledger, "ann")
     assert list(ledger.iter_decisions()) == []
     assert ledger.audience_users("all") == []
     assert b"xylophonist" not in (tmp_path / "store" / LEDGER_FILE).read_bytes()
@@ -338,7 +339,7 @@ def test_a_kept_claim_loses_the_quote_of_a_text_that_is_gone_or_changed(
     write(ledger, profile(TEA))
     assert says(ledger) == ["green tea", "dogs"]
     assert read(ledger).interests[1].evidence == ()
-    ledger._fold_log()
+    ledger.record_build(build_report(1, 1))
     assert b"My dogs love" not in (tmp_path / "store" / LEDGER_FILE).read_bytes()
 
 

@@ -6,11 +6,13 @@ import sys
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from handmade_store import remove_users
 
 from profilegen.errors import InputError, StoreError
 from profilegen.records import (
@@ -23,6 +25,7 @@ from profilegen.records import (
     Segment,
     UserProfile,
 )
+from profilegen.store.index import POINTER_FILE, build_index
 from profilegen.store.ledger import (
     INCOMING_FILE,
     LEDGER_FILE,
@@ -179,24 +182,139 @@ def test_a_reader_sees_what_is_committed_while_the_writer_is_open_and_cannot_wri
             reader.set_meta("a", 1)
 
 
-def test_a_store_of_someone_else_can_be_read_without_the_right_to_write() -> None:
+def as_someone_else(code: str, store: Path) -> str:
+    """Run code in a process without the rights of this one, and return what it prints."""
     if os.geteuid() != 0:
         pytest.skip("needs root to become someone else")
-    with tempfile.TemporaryDirectory() as directory:
-        store = Path(directory)
-        store.chmod(0o755)
-        with open_ledger(store, create=True) as ledger:
-            load(ledger, document("d1", "u1"))
-        code = """
-import os, sys, pathlib
+    code = f"""
+import os, pathlib
+from profilegen.errors import StoreError
 from profilegen.store.ledger import open_ledger
+store = pathlib.Path({str(store)!r})
 os.setuid(65534)
-print(open_ledger(pathlib.Path(sys.argv[1]), read_only=True).counts().documents, flush=True)
+{code}
 """
-        child = in_another_process(code, store)
-        assert child.wait() == 0
-        assert child.stdout is not None
-        child.stdout.close()
+    child = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
+    )
+    assert child.returncode == 0
+    return child.stdout.strip()
+
+
+def make_read_only(store: Path) -> None:
+    """Let everybody read a store and nobody but root write to it."""
+    for path in store.rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    store.chmod(0o555)
+
+
+COUNT_DOCUMENTS = """
+try:
+    print(open_ledger(store, read_only=True).counts().documents)
+except StoreError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """Give the place of a store in a directory that others may enter, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory) / "store"
+
+
+@pytest.mark.parametrize("writer_is_open", [False, True])
+def test_a_store_that_one_may_only_read_is_read(open_to_all: Path, writer_is_open: bool) -> None:
+    with open_ledger(open_to_all, create=True) as ledger:
+        load(ledger, document("d1", "u1"))
+    with open_ledger(open_to_all) if writer_is_open else nullcontext() as writer:
+        if writer is not None:
+            writer.set_meta("a", 1)
+        make_read_only(open_to_all)
+        assert (open_to_all / f"{LEDGER_FILE}-wal").exists() == writer_is_open
+        assert as_someone_else(COUNT_DOCUMENTS, open_to_all) == "1"
+
+
+def test_a_store_that_one_may_only_read_is_read_after_its_writer_was_killed(open_to_all: Path) -> None:
+    code = """
+import sys, time, pathlib
+from profilegen.store.ledger import open_ledger
+from profilegen.records import Document
+ledger = open_ledger(pathlib.Path(sys.argv[1]), create=True)
+ledger.stage([Document(id="d1", user_id="u1", text="text")])
+ledger.apply_staged(add=False)
+print("written", flush=True)
+time.sleep(60)
+"""
+    kill(in_another_process(code, open_to_all))
+    make_read_only(open_to_all)
+    assert as_someone_else(COUNT_DOCUMENTS, open_to_all) == "1"
+    (open_to_all / f"{LEDGER_FILE}-shm").unlink()
+    assert "was left by a killed build" in as_someone_else(COUNT_DOCUMENTS, open_to_all)
+
+
+def test_a_store_that_one_may_not_read_is_a_store_error(open_to_all: Path) -> None:
+    open_ledger(open_to_all, create=True).close()
+    assert "Permission denied" in as_someone_else(COUNT_DOCUMENTS, open_to_all)
+    open_to_all.chmod(0o755)
+    assert "Permission denied" in as_someone_else(COUNT_DOCUMENTS, open_to_all)
+
+
+# Private files
+
+
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def modes(store: Path) -> dict[str, str]:
+    """Return the permissions of a store and of all that is in it."""
+    return {path.name: oct(path.stat().st_mode & 0o777) for path in (store, *store.rglob("*"))}
+
+
+def private(store: Path) -> dict[str, str]:
+    """Return the permissions that all of it should have."""
+    return {path.name: oct(0o700 if path.is_dir() else 0o600) for path in (store, *store.rglob("*"))}
+
+
+def test_whatever_the_umask_only_the_owner_can_read_a_store(store: Path, no_umask: None) -> None:
+    with write_lock(store, create=True), open_ledger(store, create=True) as ledger:
+
+        def documents() -> Iterator[Document]:
+            yield from (document(f"d{at}", "u1") for at in range(2_000))
+            assert {"write.lock", "write.pid", INCOMING_FILE, f"{LEDGER_FILE}-wal"} <= set(modes(store))
+            assert modes(store) == private(store)
+
+        ledger.stage(documents())
+        ledger.apply_staged(add=False)
+        build_index(ledger, store)
+        assert {POINTER_FILE, "chroma.sqlite3", "fingerprints.npz"} <= set(modes(store))
+        assert modes(store) == private(store)
+
+
+def test_a_store_that_others_could_read_is_private_after_the_next_build(store: Path, no_umask: None) -> None:
+    with open_ledger(store, create=True) as ledger:
+        build_index(ledger, store)
+        (store / "evaluation").mkdir()
+        (store / "evaluation" / "report.md").touch()
+        for path in (store, *store.rglob("*")):
+            path.chmod(0o777 if path.is_dir() else 0o666)
+    with write_lock(store, create=True):
+        assert modes(store) == private(store)
+
+
+def test_a_directory_that_holds_more_than_a_store_stays_open_to_others(store: Path, no_umask: None) -> None:
+    store.mkdir(mode=0o755)
+    (store / "letter.txt").touch(mode=0o644)
+    for _ in range(2):
+        with write_lock(store, create=True), open_ledger(store, create=True):
+            pass
+    expected = {"store": "0o755", "letter.txt": "0o644", LEDGER_FILE: "0o600"}
+    assert {name: mode for name, mode in modes(store).items() if name in expected} == expected
 
 
 # Writing one at a time
@@ -430,7 +548,7 @@ def test_hostile_ids_are_only_names(ledger: Ledger) -> None:
         assert [d.id for d in ledger.user_documents(name)] == [f"{name} doc"]
         assert found is not None
         assert (found.user_id, found.segment) == (name, name)
-    assert ledger.remove_users(HOSTILE_IDS) == len(HOSTILE_IDS)
+    assert remove_users(ledger, *HOSTILE_IDS).removed_users == len(HOSTILE_IDS)
     assert ledger.counts() == (0, 0, 0, 0, 0, 0, 0)
 
 
@@ -586,7 +704,7 @@ def test_a_removed_user_is_struck_from_segments_and_those_are_out_of_date(ledger
         "s", "u1", "u2", interests=(claim("tea", "d1", "d2"), claim("coffee", "d2")), exemplars=("d2", "d1")
     )
     ledger.put_segments([(shared, "h", None), (segment("alone", "u2"), "h", None), (segment("t", "u3"), "h", None)])
-    assert ledger.remove_users(["u2", "nobody"]) == 1
+    assert remove_users(ledger, "u2", "nobody").removed_users == 1
     assert ledger.segments() == [
         segment("s", "u1", interests=(claim("tea", "d1"),), exemplars=("d1",)),
         segment("t", "u3"),
@@ -602,7 +720,7 @@ def test_no_byte_of_a_removed_user_is_left_in_the_ledger(ledger: Ledger, store: 
     ledger.put_memberships([Membership("u1", "s", 1.0, False), Membership(secret, "s", 1.0, False)])
     ledger.put_segments([(segment("s", "u1", secret, exemplars=(f"{secret}0",)), "h", None)])
     assert any(secret.encode() in path.read_bytes() for path in store.iterdir())
-    ledger.remove_users([secret])
+    remove_users(ledger, secret)
     assert not [path.name for path in store.iterdir() if secret.encode() in path.read_bytes()]
 
 
@@ -636,7 +754,7 @@ def test_every_change_that_the_index_shows_is_a_new_revision_and_no_other(ledger
         step()
     ledger.put_document_vectors([])
     ledger.put_profiles([])
-    ledger.remove_users(["nobody"])
+    remove_users(ledger, "nobody")
     assert ledger.revision() == last
     ledger.put_document_vectors([("d1", unit(1, 2), None)])
     finish(ledger, "u1")

@@ -7,9 +7,9 @@ removal of the old one, forgets a user.
 """
 
 from profilegen.store.index.building import Standby, build_index, current_revision, probe, standing_by
-from profilegen.store.index.pointer import POINTER_FILE
 from profilegen.store.index.reading import Hit, Index, open_index
 from profilegen.store.index.rows import COLLECTIONS, category_field
+from profilegen.store.pointer import POINTER_FILE
 
 __all__ = [
     "COLLECTIONS",

@@ -18,8 +18,9 @@ from typing import Literal
 
 from profilegen.errors import StoreError
 from profilegen.processes import python_command, python_environment
-from profilegen.store.index.pointer import Pointer, point, read_pointer
+from profilegen.store.files import INDEX_PREFIX, remove_unused_indexes
 from profilegen.store.ledger import Ledger
+from profilegen.store.pointer import Pointer, point, read_pointer
 
 Progress = Callable[[int, int], None]
 Job = Literal["stand by", "build"]
@@ -42,7 +43,7 @@ def build_index(
     :raises StoreError: Chroma could not build it.
     """
     revision = ledger.revision()
-    fresh = store_dir / f"index-{secrets.token_hex(8)}"
+    fresh = store_dir / f"{INDEX_PREFIX}{secrets.token_hex(8)}"
     told = progress or (lambda done, total: None)
     try:
         with nullcontext(standby) if standby else standing_by(store_dir) as open_before:
@@ -54,7 +55,7 @@ def build_index(
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     point(store_dir, Pointer(fresh.name, revision, datetime.now(UTC).isoformat(timespec="seconds")))
-    _remove_others(store_dir, fresh)
+    remove_unused_indexes(store_dir)
 
 
 def current_revision(store_dir: Path) -> str | None:
@@ -164,10 +165,3 @@ def _child(job: Job, directory: Path) -> Iterator[subprocess.Popen[str]]:
 
 def _ended(status: int) -> str:
     return f"the process that builds it was ended by signal {-status}" if status < 0 else f"exit status {status}"
-
-
-def _remove_others(store_dir: Path, kept: Path) -> None:
-    """Remove the index before this one, and what killed builds left; who has one open goes on reading it."""
-    for directory in store_dir.glob("index-*"):
-        if directory != kept:
-            shutil.rmtree(directory, ignore_errors=True)

@@ -7,6 +7,7 @@ document reads otherwise; and when many rows have changed, which is no slower th
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +21,10 @@ from profilegen.errors import StoreError
 from profilegen.store.index.building import DONE, PROGRESS, SOUND
 from profilegen.store.index.chroma import building
 from profilegen.store.index.fingerprints import Fingerprints, Made, fingerprints_of, keep_made, kept_made, key_of
-from profilegen.store.index.pointer import read_pointer
 from profilegen.store.index.reading import open_index, query
 from profilegen.store.index.rows import COLLECTIONS, CollectionName, Row, rows_of
 from profilegen.store.ledger import Ledger, open_ledger
+from profilegen.store.pointer import read_pointer
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -245,6 +246,7 @@ def _build(directory: Path) -> None:
 
 
 def _main(job: str, directory: Path) -> int:
+    os.umask(0o077)  # What Chroma writes is for the owner of the store alone.
     try:
         if job == "build":
             _build(directory)

@@ -12,8 +12,8 @@ import numpy as np
 
 from profilegen.errors import StoreError
 from profilegen.store.index.chroma import client, damaged
-from profilegen.store.index.pointer import Pointer, read_pointer
 from profilegen.store.index.rows import CollectionName, Vector
+from profilegen.store.pointer import Pointer, read_pointer
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client

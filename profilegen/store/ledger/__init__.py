@@ -16,10 +16,11 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from profilegen.records import BuildReport
+from profilegen.store.files import INCOMING_FILE, LEDGER_FILE, write_lock
 from profilegen.store.ledger.audiences import Audience, AudienceTables
 from profilegen.store.ledger.decisions import ChangedError, Decided, DecisionTables
 from profilegen.store.ledger.documents import DocumentTables, UserDocuments
-from profilegen.store.ledger.files import INCOMING_FILE, LEDGER_FILE, connect, write_lock
+from profilegen.store.ledger.files import connect
 from profilegen.store.ledger.packing import Vector
 from profilegen.store.ledger.profiles import ClaimVector, ProfileTables
 from profilegen.store.ledger.review import Filters, ReviewTables
@@ -74,7 +75,7 @@ def open_ledger(directory: Path, *, create: bool = False, read_only: bool = Fals
 
     :raises StoreError: there is no store, or its ledger is damaged or of a newer version of profilegen.
     """
-    return Ledger(directory / LEDGER_FILE, connect(directory, create=create, read_only=read_only))
+    return Ledger(directory / LEDGER_FILE, connect(directory, create=create, read_only=read_only), read_only=read_only)
 
 
 class Ledger(Staging, DocumentTables, ProfileTables, SegmentTables, DecisionTables, AudienceTables, ReviewTables):
@@ -89,8 +90,12 @@ class Ledger(Staging, DocumentTables, ProfileTables, SegmentTables, DecisionTabl
         self.close()
 
     def close(self) -> None:
-        """Close the file; the last to close it folds the write-ahead log back in."""
-        self._connection.close()
+        """Close the file; one that may be written to first erases what was removed since."""
+        try:
+            if not self._read_only:
+                self._erase_removed()
+        finally:
+            self._connection.close()
 
     def counts(self) -> Counts:
         """Count what is there; users are counted by their documents, built or not."""
@@ -106,12 +111,16 @@ class Ledger(Staging, DocumentTables, ProfileTables, SegmentTables, DecisionTabl
         )
 
     def record_build(self, report: BuildReport) -> None:
-        """Write down that a build has finished now."""
+        """Store the report of a build that is finished, and erase what it removed.
+
+        Where another process is reading the removed text, this waits for some seconds, then logs a warning.
+        """
         with self._transaction():
             self._connection.execute(
                 "INSERT INTO builds (finished, report) VALUES (?, ?)",
                 (datetime.now(UTC).isoformat(), report.model_dump_json()),
             )
+        self._erase_removed(finished=True)
 
     def last_build(self) -> Build | None:
         """Return the build that finished last, or None."""

@@ -28,7 +28,12 @@ class AudienceTables(Tables):
             self._execute("DELETE FROM audience_users WHERE name = ?", (audience.name,))
             self._execute("INSERT OR REPLACE INTO audiences VALUES (?, ?)", (audience.name, audience.model_dump_json()))
             for position, user_id in enumerate(user_ids):
-                self._execute("INSERT INTO audience_users VALUES (?, ?, ?)", (audience.name, position, user_id))
+                # Who chose them may have seen a page from before a build that removed some of them.
+                self._execute(
+                    "INSERT INTO audience_users SELECT ?, ?, ?"
+                    " WHERE EXISTS (SELECT 1 FROM documents WHERE user_id = ?)",
+                    (audience.name, position, user_id, user_id),
+                )
 
     def remove_audience(self, name: str) -> None:
         """Remove a saved list; its users stay."""

@@ -1,35 +1,45 @@
-"""The files of a store: the ledger, what is staged beside it, and the lock of the one process that writes."""
+"""The ledger file, opened."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
-import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from profilegen.errors import StoreError
+from profilegen.store.files import LEDGER_FILE, make_private_file, make_store_directory, no_store
 from profilegen.store.ledger.schema import ADDED, SCHEMA_VERSION, TABLES
 
-LEDGER_FILE = "ledger.sqlite3"
-INCOMING_FILE = "incoming.sqlite3"
+_BUSY_TIMEOUT_S = 10
 
 
 def connect(directory: Path, *, create: bool, read_only: bool) -> sqlite3.Connection:
-    """Open the ledger of the store at `directory`; with `create`, make what is not there yet.
+    """Open the ledger of a store.
 
-    :raises StoreError: there is no store, or its ledger is damaged or of a newer version of profilegen.
+    :param directory: the store.
+    :param create: make the store and its tables if they are missing.
+    :param read_only: refuse every change, and need no permission to make one.
+    :return: a connection in autocommit mode, which several threads may use.
+    :raises StoreError: there is no store, it may not be read, or its ledger is damaged or of a newer version of
+        profilegen.
     """
     path = directory / LEDGER_FILE
     if create:
-        _make(directory)
-    elif not path.is_file():
-        raise _no_store(directory)
+        make_store_directory(directory)
+    try:
+        if create:
+            make_private_file(path)  # SQLite gives the files beside it the same permissions.
+        elif not path.is_file():
+            raise no_store(directory)
+        elif not os.access(path, os.R_OK):  # And not opened: to close it would end locks that SQLite has on it.
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise StoreError(f"cannot use {path}: {error.strerror}") from error
     with explained(path):
         connection = _connection(path, create=create, read_only=read_only)
     try:
@@ -42,45 +52,12 @@ def connect(directory: Path, *, create: bool, read_only: bool) -> sqlite3.Connec
 
 
 @contextmanager
-def write_lock(directory: Path, *, create: bool = False) -> Iterator[None]:
-    """Hold the one right to write to the store at `directory`; never waits for it.
-
-    :raises StoreError: another process holds it, or there is no such directory and `create` is not given.
-    """
-    if create:
-        _make(directory)
-    elif not directory.is_dir():
-        raise _no_store(directory)
-    # The process id has a file of its own: some versions of filelock empty the lock file when they fail.
-    holder = directory / "write.pid"
-    lock = FileLock(directory / "write.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        pid = holder.read_text() if holder.is_file() else "unknown"
-        message = f"another profilegen build is writing to {directory} (pid {pid}); wait until it is done"
-        raise StoreError(message) from None
-    except OSError as error:
-        raise StoreError(f"cannot write to {directory}: {error.strerror}") from error
-    try:
-        holder.write_text(str(os.getpid()))
-        # Left by a build that was killed: whoever has the lock knows that no other process is at it.
-        remove_incoming(directory)
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
-
-
-def remove_incoming(directory: Path) -> None:
-    """Remove what is staged beside the ledger, finished or not."""
-    for suffix in ("", "-journal", "-wal", "-shm"):
-        (directory / f"{INCOMING_FILE}{suffix}").unlink(missing_ok=True)
-
-
-@contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite says of the file at `path` into what a person can do about it."""
+    """Raise errors of SQLite as errors that say what to do.
+
+    :param path: the file that SQLite works on.
+    :raises StoreError: the file is damaged, of another version, locked or may not be used.
+    """
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
@@ -88,19 +65,33 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):  # A build adds what came later.
             raise StoreError(f"{path} was made by an earlier profilegen; run the same build again") from error
+        if "malformed JSON" in str(error) or "decode to UTF-8" in str(error):
+            raise damaged(path, str(error)) from error
         raise StoreError(f"cannot use {path}: {error}") from error
     except sqlite3.DatabaseError as error:
-        message = f"{path} is damaged ({error}); restore it from a copy, or remove its directory and build again"
-        raise StoreError(message) from error
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, what: str) -> StoreError:
+    """Return the error that a file is damaged, with what to do about it.
+
+    :param path: the damaged file.
+    :param what: what of it, and how.
+    """
+    return StoreError(f"{path} is damaged ({what}); restore it from a copy, or remove its directory and build again")
 
 
 def _connection(path: Path, *, create: bool, read_only: bool) -> sqlite3.Connection:
     mode = "ro" if read_only else "rwc" if create else "rw"
     address = f"{path.absolute().as_uri()}?mode={mode}"
-    if read_only and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
-        # Even to read, SQLite makes a file beside a ledger with a write-ahead log, which it cannot do here.
-        address += "&immutable=1"
-    return sqlite3.connect(address, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
+    if read_only and not os.access(path.parent, os.W_OK):
+        # Even to read, SQLite needs the file -shm beside a write-ahead log, and cannot make it here.
+        log, shared = (path.with_name(f"{path.name}-{name}") for name in ("wal", "shm"))
+        if not log.exists() or not log.stat().st_size:
+            address += "&immutable=1"
+        elif not shared.exists():
+            raise StoreError(f"{log} was left by a killed build and {path.parent} is read-only; run the build again")
+    return sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_only: bool) -> None:
@@ -123,15 +114,3 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, read_o
         f"BEGIN IMMEDIATE; {TABLES} {ADDED} INSERT INTO meta VALUES ('revision', '{revision}');"
         f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
     )
-
-
-def _make(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make a store at {directory}: {error.strerror}; name another directory") from error
-
-
-def _no_store(directory: Path) -> StoreError:
-    command = f"profilegen build FILES --store {shlex.quote(str(directory))}"
-    return StoreError(f"no store at {directory}; make one with `{command}`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterable
 from typing import Literal
@@ -11,29 +12,15 @@ from profilegen.store.decisions import Decision
 from profilegen.store.ledger.files import explained
 from profilegen.store.ledger.segments import SegmentTables
 
+# The key that is true from a removal until the end of the first build that could erase what was removed.
+_NOT_ERASED = "removed text in log"
+_ERASE_TIMEOUT_S = 5.0
+
+_log = logging.getLogger(__name__)
+
 
 class Removal(SegmentTables):
     """What a ledger does to forget; mixed into `Ledger`."""
-
-    def remove_users(self, user_ids: Iterable[str]) -> int:
-        """Remove users with everything they wrote and everything said of them; returns how many there were.
-
-        The index still holds them until it is built anew.
-        """
-        removed = 0
-        gone = list(user_ids)
-        with self._transaction():
-            for user_id in gone:
-                documents = self._connection.execute("DELETE FROM documents WHERE user_id = ?", (user_id,)).rowcount
-                users = self._connection.execute("DELETE FROM users WHERE user_id = ?", (user_id,)).rowcount
-                removed += bool(documents or users)
-            if removed:
-                self._strike_from_segments()
-                self._forget_removed()
-                self._touch()
-        if removed:
-            self._fold_log()
-        return removed
 
     def forgotten(self) -> str:
         """Return a word that changes whenever a text is gone or reads otherwise, or a user is gone."""
@@ -78,6 +65,7 @@ class Removal(SegmentTables):
     def _forget_removed(self) -> None:
         """Remove decisions on users who are gone, and from the others the quotes of texts that are gone or changed."""
         self._set_meta("forgotten", secrets.token_hex(8))
+        self._set_meta(_NOT_ERASED, True)
         self._execute("DELETE FROM decisions WHERE user_id <> '' AND user_id NOT IN (SELECT user_id FROM documents)")
         self._execute("DELETE FROM audience_users WHERE user_id NOT IN (SELECT user_id FROM documents)")
         # instr and not LIKE: a quote may hold wildcards.
@@ -94,10 +82,32 @@ class Removal(SegmentTables):
             left = _without(Decision.model_validate_json(record), quotes)
             self._execute("UPDATE decisions SET record = ? WHERE id = ?", (left.model_dump_json(), decision_id))
 
-    def _fold_log(self) -> None:
-        """Fold the write-ahead log into the file, so that what was removed is not in the log either."""
+    def _erase_removed(self, *, finished: bool = False) -> None:
+        """Erase from the write-ahead log what was removed from the tables.
+
+        :param finished: nothing that was made of the removed documents is in the tables any more, as at the end of a
+            build. Then other processes that read the log are waited for.
+        """
+        if not self.get_meta(_NOT_ERASED):
+            return
+        folded = self._fold_log(_ERASE_TIMEOUT_S if finished else 0)
+        if finished and folded:
+            self.set_meta(_NOT_ERASED, False)
+        elif finished:
+            _log.warning(
+                "%s still holds text that was removed, because another process is reading it; end that process "
+                "(a search, an export, a review page), then run `profilegen build` again",
+                self._path,
+            )
+
+    def _fold_log(self, timeout_s: float) -> bool:
+        """Fold the write-ahead log into the file and empty it; False where another process is reading it."""
         with explained(self._path):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            usual = self._connection.execute("PRAGMA busy_timeout").fetchone()[0]
+            self._connection.execute(f"PRAGMA busy_timeout = {round(1000 * timeout_s)}")
+            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._connection.execute(f"PRAGMA busy_timeout = {usual}")
+        return not busy
 
 
 def _without(decision: Decision, quotes: set[tuple[str, str]]) -> Decision:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from profilegen.records import Document
-from profilegen.store.ledger.files import INCOMING_FILE, explained, remove_incoming
+from profilegen.store.files import INCOMING_FILE, make_private_file, remove_incoming
+from profilegen.store.ledger.files import explained
 from profilegen.store.ledger.removal import Removal
 from profilegen.store.ledger.tables import BATCH_ROWS, Row, batches
 
@@ -44,6 +45,7 @@ class Staging(Removal):
         :param on_new: called once, as soon as a document comes that the truth does not hold.
         """
         remove_incoming(self._path.parent)
+        make_private_file(self._incoming)
         rows = map(_staged_row, documents)
         try:
             with (
@@ -74,8 +76,7 @@ class Staging(Removal):
         finally:
             self._connection.execute("DETACH incoming")
         remove_incoming(self._path.parent)
-        if changes.removed_documents or changes.removed_users:
-            self._fold_log()
+        self._erase_removed()
         return changes
 
     def _watched(self, rows: Iterable[Row], on_new: Callable[[], None]) -> Iterator[Row]:

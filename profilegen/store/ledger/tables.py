@@ -25,9 +25,10 @@ PAGE_ROWS = 256
 class Tables:
     """What the parts of `Ledger` are made of, each of which knows some of its tables."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, read_only: bool) -> None:
         self._path = path
         self._connection = connection
+        self._read_only = read_only
 
     def get_meta(self, key: str) -> Any:
         """Return what `set_meta` stored under `key`, or None."""

@@ -22,6 +22,7 @@ class Pointer:
 def point(store_dir: Path, pointer: Pointer) -> None:
     """Switch the store to another index, at once."""
     draft = store_dir / f"{POINTER_FILE}.new"
+    draft.touch(mode=0o600)
     with draft.open("w") as file:
         json.dump(asdict(pointer), file)
         file.flush()
