@@ -305,6 +305,13 @@ class BadLine(Record):
     reason: str
 
 
+class SkippedFile(Record):
+    """A file in an input directory that was not read, and why."""
+
+    file: str
+    reason: str
+
+
 class BuildReport(Record):
     """What a build did. Times are wall-clock seconds a stage."""
 
@@ -321,6 +328,8 @@ class BuildReport(Record):
     duplicates: int
     bad_lines: int
     bad_examples: tuple[BadLine, ...] = ()
+    skipped_files: int = 0
+    skipped_examples: tuple[SkippedFile, ...] = ()
     embedder: str
     embedder_reason: str
     writer: str

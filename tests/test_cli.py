@@ -21,7 +21,7 @@ from profilegen.cli import main
 from profilegen.errors import UsageError
 from profilegen.publish.export import export
 from profilegen.publish.terminal import build_summary
-from profilegen.records import BuildReport, Document
+from profilegen.records import BuildReport, Document, SkippedFile
 from profilegen.store.ledger import open_ledger
 
 COMMAND = [sys.executable, "-m", "profilegen"]
@@ -297,12 +297,23 @@ def test_build_reads_standard_input_with_mapped_columns_and_prints_its_report_as
     ],
 )
 def test_a_build_says_what_it_did_and_not_what_it_did_not(embedded: int, written: int, said: str) -> None:
+    report = build_report(embedded=embedded, written=written, seconds={"index": 3.0})
+    assert f"\n{said} (index 3.0 s)" in str(build_summary(report, "store"))
+
+
+def test_a_build_names_the_files_it_passed_over() -> None:
+    pipe = SkippedFile(file="data/pipe.csv", reason="a named pipe")
+    summary = str(build_summary(build_report(skipped_files=3, skipped_examples=(pipe,)), "store"))
+    assert "\npassed over 3 files, such as\n  data/pipe.csv: a named pipe" in summary
+    assert "passed over" not in str(build_summary(build_report(), "store"))
+
+
+def build_report(**fields: object) -> BuildReport:
     counts = dict.fromkeys(("documents", "users", "ok", "insufficient", "failed", "segments"), 1)
     none = dict.fromkeys(("removed_users", "duplicates", "bad_lines"), 0)
     made_by = {"embedder": "e", "embedder_reason": "named by you", "writer": "w"}
-    done = {"embedded": embedded, "written": written, "changed": True, "seconds": {"index": 3.0}}
-    report = BuildReport.model_validate({**counts, **none, **made_by, **done})
-    assert f"\n{said} (index 3.0 s)" in str(build_summary(report, "store"))
+    done: dict[str, object] = {"embedded": 0, "written": 0, "changed": True, "seconds": {}}
+    return BuildReport.model_validate({**counts, **none, **made_by, **done, **fields})
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------

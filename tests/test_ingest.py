@@ -3,8 +3,10 @@ import gzip
 import io
 import json
 import os
+import socket
 import sys
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
@@ -16,8 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from profilegen.errors import InputError, UsageError
-from profilegen.ingest import MAX_BAD_EXAMPLES, Intake, read_documents
+from profilegen.ingest import MAX_BAD_EXAMPLES, MAX_SKIPPED_EXAMPLES, Intake, read_documents
 from profilegen.ingest.documents import MAX_TEXT_BYTES
+from profilegen.language.cleaning import printable
 from profilegen.records import Document
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -146,6 +149,109 @@ def test_a_named_pipe_is_read_once(tmp_path: Path) -> None:
     writer.start()
     assert len(read(pipe, text="text")) == len(ROWS)
     writer.join()
+
+
+def test_a_pipe_of_the_shell_is_read(tmp_path: Path) -> None:
+    out, into = os.pipe()
+    os.write(into, encoded(ROWS, "jsonl"))
+    os.close(into)
+    assert len(read(f"/dev/fd/{out}")) == len(ROWS)  # As for `profilegen build <(command)`.
+    os.close(out)
+
+
+def test_a_named_pipe_that_nothing_writes_to_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profilegen.ingest.streams._MAX_WAIT_S", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"pipe: is a named pipe, and nothing wrote to it"):
+        read(tmp_path / "pipe")
+
+
+def test_a_named_pipe_whose_writer_takes_its_time_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profilegen.ingest.streams._MAX_WAIT_S", 0.5)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def write_late() -> None:
+        with pipe.open("wb") as stream:
+            time.sleep(1)
+            stream.write(encoded(ROWS, "csv"))
+
+    writer = threading.Thread(target=write_late)
+    writer.start()
+    assert len(read(pipe)) == len(ROWS)
+    writer.join()
+
+
+def test_a_device_or_a_socket_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="/dev/zero: is a device, not a file"):
+        read("/dev/zero")
+    monkeypatch.chdir(tmp_path)  # The path of a socket has to be short.
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("s.csv")
+        with pytest.raises(InputError, match=r"s\.csv: is a socket, not a file"):
+            read("s.csv")
+
+
+def test_what_is_passed_over_in_a_directory_is_named_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "data" / "a.csv", encoded(ROWS, "csv"))
+    written(tmp_path / "data" / "notes.txt", "not read")
+    written(tmp_path / "elsewhere" / "b.csv", encoded(ROWS, "csv"))
+    os.mkfifo("data/pipe.csv")
+    Path("data/gone.csv").symlink_to("nowhere")
+    Path("data/more").symlink_to("../elsewhere")
+    intake = Intake()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("data/s.csv")
+        assert len(read("data", intake=intake)) == len(ROWS)
+    assert {Path(skipped.file).name: skipped.reason for skipped in intake.skipped_examples} == {
+        "gone.csv": "a link to nothing",
+        "more": "a link to a directory",
+        "notes.txt": "no known format",
+        "pipe.csv": "a named pipe",
+        "s.csv": "a socket",
+    }
+    assert intake.skipped == 5
+
+
+def test_only_the_first_files_passed_over_are_kept_and_all_are_counted(tmp_path: Path) -> None:
+    written(tmp_path / "a.csv", encoded(ROWS, "csv"))
+    for number in range(MAX_SKIPPED_EXAMPLES + 5):
+        written(tmp_path / f"{number}.png", "x")
+    intake = Intake()
+    read(tmp_path, intake=intake)
+    assert intake.skipped == MAX_SKIPPED_EXAMPLES + 5
+    assert len(intake.skipped_examples) == MAX_SKIPPED_EXAMPLES
+
+
+def test_a_directory_of_a_pipe_alone_says_so(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InputError, match=r"no file to read in this directory; .* Passed over 1, .*\(a named pipe\)"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31mb", "two\nlines", "right\u202eleft", "not utf-8 \udcff"])
+def test_names_of_files_and_columns_cannot_act_on_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = {name.replace("\udcff", "\x9b"): "u", "text": "x"}
+    for broken in ("", json.dumps(row), "nonsense\n" + json.dumps(GOOD)):
+        path = written(Path(f"{name}.jsonl"), broken)
+        intake = Intake()
+        try:
+            read(path, intake=intake)
+        except InputError as error:
+            message = str(error)
+        else:
+            message = intake.bad_examples[0].file
+        assert message.isprintable()
+        assert printable(name) in message
+    with pytest.raises(InputError) as missing:
+        read(f"no {name}")
+    assert str(missing.value).isprintable()
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from profilegen.errors import InputError, UsageError
+from profilegen.language.cleaning import printable
 
 # Usual names of columns, the preferred first; case, spaces and punctuation do not count.
 _USUAL_NAMES = {
@@ -32,40 +33,55 @@ _USUAL_NAMES = {
 FIELDS = tuple(_USUAL_NAMES)
 
 ColumnMap = tuple[tuple[str, str], ...]
-"""What a person said of columns: pairs of a field and the column that holds it."""
+"""Columns as a person mapped them: pairs of a field and the column that holds it."""
 
 
 @functools.lru_cache(maxsize=1024)
 def columns_by_field(columns: tuple[str, ...], mapping: ColumnMap) -> dict[str, str]:
-    """Return field → column, as mapped, else as usually named. A column serves one field."""
+    """Return field → column, as mapped, else as usually named. A column serves one field.
+
+    :param columns: the names of all columns of a table.
+    :param mapping: the columns that a person named, by field; those that the table has not are passed over.
+    """
     places = {target: column for target, column in mapping if column in columns}
     by_name: dict[str, str] = {}
     for column in columns:
         if column not in places.values():
             by_name.setdefault(_plain(column), column)
     for target, names in _PLAIN_NAMES.items():
-        found = next((name for name in names if name in by_name), None)
-        if found and target not in places:
-            places[target] = by_name.pop(found)
+        name = next((name for name in names if name in by_name), None)
+        if name and target not in places:
+            places[target] = by_name.pop(name)
     return places
 
 
 def check_columns(columns: tuple[str, ...], mapping: ColumnMap, wanted: set[str]) -> None:
-    """Raise an error that names the columns if none is of users or of texts, or a wanted one is not among them."""
+    """Check that a table has a column of users, a column of texts, and all columns that were asked for.
+
+    :param columns: the names of all columns of the table.
+    :param mapping: the columns that a person named, by field.
+    :param wanted: columns that have to be there.
+    :raises UsageError: a wanted column is not there.
+    :raises InputError: no column is of users, or none of texts.
+    """
     if missing := wanted.difference(columns):
-        raise UsageError(no_such_column(missing, columns))
+        raise UsageError(unknown_columns(missing, columns))
     places = columns_by_field(columns, mapping)
     for fields, what, example in (
         (("user_id",), "users", "user_id=COLUMN"),
         (("text", "title", "item_title"), "texts", "text=COLUMN"),
     ):
         if columns and places.keys().isdisjoint(fields):
-            raise InputError(f"no column of {what} among {listed(columns)}; say which it is with --map {example}")
+            raise InputError(f"no column of {what} among {join_names(columns)}; say which it is with --map {example}")
 
 
-def no_such_column(missing: set[str], columns: Sequence[str]) -> str:
-    """Say that mapped columns are missing, and which there are."""
-    return f"no column {listed(sorted(missing))} to map from; the columns are {listed(columns)}"
+def unknown_columns(missing: set[str], columns: Sequence[str]) -> str:
+    """Return the message that mapped columns are not there, and which are.
+
+    :param missing: the mapped columns.
+    :param columns: all columns that there are.
+    """
+    return f"no column {join_names(sorted(missing))} to map from; the columns are {join_names(columns)}"
 
 
 def _plain(name: str) -> str:
@@ -75,7 +91,10 @@ def _plain(name: str) -> str:
 _PLAIN_NAMES = {target: [_plain(name) for name in names.split()] for target, names in _USUAL_NAMES.items()}
 
 
-def listed(names: Sequence[str]) -> str:
-    """Return names for a message: the first twenty, each cut where it is endless."""
-    shown = ", ".join(name if len(name) <= 60 else f"{name[:59]}…" for name in names[:20])
-    return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+def join_names(names: Sequence[str]) -> str:
+    """Return names on one line for a message: the first twenty, each printable and cut at 60 characters.
+
+    :param names: of columns or of files.
+    """
+    joined = ", ".join(printable(name if len(name) <= 60 else f"{name[:59]}…") for name in names[:20])
+    return joined + (f" and {len(names) - 20} more" if len(names) > 20 else "")

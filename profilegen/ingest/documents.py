@@ -1,4 +1,4 @@
-"""A row becomes a Document, or it is told why not."""
+"""A row becomes a Document, or an error says why not."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 import re
 
 from profilegen.ingest.columns import ColumnMap, columns_by_field
-from profilegen.ingest.rows import BadRowError, Row, kind
-from profilegen.ingest.values import moment_of, number_of, price_of
+from profilegen.ingest.rows import BadRowError, Row, describe_type
+from profilegen.ingest.values import parse_number, parse_price, parse_time
 from profilegen.language.cleaning import clean, fold
 from profilegen.language.detection import detect_language
 from profilegen.records import Document
@@ -21,10 +21,12 @@ MAX_CODE_CHARS = 4_096
 _UNFIT_FOR_IDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def document_of(row: Row, mapping: ColumnMap) -> Document:
+def make_document(row: Row, mapping: ColumnMap) -> Document:
     """Return the document that a row holds; its id depends on the user, the text and the item.
 
-    :raises BadRowError: it holds none.
+    :param row: values by column, or the error of a row that could not be read.
+    :param mapping: the columns that a person named, by field.
+    :raises BadRowError: the row has no user or no text, or one that cannot be used.
     """
     if isinstance(row, BadRowError):
         raise row
@@ -49,9 +51,9 @@ def document_of(row: Row, mapping: ColumnMap) -> Document:
         item_id=item_id,
         item_title=item_title,
         brand=brand,
-        rating=number_of(given.get("rating")),
-        price=price_of(given.get("price")),
-        timestamp=moment_of(given.get("timestamp")),
+        rating=parse_number(given.get("rating")),
+        price=parse_price(given.get("price")),
+        timestamp=parse_time(given.get("timestamp")),
         event=_label(given.get("event")),
         channel=_label(given.get("channel")),
         image=_code(given.get("image")),
@@ -74,7 +76,7 @@ def _user_id(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column of numbers with a gap comes as 1.0
     if isinstance(value, bool) or not isinstance(value, str | int | None):
-        raise BadRowError(f"the user is {kind(value)}, not a name or a number")
+        raise BadRowError(f"the user is {describe_type(value)}, not a name or a number")
     if isinstance(value, int) and value.bit_length() > 128:
         raise BadRowError("the user id is a number of more than 38 digits")
     user_id = "" if value is None else str(value).strip()
@@ -89,7 +91,7 @@ def _user_id(value: object) -> str:
 
 def _text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
-        raise BadRowError(f"the text is {kind(value)}, not a text")
+        raise BadRowError(f"the text is {describe_type(value)}, not a text")
     if not isinstance(value, str):
         return "" if value is None else str(value)
     if len(value) * 4 > MAX_TEXT_BYTES:

@@ -1,4 +1,4 @@
-"""What the readers of all formats give: a table of numbered rows, each its columns or why it cannot be had."""
+"""Rows as all formats give them, and what the readers of formats share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import BinaryIO, Literal, NamedTuple
 
-# What is read of a file at once.
+# What is read of a file at once; also what is looked at to recognise a format.
 READ_BYTES = 1 << 16
-# Longer than any text that is read, with every character escaped; a bound where a line or a quote never ends.
+# Longer than the longest text that is read, 1 MB, with every character escaped (`\\u0041` for `A`); it bounds memory
+# where a line or a quote never ends.
 MAX_RECORD_BYTES = 1 << 24
 
 
@@ -18,11 +19,16 @@ class BadRowError(Exception):
 
 
 Row = Mapping[str, object] | BadRowError
-"""The values by column, or why they cannot be had."""
+"""The values of a row by column, or why it cannot be read."""
 
 
 class Table(NamedTuple):
-    """A file as rows, counted from 1 in its `unit`; a row is its columns, or why it cannot be had."""
+    """A file as rows.
+
+    :param columns: the names of its columns, in order; none where it has no rows.
+    :param unit: what the numbers of rows count: lines of the file, or records.
+    :param rows: pairs of a number, from 1, and a row.
+    """
 
     columns: tuple[str, ...]
     unit: Literal["line", "record"]
@@ -30,7 +36,10 @@ class Table(NamedTuple):
 
 
 def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Give numbered lines with their ends, without a byte order mark; None for one too long to hold."""
+    """Give (number, line) pairs, from 1: lines with their ends, None for one that is too long to hold.
+
+    :param stream: a file from its beginning; a byte order mark there is left out.
+    """
     for number in count(1):
         line = stream.readline(MAX_RECORD_BYTES)
         if not line:
@@ -45,13 +54,16 @@ def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
         yield number, None
 
 
-def too_long() -> BadRowError:
-    """Say that a line is longer than any that is held."""
+def line_too_long() -> BadRowError:
+    """Return the error of a line that is too long to hold."""
     return BadRowError(f"a line of more than {MAX_RECORD_BYTES:,} bytes")
 
 
 def is_utf8(texts: Iterable[str]) -> bool:
-    """Tell whether nothing had to be escaped when the texts were decoded with `surrogateescape`."""
+    """Return whether texts were valid UTF-8.
+
+    :param texts: decoded with the error handler `surrogateescape`.
+    """
     try:
         "".join(texts).encode()
     except UnicodeEncodeError:
@@ -59,7 +71,10 @@ def is_utf8(texts: Iterable[str]) -> bool:
     return True
 
 
-def kind(value: object) -> str:
-    """Return what a value is, for a message."""
+def describe_type(value: object) -> str:
+    """Return what kind of value a value is, for a message, with its article.
+
+    :param value: as a format gives it.
+    """
     kinds = {bool: "true or false", dict: "an object", list: "a list"}
     return kinds.get(type(value), f"a {type(value).__name__}")

@@ -9,8 +9,11 @@ import unicodedata
 from datetime import UTC, date, datetime
 
 
-def number_of(value: object) -> float | None:
-    """Return a finite number, or None."""
+def parse_number(value: object) -> float | None:
+    """Return a finite number, or None.
+
+    :param value: a number, or a text that is one.
+    """
     if isinstance(value, bool) or value is None:
         return None
     try:
@@ -25,12 +28,15 @@ _CURRENCY = r"[^\W\d_]{0,3}\.?\s?[$£¥฿\u20a0-\u20cf]?"
 _AMOUNT = re.compile(rf"{_CURRENCY}\s?(\d[\d.,' ]*)\s?{_CURRENCY}")
 
 
-def price_of(value: object) -> float | None:
-    """Return an amount of money that is not negative, or None."""
+def parse_price(value: object) -> float | None:
+    """Return an amount of money that is not negative, or None.
+
+    :param value: a number, or a text with one amount and at most one currency.
+    """
     if isinstance(value, str):
         amount = _AMOUNT.fullmatch(unicodedata.normalize("NFKC", value[:64]).strip())
         value = _with_decimal_point(amount[1]) if amount else None
-    number = number_of(value)
+    number = parse_number(value)
     return number if number is not None and number >= 0 else None
 
 
@@ -49,8 +55,12 @@ def _with_decimal_point(digits: str) -> str:
 _DAY = re.compile(r"(\d{4})(?:[-/.]|年)(\d{1,2})(?:[-/.]|月)(\d{1,2})日?(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 
 
-def moment_of(value: object) -> datetime | None:
-    """Return an aware time from 1970 to 2100: without an offset it is UTC, with one the offset stays."""
+def parse_time(value: object) -> datetime | None:
+    """Return an aware time from 1970 to 2100, or None: without an offset it is UTC, with one the offset stays.
+
+    :param value: a date or a time, or as text in ISO 8601 or as 20240131, 2024/1/31, 2024年1月31日; a number is the
+        time since 1970 in seconds, milli-, micro- or nanoseconds.
+    """
     with contextlib.suppress(ValueError, OverflowError, OSError):
         moment = _as_datetime(value)
         if moment is not None and 1970 <= moment.year <= 2100:
@@ -69,7 +79,7 @@ def _as_datetime(value: object) -> datetime | None:
     if match := _DAY.fullmatch(written):
         year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    number = number_of(value)
+    number = parse_number(value)
     if number is not None:
         return _from_epoch(number)
     return datetime.fromisoformat(re.sub(r"\s*(UTC|GMT)$", "+00:00", written))

@@ -453,6 +453,8 @@ def _report(
         duplicates=staged.duplicates,
         bad_lines=intake.bad,
         bad_examples=tuple(intake.bad_examples),
+        skipped_files=intake.skipped,
+        skipped_examples=tuple(intake.skipped_examples),
         embedder=models.embedder.name,
         embedder_reason=reason,
         writer=models.writer.name,

@@ -134,6 +134,10 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
         text.append(f"\nskipped {_counted(report.bad_lines, 'bad line')}, such as", style="yellow")
         for bad in report.bad_examples[:5]:
             text.append(f"\n  {printable(bad.file)}:{bad.line}: {printable(bad.reason)}", style="yellow")
+    if report.skipped_files:
+        text.append(f"\npassed over {_counted(report.skipped_files, 'file')}, such as", style="yellow")
+        for skipped in report.skipped_examples[:5]:
+            text.append(f"\n  {printable(skipped.file)}: {skipped.reason}", style="yellow")
     return text
 
 

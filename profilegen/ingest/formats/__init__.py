@@ -1,1 +1,1 @@
-"""File formats as tables of rows, one module a format."""
+"""File formats, each opened as a table of rows: one module a format, one table of them in `registry`."""

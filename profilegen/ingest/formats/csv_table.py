@@ -9,17 +9,26 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from profilegen.errors import InputError
-from profilegen.ingest.rows import MAX_RECORD_BYTES, BadRowError, Table, is_utf8, numbered_lines, too_long
+from profilegen.ingest.formats.format import Format, OpenFile
+from profilegen.ingest.rows import MAX_RECORD_BYTES, BadRowError, Table, is_utf8, line_too_long, numbered_lines
 
 
-def csv_table(stream: BinaryIO, head: bytes, kind: str) -> Table:
-    """Open CSV (its delimiter told by the first line) or TSV as a table.
+def _open_csv(file: OpenFile) -> Table:
+    return _open(file, _delimiter(file.head))
 
-    :param head: how it begins; the stream gives it again.
-    :param kind: `csv` or `tsv`.
-    :raises InputError: its first line does not name the columns.
-    """
-    records = _csv_records(stream, "\t" if kind == "tsv" else _delimiter(head))
+
+def _open_tsv(file: OpenFile) -> Table:
+    return _open(file, "\t")
+
+
+FORMATS = (
+    Format("csv", (".csv",), _open_csv),
+    Format("tsv", (".tsv",), _open_tsv),
+)
+
+
+def _open(file: OpenFile, delimiter: str) -> Table:
+    records = _csv_records(file.stream, delimiter)
     _, header = next(records, (0, []))
     if isinstance(header, BadRowError):
         raise InputError(
@@ -97,7 +106,7 @@ class _RecordLines:
         number, line = self._again.popleft() if self._again else next(self._fresh)
         self.taken.append((number, line))
         if line is None:
-            raise too_long()
+            raise line_too_long()
         self._bytes += len(line)
         if self._bytes > MAX_RECORD_BYTES:
             raise BadRowError(_NEVER_CLOSED)

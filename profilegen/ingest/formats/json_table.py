@@ -10,30 +10,34 @@ from itertools import chain, count, islice
 from typing import BinaryIO, Literal
 
 from profilegen.errors import InputError
+from profilegen.ingest.formats.format import Format, OpenFile
 from profilegen.ingest.rows import (
     MAX_RECORD_BYTES,
     READ_BYTES,
     BadRowError,
     Row,
     Table,
+    describe_type,
     is_utf8,
-    kind,
+    line_too_long,
     numbered_lines,
-    too_long,
 )
 
-_MAX_LOOKED_AHEAD_ROWS = 1_000
-_MAX_LOOKED_AHEAD_CHARS = 1 << 22
+_MAX_LOOK_AHEAD_ROWS = 1_000
+_MAX_LOOK_AHEAD_CHARS = 1 << 22
 
 
-def json_table(stream: BinaryIO, head: bytes) -> Table:
-    """Open JSON as a table.
+def _open(file: OpenFile) -> Table:
+    if _is_spread_over_lines(file.head):
+        return _with_columns("record", _json_values(file.stream))
+    return _with_columns("line", _json_lines(file.stream))
 
-    :param head: how it begins; the stream gives it again.
-    """
-    if _is_spread_over_lines(head):
-        return _looked_ahead("record", _json_values(stream))
-    return _looked_ahead("line", _json_lines(stream))
+
+def _matches(head: bytes) -> bool:
+    return head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"[", b"{")
+
+
+FORMATS = (Format("json", (".jsonl", ".ndjson", ".json"), _open, matches=_matches),)
 
 
 def _is_spread_over_lines(head: bytes) -> bool:
@@ -42,17 +46,17 @@ def _is_spread_over_lines(head: bytes) -> bool:
     return re.fullmatch(rb"\{|\[\s*(?:\{.*|\])?", first) is not None
 
 
-def _looked_ahead(unit: Literal["line", "record"], rows: Iterator[tuple[int, Row]]) -> Table:
+def _with_columns(unit: Literal["line", "record"], rows: Iterator[tuple[int, Row]]) -> Table:
     """Take the columns from the first rows: those of JSON need not have the same ones."""
     first: list[tuple[int, Row]] = []
     columns: dict[str, None] = {}
     chars = 0
-    for number, row in islice(rows, _MAX_LOOKED_AHEAD_ROWS):
+    for number, row in islice(rows, _MAX_LOOK_AHEAD_ROWS):
         first.append((number, row))
         if isinstance(row, Mapping):
             columns.update(dict.fromkeys(row))
             chars += sum(len(str(value)) for value in row.values())
-        if chars > _MAX_LOOKED_AHEAD_CHARS:
+        if chars > _MAX_LOOK_AHEAD_CHARS:
             break
     return Table(tuple(columns), unit, chain(first, rows))
 
@@ -60,7 +64,7 @@ def _looked_ahead(unit: Literal["line", "record"], rows: Iterator[tuple[int, Row
 def _json_lines(stream: BinaryIO) -> Iterator[tuple[int, Row]]:
     for number, line in numbered_lines(stream):
         if line is None:
-            yield number, too_long()
+            yield number, line_too_long()
         elif line.strip():
             yield number, _json_line(line)
 
@@ -77,7 +81,7 @@ def _json_line(line: bytes) -> Row:
 def _object(value: object) -> Row:
     if isinstance(value, dict):
         return value
-    return BadRowError(f"{kind(value)}, not a JSON object")
+    return BadRowError(f"{describe_type(value)}, not a JSON object")
 
 
 def _json_values(stream: BinaryIO) -> Iterator[tuple[int, Row]]:

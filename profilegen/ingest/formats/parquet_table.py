@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from itertools import count
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from profilegen.errors import InputError
-from profilegen.ingest.columns import ColumnMap, columns_by_field
+from profilegen.ingest.columns import columns_by_field
+from profilegen.ingest.formats.format import Format, OpenFile
 from profilegen.ingest.rows import READ_BYTES, Row, Table
+from profilegen.language.cleaning import printable
 
-# Few, since a row may hold a text of a megabyte.
-_PARQUET_ROWS = 256
+# Rows held at once; few, because a row may hold a text of a megabyte.
+_BATCH_ROWS = 256
 
 
-def parquet_table(source: str | IO[bytes], mapping: ColumnMap, stack: contextlib.ExitStack) -> Table:
-    """Open Parquet as a table of those of its columns that hold a field.
-
-    :param stack: closes the file.
-    :raises InputError: it is not whole, or no Parquet.
-    """
+def _open(file: OpenFile) -> Table:
+    """Open Parquet as a table of those of its columns that hold a field."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         # The buffer keeps pyarrow from taking whole columns of a row group at once.
-        file = stack.enter_context(pq.ParquetFile(source, buffer_size=READ_BYTES))
+        parquet = file.stack.enter_context(pq.ParquetFile(file.seekable(), buffer_size=READ_BYTES))
     except pa.ArrowException as error:
-        raise InputError(f"cannot be read as Parquet: {error}") from None
-    columns = tuple(file.schema_arrow.names)
-    return Table(columns, "record", _parquet_rows(file, list(columns_by_field(columns, mapping).values())))
+        raise InputError(f"cannot be read as Parquet: {printable(str(error))}") from None
+    columns = tuple(parquet.schema_arrow.names)
+    wanted = list(columns_by_field(columns, file.mapping).values())
+    return Table(columns, "record", _rows(parquet, wanted))
 
 
-def _parquet_rows(file: Any, columns: list[str]) -> Iterator[tuple[int, Row]]:
+FORMATS = (Format("parquet", (".parquet",), _open, magic=b"PAR1"),)
+
+
+def _rows(file: Any, columns: list[str]) -> Iterator[tuple[int, Row]]:
     import pyarrow as pa
 
     numbers = count(1)
     try:
-        for batch in file.iter_batches(batch_size=_PARQUET_ROWS, columns=columns):
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
             names = batch.schema.names
-            for row in zip(*(_parquet_values(column) for column in batch.columns), strict=True):
+            for row in zip(*(_values(column) for column in batch.columns), strict=True):
                 yield next(numbers), dict(zip(names, row, strict=True))
     except pa.ArrowException as error:
-        raise InputError(f"broken Parquet after record {next(numbers) - 1}: {error}") from None
+        raise InputError(f"broken Parquet after record {next(numbers) - 1}: {printable(str(error))}") from None
 
 
-def _parquet_values(column: Any) -> list[object]:
+def _values(column: Any) -> list[object]:
     """Return Python values; texts as bytes, since one invalid text would be an error for all 256."""
     import pyarrow as pa
 
@@ -59,11 +60,11 @@ def _parquet_values(column: Any) -> list[object]:
     try:
         return cast(list[object], column.to_pylist())
     except (ValueError, OverflowError):
-        return [_parquet_value(value) for value in column]
+        return [_value(value) for value in column]
 
 
-def _parquet_value(value: Any) -> object:
+def _value(value: Any) -> object:
     try:
         return cast(object, value.as_py())
     except (ValueError, OverflowError):
-        return None  # a time that Python cannot say
+        return None  # a time outside the years that Python knows
