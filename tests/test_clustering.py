@@ -6,18 +6,18 @@ import pytest
 from profilegen.segments import clustering
 from profilegen.segments.clustering import (
     Clusters,
-    Vectors,
-    _agreed,
     _assign_noise,
+    _consensus,
     _density_clusters,
-    _settled,
-    _without_mean,
+    _spherical_kmeans,
+    _subtract_mean,
+    assign_by_neighbors,
     cluster,
     default_min_cluster_size,
     match_ids,
-    place,
-    without_language,
+    remove_language_means,
 )
+from profilegen.segments.user_vectors import Vectors
 
 N_TOPICS, N_USERS, N_ALONE, DIMS = 3, 30, 3, 32
 
@@ -111,7 +111,7 @@ def test_a_user_is_placed_with_most_neighbours_and_less_surely_the_more_of_them_
     east, north = np.eye(2, dtype=np.float32)
     known = np.repeat([east, north], [12, 3], axis=0)
     fitted = Clusters(np.repeat([0, 1], [12, 3]), np.ones(15, np.float32), np.zeros(15, np.bool_))
-    placed = place(np.concatenate([known, unit(east + north)[None]]), np.arange(15), fitted)
+    placed = assign_by_neighbors(np.concatenate([known, unit(east + north)[None]]), np.arange(15), fitted)
     assert placed.labels[-1] == 0
     assert placed.confidence[-1] == pytest.approx(12 / 15)
     assert (placed.labels[:15] == fitted.labels).all()
@@ -177,7 +177,7 @@ def test_two_languages_meet_by_topic_once_the_language_is_taken_out() -> None:
     users = unit(np.concatenate([around(unit(topics + 3 * language), 10, 0.02) for language in languages]))
     codes = ["en"] * 20 + ["zh"] * 20
     assert users[0] @ users[10] > users[0] @ users[20]  # the language counts for more than the topic
-    centred = without_language(users, codes)
+    centred = remove_language_means(users, codes)
     assert centred[0] @ centred[20] > 0.8 > centred[0] @ centred[10]
     assert np.linalg.norm(centred, axis=1) == pytest.approx(1)
     assert centred.dtype == np.float32
@@ -186,21 +186,21 @@ def test_two_languages_meet_by_topic_once_the_language_is_taken_out() -> None:
 @pytest.mark.parametrize("codes", [["en"] * 20, ["en"] * 16 + ["zh"] * 4])
 def test_one_language_is_left_untouched_also_beside_a_few_users_of_another(codes: list[str]) -> None:
     users = random_units(20)
-    assert (without_language(users, codes) == users).all()
+    assert (remove_language_means(users, codes) == users).all()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.75, 1.0])
 def test_users_without_their_mean_are_of_length_one_and_users_who_are_all_the_same_break_nothing(share: float) -> None:
     users = random_units(20)
-    without = _without_mean(users, share)
+    without = _subtract_mean(users, share)
     assert np.linalg.norm(without, axis=1) == pytest.approx(1)
     assert np.linalg.norm(without.mean(axis=0)) <= np.linalg.norm(users.mean(axis=0)) + 1e-6
-    assert np.isfinite(_without_mean(np.repeat(users[:1], 9, axis=0), share)).all()
+    assert np.isfinite(_subtract_mean(np.repeat(users[:1], 9, axis=0), share)).all()
 
 
 def test_users_of_a_language_who_are_all_the_same_give_no_broken_numbers() -> None:
     users = np.concatenate([np.repeat(random_units(1), 5, axis=0), random_units(5, seed=2)])
-    assert np.isfinite(without_language(users, ["en"] * 5 + ["zh"] * 5)).all()
+    assert np.isfinite(remove_language_means(users, ["en"] * 5 + ["zh"] * 5)).all()
 
 
 def test_a_segment_keeps_its_id_when_most_members_stay() -> None:
@@ -236,7 +236,7 @@ def clustering_of(*labels: int, assigned: bool = False) -> Clusters:
 def test_users_who_are_together_in_most_clusterings_are_one_cluster() -> None:
     vectors = around(random_units(2), 6, 0.01)
     halves, lump = [0] * 6 + [1] * 6, [0] * 12
-    agreed = _agreed(vectors, [clustering_of(*halves), clustering_of(*halves), clustering_of(*lump)], 5)
+    agreed = _consensus(vectors, [clustering_of(*halves), clustering_of(*halves), clustering_of(*lump)], 5)
     assert agreed.labels.tolist() == halves
     assert agreed.confidence == pytest.approx(1)
 
@@ -244,7 +244,7 @@ def test_users_who_are_together_in_most_clusterings_are_one_cluster() -> None:
 def test_clusters_that_are_too_small_go_to_the_nearest_and_users_hdbscan_left_out_are_marked() -> None:
     vectors = np.concatenate([around(random_units(2), 6, 0.01), random_units(1)])
     found = clustering_of(*[0] * 6, *[1] * 6, 2, assigned=True)
-    agreed = _agreed(vectors, [found, found], 5)
+    agreed = _consensus(vectors, [found, found], 5)
     assert agreed.labels.tolist() == [0] * 6 + [1] * 6 + [0]
     assert agreed.assigned.all()
     assert (agreed.confidence <= 0.5).all()
@@ -252,9 +252,9 @@ def test_clusters_that_are_too_small_go_to_the_nearest_and_users_hdbscan_left_ou
 
 def test_a_user_nearer_to_another_centre_moves_there() -> None:
     vectors = around(random_units(2), 6, 0.01)
-    assert _settled(vectors, np.array([1] + [0] * 5 + [1] * 6)).tolist() == [0] * 6 + [1] * 6
+    assert _spherical_kmeans(vectors, np.array([1] + [0] * 5 + [1] * 6)).tolist() == [0] * 6 + [1] * 6
 
 
 def test_who_is_in_no_cluster_yet_is_in_no_centre() -> None:
     vectors = around(random_units(2), 6, 0.01)
-    assert _settled(vectors, np.array([0] * 5 + [-1] + [1] * 6)).tolist() == [0] * 6 + [1] * 6
+    assert _spherical_kmeans(vectors, np.array([0] * 5 + [-1] + [1] * 6)).tolist() == [0] * 6 + [1] * 6

@@ -9,7 +9,8 @@ import pytest
 from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.profiles.summaries import compose
 from profilegen.records import Behaviour, BuiltWith, Category, Claim, Evidence, UserProfile
-from profilegen.segments.description import Sketch, Vectors, new_id, sketch
+from profilegen.segments.description import Sketch, new_id, sketch
+from profilegen.segments.user_vectors import Vectors
 
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
 DIMS = 64

@@ -54,7 +54,7 @@ def _clustered(dataset: Dataset, present: Mask, seed: int, min_cluster_size: int
     """Return the cluster of each user, as a build finds it; that of those who are left out means nothing."""
     rows = np.flatnonzero(present)
     languages = [dataset.users[row].language for row in rows]
-    centred = clustering.without_language(dataset.user_vectors[rows], languages)
+    centred = clustering.remove_language_means(dataset.user_vectors[rows], languages)
     found = np.zeros(len(present), np.int64)
     found[rows] = clustering.cluster(centred, seed=seed, min_cluster_size=min_cluster_size).labels
     return found

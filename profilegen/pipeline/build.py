@@ -265,7 +265,7 @@ def _cluster(ledger: Ledger, settings: Settings, progress: Progress) -> None:
     if ledger.get_meta("clusters") == made_of and len(memberships) == len(user_ids):
         return
     progress("segments", 0, 1)
-    centred = clustering.without_language(vectors, ledger.user_languages())
+    centred = clustering.remove_language_means(vectors, ledger.user_languages())
     settled = _settled(ledger, user_ids, method)
     if settled:
         segment_ids, found = _joined(user_ids, centred, settled, memberships)
@@ -312,7 +312,7 @@ def _joined(
         np.array([row.confidence for row in rows], np.float32),
         np.array([row.assigned for row in rows]),
     )
-    found = clustering.place(vectors, known, clusters)
+    found = clustering.assign_by_neighbors(vectors, known, clusters)
     return [names[label] for label in found.labels], found
 
 
@@ -337,7 +337,7 @@ def _place(ledger: Ledger, settings: Settings, progress: Progress) -> None:
         return
     progress("map", 0, 1)
     user_ids, vectors = ledger.user_matrix()
-    centred = clustering.without_language(vectors, ledger.user_languages())
+    centred = clustering.remove_language_means(vectors, ledger.user_languages())
     laid_out = _hash(ledger.get_meta("clustered"), settings.seed)
     settled = _settled(ledger, user_ids) if ledger.get_meta("laid out") == laid_out else set()
     points = ledger.points()
@@ -345,9 +345,11 @@ def _place(ledger: Ledger, settings: Settings, progress: Progress) -> None:
     known = [row for row, user_id in enumerate(user_ids) if user_id in place_of]
     # A build that was killed may have left users who have settled without a place.
     if settled and len(known) == len(settled):
-        places = layout.place(centred, np.array(known), np.array([place_of[user_ids[row]] for row in known]))
+        places = layout.interpolate_positions(
+            centred, np.array(known), np.array([place_of[user_ids[row]] for row in known])
+        )
     else:
-        places = layout.places(centred, seed=settings.seed)
+        places = layout.positions(centred, seed=settings.seed)
     ledger.put_points(user_ids, places)
     ledger.set_meta("laid out", laid_out)
     ledger.set_meta("map", made_of)

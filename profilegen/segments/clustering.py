@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from profilegen.segments.reduction import reduce
+from profilegen.segments.reduction import reduce_dimensions
+from profilegen.segments.user_vectors import Vectors
 
-Vectors = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 # Counted up when the same users would now be clustered otherwise, so that stores are brought up to date.
@@ -25,15 +25,15 @@ _COMPONENTS = 5
 _LAYOUTS, _LAID_OUT_OFTEN, _TOGETHER = 12, 5_000, 0.5
 # So much of the mean of all users is taken off before a layout, in turn. People of several interests are all near the
 # mean, where they make one lump; to tell people of one interest apart, it is of use (`segments.*` of `evaluate`).
-_MEANS_OFF = (0.0, 0.75, 1.0)
-_MEAN_OFF = 0.75
+_MEAN_SHARES = (0.0, 0.75, 1.0)
+_MEAN_SHARE = 0.75
 # UMAP takes 500 rounds for so few users unless told otherwise; with 200, segments are as stable and as true.
 _EPOCHS = 200
-_MOVES = 20
+_MAX_ROUNDS = 20
 # UMAP takes minutes for more users than this; the segments of a sample of so many are those of all
 # (docs/performance.md has the time and the error).
 _FITTED_USERS = 10_000
-_PLACED_TOGETHER = 1_000
+_ROWS_AT_ONCE = 1_000
 _MIN_USERS_A_LANGUAGE = 5
 _MANY_CLUSTERS, _MAX_SHARE = 8, 0.2
 # Two clusters are the same segment if they share at least this much of the users of both (Jaccard index).
@@ -73,14 +73,14 @@ def cluster(vectors: Vectors, *, seed: int, min_cluster_size: int | None = None)
     if len(vectors) < 2 * smallest or len(vectors) < 8:
         return _one_cluster(len(vectors))
     if len(vectors) <= _FITTED_USERS:
-        return _fit(vectors, seed, smallest)
+        return _cluster_all(vectors, seed, smallest)
     sample = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:_FITTED_USERS])
     # A segment is as large a share of the sample as of all.
-    fitted = _fit(vectors[sample], seed, max(5, round(smallest * _FITTED_USERS / len(vectors))))
-    return place(vectors, sample, fitted)
+    fitted = _cluster_all(vectors[sample], seed, max(5, round(smallest * _FITTED_USERS / len(vectors))))
+    return assign_by_neighbors(vectors, sample, fitted)
 
 
-def without_language(vectors: Vectors, languages: Sequence[str]) -> Vectors:
+def remove_language_means(vectors: Vectors, languages: Sequence[str]) -> Vectors:
     """Take out what users of a language share only for their language; with one language, nothing changes.
 
     A multilingual embedder puts a language's texts together whatever they are about; with the mean of each
@@ -132,39 +132,39 @@ def _one_cluster(n_users: int) -> Clusters:
     return Clusters(np.zeros(n_users, np.int64), np.full(n_users, 0.5, np.float32), np.zeros(n_users, np.bool_))
 
 
-def _fit(vectors: Vectors, seed: int, smallest: int) -> Clusters:
+def _cluster_all(vectors: Vectors, seed: int, smallest: int) -> Clusters:
     """Cluster users by all of them."""
-    seen = _without_mean(vectors, _MEAN_OFF)
+    seen = _subtract_mean(vectors, _MEAN_SHARE)
     if len(vectors) > _LAID_OUT_OFTEN:
-        once = _fit_once(seen, seed, smallest)
-        return replace(once, labels=_settled(seen, once.labels))
-    views = [_without_mean(vectors, share) for share in _MEANS_OFF]
+        once = _cluster_layout(seen, seed, smallest)
+        return replace(once, labels=_spherical_kmeans(seen, once.labels))
+    views = [_subtract_mean(vectors, share) for share in _MEAN_SHARES]
     layouts = ((views[number % len(views)], (seed + 7919 * number) % 2**32) for number in range(_LAYOUTS))
-    return _agreed(seen, [_fit_once(view, seed, smallest) for view, seed in layouts], smallest)
+    return _consensus(seen, [_cluster_layout(view, seed, smallest) for view, seed in layouts], smallest)
 
 
-def _without_mean(vectors: Vectors, share: float) -> Vectors:
+def _subtract_mean(vectors: Vectors, share: float) -> Vectors:
     """Return the rows with so much of their mean taken off, normalised anew."""
     rest = vectors - share * vectors.mean(axis=0)
     return np.asarray(rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-9), np.float32)
 
 
-def _fit_once(vectors: Vectors, seed: int, smallest: int) -> Clusters:
+def _cluster_layout(vectors: Vectors, seed: int, smallest: int) -> Clusters:
     n_dims = min(_COMPONENTS, len(vectors) - 2)
-    reduced = reduce(vectors, n_dims, min_dist=0.0, seed=seed, n_epochs=_EPOCHS)
+    reduced = reduce_dimensions(vectors, n_dims, min_dist=0.0, seed=seed, n_epochs=_EPOCHS)
     labels, confidence = _density_clusters(reduced, smallest)
     if labels.max(initial=-1) < 0:
         return _one_cluster(len(vectors))
     return _assign_noise(reduced, labels, confidence)
 
 
-def _agreed(vectors: Vectors, found: Sequence[Clusters], smallest: int) -> Clusters:
+def _consensus(vectors: Vectors, found: Sequence[Clusters], smallest: int) -> Clusters:
     """Return the clusters that most clusterings agree on, by average linkage of how often two users are apart."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
     together = np.zeros((len(vectors), len(vectors)), np.float32)
-    for settled in (_settled(vectors, one.labels) for one in found):
+    for settled in (_spherical_kmeans(vectors, one.labels) for one in found):
         together += settled[:, None] == settled
     together /= len(found)
     groups = fcluster(linkage(squareform(1 - together, checks=False), "average"), 1 - _TOGETHER, "distance")
@@ -172,16 +172,16 @@ def _agreed(vectors: Vectors, found: Sequence[Clusters], smallest: int) -> Clust
     large = np.flatnonzero(sizes >= smallest)
     if not len(large):
         return _one_cluster(len(vectors))
-    labels = _settled(vectors, np.where(np.isin(groups, large), np.searchsorted(large, groups), -1))
+    labels = _spherical_kmeans(vectors, np.where(np.isin(groups, large), np.searchsorted(large, groups), -1))
     alike = np.stack([together[:, labels == label].mean(axis=1) for label in range(labels.max() + 1)], axis=1)
     confidence = np.minimum(alike[np.arange(len(labels)), labels], 1)
     assigned = np.mean([one.assigned for one in found], axis=0) >= _TOGETHER
     return Clusters(labels, np.where(assigned, np.minimum(confidence, 0.5), confidence), assigned)
 
 
-def _settled(vectors: Vectors, labels: Labels) -> Labels:
+def _spherical_kmeans(vectors: Vectors, labels: Labels) -> Labels:
     """Give everybody the nearest centre, the centres anew, and so on until nobody moves; -1 is nobody's before."""
-    for _ in range(_MOVES):
+    for _ in range(_MAX_ROUNDS):
         centres = np.stack([vectors[labels == label].mean(axis=0) for label in np.unique(labels[labels >= 0])])
         centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-9)
         nearest = np.unique((vectors @ centres.T).argmax(axis=1), return_inverse=True)[1].astype(np.int64)
@@ -233,7 +233,7 @@ def _assign_noise(reduced: Vectors, labels: Labels, confidence: Vectors) -> Clus
     return Clusters(labels, confidence, noise)
 
 
-def place(vectors: Vectors, known: npt.NDArray[np.int64], clusters: Clusters) -> Clusters:
+def assign_by_neighbors(vectors: Vectors, known: npt.NDArray[np.int64], clusters: Clusters) -> Clusters:
     """Give other users the cluster of most of their nearest neighbours among the known ones, weighed by cosine.
 
     Their confidence is the mean of the neighbours', those of another cluster counted as none.
@@ -248,8 +248,8 @@ def place(vectors: Vectors, known: npt.NDArray[np.int64], clusters: Clusters) ->
     labels[known], confidence[known], assigned[known] = clusters.labels, clusters.confidence, clusters.assigned
     others = np.setdiff1d(np.arange(len(vectors)), known)
     theirs = vectors[known].T
-    for start in range(0, len(others), _PLACED_TOGETHER):
-        rows = others[start : start + _PLACED_TOGETHER]
+    for start in range(0, len(others), _ROWS_AT_ONCE):
+        rows = others[start : start + _ROWS_AT_ONCE]
         likeness = vectors[rows] @ theirs
         nearest = np.argpartition(likeness, -_NEIGHBORS)[:, -_NEIGHBORS:]
         weights = np.maximum(np.take_along_axis(likeness, nearest, axis=1), 1e-6)

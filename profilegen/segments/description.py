@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from profilegen.claims.categories import nodes_of
 from profilegen.claims.phrases import heads
@@ -19,8 +18,7 @@ from profilegen.language.registry import language_of
 from profilegen.language.words import Key
 from profilegen.profiles.summaries import Telling
 from profilegen.records import KINDS, BuiltWith, Claim, Evidence, Kind, Segment, UserProfile
-
-Vectors = npt.NDArray[np.float32]
+from profilegen.segments.user_vectors import Vectors
 
 # Counted up when the same profiles would now give other segments, so that stores are brought up to date.
 METHOD = "7"

@@ -1,4 +1,4 @@
-"""Vectors to few dimensions by UMAP, compiled once and not by every process."""
+"""Dimension reduction by UMAP, with numba's compiled code cached on disk."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Vectors = npt.NDArray[np.float32]
+from profilegen.segments.user_vectors import Vectors
 
 _NEIGHBORS = 15
 
 
-def reduce(vectors: Vectors, n_dims: int, *, min_dist: float, seed: int, n_epochs: int | None = None) -> Vectors:
-    """Return (n_rows, n_dims) float32 by UMAP (McInnes et al. 2018), the same for the same seed.
+def reduce_dimensions(
+    vectors: Vectors, n_dims: int, *, min_dist: float, seed: int, n_epochs: int | None = None
+) -> Vectors:
+    """Reduce vectors to fewer dimensions by UMAP with cosine distance (McInnes, Healy and Melville 2018).
 
-    :param vectors: (n_rows, n_dims before), at least two rows more than `n_dims`.
-    :param min_dist: how close together alike rows may come.
-    :param n_epochs: rounds of the layout; as many as UMAP thinks right, if None.
+    :param vectors: (n_rows, more than n_dims) float32, at least `n_dims + 2` rows.
+    :param n_dims: number of dimensions of the result.
+    :param min_dist: smallest distance between similar rows in the result, at most 1; 0 packs clusters densely.
+    :param seed: UMAP's `random_state`; the same seed gives the same result on the same machine.
+    :param n_epochs: number of optimisation rounds; None for UMAP's default (500 for fewer than 10,000 rows, else 200).
+    :return: (n_rows, n_dims) float32.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a seed means one thread; that is meant
+        warnings.simplefilter("ignore")  # UMAP warns that a seed means one thread, which is intended.
         reducer = _umap().UMAP(
             n_neighbors=min(_NEIGHBORS, len(vectors) - 1),
             n_components=n_dims,
             min_dist=min_dist,
             metric="cosine",
-            # The spectral start needs many more rows than dimensions.
+            # Spectral initialisation needs many more rows than dimensions.
             init="spectral" if len(vectors) > 50 else "random",
             n_epochs=n_epochs,
             random_state=seed,
@@ -39,7 +43,7 @@ def reduce(vectors: Vectors, n_dims: int, *, min_dist: float, seed: int, n_epoch
 
 @functools.cache
 def _umap() -> Any:
-    """Import umap, and have numba keep what it compiles of it: 15 s of work at each start, 0.4 s when it is kept."""
+    """Import umap and switch on numba's disk cache for it: compiling takes 15 s at each start, loading 0.4 s."""
     import umap
     import umap.layouts
     import umap.umap_
@@ -47,6 +51,6 @@ def _umap() -> Any:
     for module in (umap.umap_, umap.layouts):
         for function in vars(module).values():
             if hasattr(function, "enable_caching"):
-                with suppress(RuntimeError):  # There is no folder that may be written to.
+                with suppress(RuntimeError):  # numba finds no writable directory for its cache.
                     function.enable_caching()
     return umap

@@ -1,4 +1,4 @@
-"""How a document's and a user's vector are made from what was embedded."""
+"""Vectors of documents and of users, made from the vectors of texts and item titles."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
 
-# What an item is called tells more of what a user is after than what is said of it: users separate by category
-# best, and are found best by their profiles, with item titles weighted three times (docs/architecture.md).
+# The title of an item says more about a user's interests than the text about it: with item titles weighted three
+# times, profiles find their users best and segments are most stable (docs/architecture.md, "Vectors").
 ITEM_WEIGHT = 3.0
 
 
 def document_vectors(text_vectors: Vectors, item_vectors: Vectors) -> Vectors:
-    """Return (n_documents, n_dims), rows L2-normalised: text and item title, a zero row where there is none."""
+    """Return the vector of each document: that of its text plus `ITEM_WEIGHT` times that of its item title.
+
+    :param text_vectors: (n_documents, n_dims) float32, rows L2-normalised; a zero row for a document without text.
+    :param item_vectors: the same for item titles; a zero row for a document without one.
+    :return: (n_documents, n_dims) float32, rows L2-normalised; a zero row for a document with neither.
+    """
     joined = text_vectors + ITEM_WEIGHT * item_vectors
     return np.asarray(joined / np.maximum(np.linalg.norm(joined, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def user_vector(documents: Vectors) -> Vectors:
-    """Return (n_dims,), L2-normalised: the mean of a user's document vectors."""
+    """Return the vector of a user: the mean of the user's document vectors.
+
+    :param documents: (n_documents, n_dims) float32, rows L2-normalised, at least one.
+    :return: (n_dims,) float32, L2-normalised.
+    """
     mean = documents.mean(axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), np.float32)
