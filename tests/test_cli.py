@@ -145,7 +145,8 @@ def test_in_a_pipe_lines_are_whole_and_on_a_terminal_they_fit(sample_store: Path
     assert max(map(len, terminal.splitlines())) <= 80
 
 
-def on_terminal(*args: str, columns: int) -> str:
+def on_terminal(*args: str, columns: int, raw: bool = False) -> str:
+    """Return what a command prints on a terminal, without the terminal's control sequences unless it is wanted raw."""
     main, other = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, *args], stdout=other, stderr=other, env=environment(COLUMNS=str(columns), TERM="xterm")
@@ -158,7 +159,7 @@ def on_terminal(*args: str, columns: int) -> str:
         except OSError:  # how a terminal ends on Linux
             pass
     os.close(main)
-    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", printed.decode())
+    return printed.decode() if raw else re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", printed.decode())
 
 
 # --- export -----------------------------------------------------------------------------------------------
