@@ -120,7 +120,7 @@ def test_standard_input_gives_the_same_documents_as_a_file(
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_file_without_a_known_suffix_is_told_by_its_content(tmp_path: Path, form: str) -> None:
+def test_the_format_of_a_file_without_a_known_suffix_is_recognised_by_content(tmp_path: Path, form: str) -> None:
     assert len(read(written(tmp_path / "table.data", encoded(ROWS, form)))) == len(ROWS)
 
 
@@ -303,7 +303,7 @@ def test_several_sources_are_read_in_the_order_given(tmp_path: Path) -> None:
     assert [document.user_id for document in read(first, second)] == ["1", "2"]
 
 
-def test_no_source_a_missing_file_and_an_empty_directory_are_told(tmp_path: Path) -> None:
+def test_no_source_a_missing_file_and_an_empty_directory_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="name at least one file"):
         read()
     with pytest.raises(InputError, match=r"nothing\.csv: No such file"):
@@ -346,7 +346,7 @@ def test_a_cut_off_array_or_parquet_file_is_an_error_with_its_name(tmp_path: Pat
         read(written(tmp_path / "a.parquet", encoded(ROWS, "parquet")[:-20]))
 
 
-def test_files_of_a_kind_that_is_not_read_are_told_what_to_do(tmp_path: Path) -> None:
+def test_the_error_for_a_format_that_is_not_read_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Excel workbook; .* save the sheet as CSV"):
         read(written(tmp_path / "a.xlsx", b"PK\x03\x04 and so on"))
     with pytest.raises(InputError, match="iconv -f UTF-16"):
@@ -400,7 +400,7 @@ def test_a_mapped_column_that_only_one_of_the_files_has_is_used_there(tmp_path: 
     assert [document.text for document in read(first, second, text="said")] == ["usual", "mapped"]
 
 
-def test_an_unknown_field_or_column_in_the_mapping_is_misuse(tmp_path: Path) -> None:
+def test_an_unknown_field_or_column_in_the_mapping_is_a_usage_error(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", "user_id,text\n1,2\n")
     with pytest.raises(UsageError, match="no field 'texts' to map to; the fields are user_id, text"):
         read(path, texts="text")
@@ -408,7 +408,7 @@ def test_an_unknown_field_or_column_in_the_mapping_is_misuse(tmp_path: Path) -> 
         read(path, text="said")
 
 
-def test_an_unknown_column_in_the_mapping_is_misuse_for_a_stream_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_column_in_the_mapping_is_a_usage_error_for_a_stream_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"user_id,text\n1,2\n")))
     with pytest.raises(UsageError, match="no column said to map from; the columns are user_id, text"):
         read("-", text="said")
@@ -504,7 +504,7 @@ def test_text_and_titles_are_cleaned_ids_and_images_are_kept(tmp_path: Path) -> 
         (float("inf"), None),
     ],
 )
-def test_prices_are_read_as_people_write_them_else_they_are_unknown(
+def test_prices_are_read_in_usual_notations_else_they_are_unknown(
     tmp_path: Path, given: object, price: float | None
 ) -> None:
     assert one(tmp_path, price=given).price == price

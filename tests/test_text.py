@@ -40,7 +40,7 @@ def cut(text: str) -> list[str]:
         "see https://example.org/?a=1&copy=2",
     ],
 )
-def test_clean_keeps_what_a_person_wrote(text: str) -> None:
+def test_clean_keeps_text_that_a_person_wrote(text: str) -> None:
     assert clean(text) == text
 
 
@@ -68,11 +68,11 @@ def test_clean_keeps_what_a_person_wrote(text: str) -> None:
         (" \n\t\u200b\u200d", ""),
     ],
 )
-def test_clean_takes_away_what_nobody_wrote(raw: str, cleaned: str) -> None:
+def test_clean_removes_markup_and_invisible_characters(raw: str, cleaned: str) -> None:
     assert clean(raw) == cleaned
 
 
-def test_clean_is_idempotent_on_pieces_put_together_at_random() -> None:
+def test_clean_is_idempotent_on_random_sequences() -> None:
     pieces = [
         *"<>&[]/!-=e.; \n\t\r\x00\x85\xa0\u0301\u200d\u200b\u202e…，ﬁ½①﹤﹠＜ｶﾞガ\u1100\u1161İﷺ\ud83d\ude00",
         *(
@@ -131,7 +131,7 @@ def test_a_long_hostile_text_is_cleaned_and_cut_in_linear_time(part: str) -> Non
     assert sentence_spans(cleaned)[-1][1] == len(cleaned)
 
 
-def test_fold_makes_equal_what_differs_in_form_case_and_space() -> None:
+def test_fold_ignores_form_case_and_whitespace() -> None:
     assert fold(" Straße\n ＡＢ ﬁ") == fold("STRASSE ab  FI") == "strasse ab fi"
     assert fold("good") != fold("bad")
 
@@ -152,20 +152,20 @@ def test_printable_text_shows_what_could_act_on_a_terminal(text: str, escaped: s
 @pytest.mark.parametrize(
     "text", ["", "plain 'text' \\n", "很好，真的！", "नमस्ते می\u200cخواهم", "👨\u200d👩\u200d👧 ❤️", "a\xa0b\u3000c"]
 )
-def test_printable_leaves_what_is_harmless(text: str) -> None:
+def test_printable_leaves_harmless_characters(text: str) -> None:
     assert printable(text) == text
 
 
 def test_real_english_reviews_are_english() -> None:
     spanish = re.compile(r"\b(?:es|muy|excelente|con las) ", re.IGNORECASE)
     texts = [clean(text) for text in shared_texts("amazon-reviews")]
-    told = [detect_language(text) for text in texts if sum(map(str.isalpha, text)) >= 3 and not spanish.match(text)]
-    assert told.count("en") / len(told) >= 0.995
+    codes = [detect_language(text) for text in texts if sum(map(str.isalpha, text)) >= 3 and not spanish.match(text)]
+    assert codes.count("en") / len(codes) >= 0.995
 
 
 def test_real_chinese_reviews_are_chinese() -> None:
-    told = [detect_language(clean(text)) for text in shared_texts("shopping-zh")]
-    assert told.count("zh") / len(told) >= 0.995
+    codes = [detect_language(clean(text)) for text in shared_texts("shopping-zh")]
+    assert codes.count("zh") / len(codes) >= 0.995
 
 
 @pytest.mark.parametrize(
@@ -192,12 +192,12 @@ def test_real_chinese_reviews_are_chinese() -> None:
         ("Buen producto, luz muy brillante y de fácil instalación " * 1_000, "es"),
     ],
 )
-def test_language_is_told_even_of_short_texts(text: str, code: str) -> None:
+def test_the_language_of_short_texts_is_detected(text: str, code: str) -> None:
     assert detect_language(text) == code
 
 
 @pytest.mark.parametrize("text", ["", " \n", "12345", "👍👍", "ok", "10/10", "!!!", "https://example.org/page"])
-def test_too_few_letters_are_of_no_language(text: str) -> None:
+def test_text_with_too_few_letters_has_no_language(text: str) -> None:
     assert detect_language(text) == "und"
 
 
@@ -220,7 +220,9 @@ def test_too_few_letters_are_of_no_language(text: str) -> None:
         (" \n ", []),
     ],
 )
-def test_sentences_end_where_people_end_them(text: str, parts: list[str]) -> None:
+def test_sentences_end_at_punctuation_and_line_breaks_but_not_in_numbers_and_abbreviations(
+    text: str, parts: list[str]
+) -> None:
     assert cut(text) == parts
 
 

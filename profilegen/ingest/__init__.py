@@ -44,7 +44,7 @@ class Intake:
 
 
 def read_documents(sources: Sequence[str], *, mapping: Mapping[str, str], intake: Intake) -> Iterator[Document]:
-    """Give the documents of files, directories and `-` (standard input) one by one.
+    """Yield the documents of files, directories and `-` (standard input) one by one.
 
     A format is recognised by its suffix, else by content; gzip and zstd always by content. Directories are walked
     in order; hidden files in them do not count, and other files that are not read are counted in `intake`. So are

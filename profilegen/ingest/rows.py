@@ -36,7 +36,7 @@ class Table(NamedTuple):
 
 
 def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Give (number, line) pairs, from 1: lines with their ends, None for one that is too long to hold.
+    """Yield (number, line) pairs, from 1: lines with their ends, None for one that is too long to hold.
 
     :param stream: a file from its beginning; a byte order mark there is left out.
     """

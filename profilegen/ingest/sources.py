@@ -64,18 +64,18 @@ def _add(source: str, files: Files) -> None:
     if not found:
         raise InputError(
             f"{display_name(source)}: no file to read in this directory; known are {' '.join(known_suffixes())}, "
-            f"each also with {' or '.join(COMPRESSIONS)}{_and_skipped(skipped)}"
+            f"each also with {' or '.join(COMPRESSIONS)}{_describe_skipped(skipped)}"
         )
     files.found.extend(found)
     files.skipped.extend(skipped)
 
 
-def _and_skipped(skipped: Sequence[SkippedFile]) -> str:
+def _describe_skipped(skipped: Sequence[SkippedFile]) -> str:
     return f". Passed over {len(skipped):,}, such as {skipped[0].file} ({skipped[0].reason})" if skipped else ""
 
 
 def _walk(directory: Path) -> Iterator[Path]:
-    """Give the files in a directory and below that are not hidden, and the links to directories."""
+    """Yield the files in a directory and below that are not hidden, and the links to directories."""
     for folder, names, files in os.walk(directory, onerror=_raise):
         names[:] = sorted(name for name in names if not name.startswith("."))
         links = [name for name in names if (Path(folder) / name).is_symlink()]

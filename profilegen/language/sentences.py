@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 
 MAX_SENTENCE_CHARS = 300
+"""Longer ones are cut, so that a sentence can be quoted."""
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Return where the sentences stand: `text[start:end]` is one, word for word, without outer whitespace.
+    """Return the (start, end) of each sentence: `text[start:end]` is the sentence without whitespace around it.
 
-    English, Chinese and like punctuation and line breaks end a sentence; decimals and common abbreviations
-    do not. One longer than 300 characters is cut, at a comma, else a space, else anywhere.
+    Line breaks and the punctuation of English, Chinese, Arabic, Hindi and similar languages end a sentence;
+    decimals and common English abbreviations do not. A sentence of more than 300 characters is cut: at a comma,
+    else at a space, else anywhere.
+
+    :param text: cleaned text.
     """
     spans: list[tuple[int, int]] = []
     start = 0
@@ -26,7 +30,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 
 _CLOSERS = "[\"'”’»)\\]}）」』】》〉]*+"
 # ASCII marks end a sentence before a space or a Chinese character, so that `3.5` and `a.b` stay whole; the
-# look behind makes a long row of dots cost one look, not one for each dot.
+# look-behind keeps a long row of dots from being scanned again from each dot.
 _SENTENCE_END = re.compile(
     rf"\n\s*+|[。！？；…｡؟۔।]++[.!?]*+{_CLOSERS}"
     rf"|(?<![.!?])[.!?]++(?:[。！？；…]++)?{_CLOSERS}(?=\s|\Z|[\u3400-\u9fff])"
@@ -56,7 +60,7 @@ def _ends_sentence(text: str, start: int, mark: re.Match[str]) -> bool:
 
 
 def _cut(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Trim the span, and cut it while it is too long."""
+    """Return a span without whitespace around it, cut into pieces where it is too long."""
     spans = []
     while end > start and text[end - 1].isspace():
         end -= 1
@@ -66,14 +70,14 @@ def _cut(text: str, start: int, end: int) -> list[tuple[int, int]]:
         if end - start <= MAX_SENTENCE_CHARS:
             spans.append((start, end))
             break
-        at = _cutting_place(text, start)
+        at = _cut_position(text, start)
         spans.append((start, start + len(text[start:at].rstrip())))
         start = at
     return spans
 
 
-def _cutting_place(text: str, start: int) -> int:
-    """Return where to cut: in the second half of what may stand, so that no shred is left."""
+def _cut_position(text: str, start: int) -> int:
+    """Return where to cut: in the second half of the longest piece, so that no piece is very short."""
     limit = start + MAX_SENTENCE_CHARS
     half = start + MAX_SENTENCE_CHARS // 2
     commas = [match.end() for match in _COMMA.finditer(text, half, limit)]

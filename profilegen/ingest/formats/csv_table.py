@@ -49,12 +49,12 @@ def _delimiter(head: bytes) -> str:
 
 
 def _csv_records(stream: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str] | BadRowError]]:
-    """Give records, each with the number of its first line and as wide as the first of all.
+    """Yield records, each with the number of its first line and with as many fields as the first record.
 
-    After a broken one, reading goes on at its second line: a quote that is never closed costs one line, not
+    After a broken record, reading goes on at its second line: a quote that is never closed costs one line, not
     the rest of the file.
     """
-    # The module's own limit, 128 KB a field, holds for the whole process; ours is for the record.
+    # The limit of the csv module, 128 KB a field, is one for the whole process; ours is for a record.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD_BYTES))
     lines = _RecordLines(numbered_lines(stream))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -73,7 +73,7 @@ def _csv_records(stream: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[s
 
 
 def _next_record(reader: Iterator[list[str]], width: int) -> list[str] | BadRowError | None:
-    """Return the next record, empty for an empty line, or why there is none here; None at the end."""
+    """Return the next record, [] for an empty line, an error for a broken record, None at the end."""
     try:
         record = next(reader, None)
     except csv.Error as error:
@@ -91,10 +91,10 @@ _NEVER_CLOSED = "a quote is opened and never closed"
 
 
 class _RecordLines:
-    """Lines for the csv module; those of the current record are kept, so that they can be read again."""
+    """Lines for the csv module, which remembers those of the current record, so that they can be read again."""
 
     def __init__(self, lines: Iterator[tuple[int, bytes | None]]) -> None:
-        self._fresh = lines
+        self._unread = lines
         self._again: deque[tuple[int, bytes | None]] = deque()
         self._bytes = 0
         self.taken: list[tuple[int, bytes | None]] = []
@@ -103,7 +103,7 @@ class _RecordLines:
         return self
 
     def __next__(self) -> str:
-        number, line = self._again.popleft() if self._again else next(self._fresh)
+        number, line = self._again.popleft() if self._again else next(self._unread)
         self.taken.append((number, line))
         if line is None:
             raise line_too_long()
@@ -121,7 +121,7 @@ class _RecordLines:
 
 
 def _without_quoting(line: bytes | None, delimiter: str, width: int) -> list[str] | None:
-    """Read a line of TSV whose quotes are only characters, as many exporters write it."""
+    """Return the fields of a line of TSV in which quotes are ordinary characters, as many programs write it."""
     if line is None or delimiter != "\t":
         return None
     fields = line.decode(errors="surrogateescape").rstrip("\r\n").split("\t")

@@ -23,6 +23,7 @@ from profilegen.ingest.rows import (
     numbered_lines,
 )
 
+# What is held to learn the columns: enough to meet rare keys, and little memory where texts are long.
 _MAX_LOOK_AHEAD_ROWS = 1_000
 _MAX_LOOK_AHEAD_CHARS = 1 << 22
 
@@ -41,13 +42,13 @@ FORMATS = (Format("json", (".jsonl", ".ndjson", ".json"), _open, matches=_matche
 
 
 def _is_spread_over_lines(head: bytes) -> bool:
-    """Tell an array, or indented objects one after another, from one object a line."""
+    """Return whether a file is an array or indented objects one after another, and not one object a line."""
     first = head.removeprefix(codecs.BOM_UTF8).lstrip().split(b"\n", 1)[0].strip()
     return re.fullmatch(rb"\{|\[\s*(?:\{.*|\])?", first) is not None
 
 
 def _with_columns(unit: Literal["line", "record"], rows: Iterator[tuple[int, Row]]) -> Table:
-    """Take the columns from the first rows: those of JSON need not have the same ones."""
+    """Return a table with the columns of its first rows: objects need not have the same keys."""
     first: list[tuple[int, Row]] = []
     columns: dict[str, None] = {}
     chars = 0
@@ -85,7 +86,7 @@ def _object(value: object) -> Row:
 
 
 def _json_values(stream: BinaryIO) -> Iterator[tuple[int, Row]]:
-    """Give the objects of one array, or objects one after another, holding little more than one of them.
+    """Yield the objects of one array, or objects one after another, with little more than one in memory.
 
     :raises InputError: the JSON is broken or cut off; where the next object begins cannot be known then.
     """
@@ -109,7 +110,7 @@ _BETWEEN = re.compile(r"[\s,]*")
 
 
 class _Buffer:
-    """A window on a long text: it grows until a whole value stands in it, and moves on."""
+    """A part of a long text, which grows until it holds a whole value, and moves on."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -120,7 +121,7 @@ class _Buffer:
         self.at = 0
 
     def skip(self, what: re.Pattern[str]) -> str:
-        """Move past what matches and return the character there, nothing at the end."""
+        """Move past what matches and return the next character, "" at the end."""
         while True:
             match = what.match(self._text, self.at)
             self.at = match.end() if match else self.at
@@ -135,20 +136,20 @@ class _Buffer:
                 value, end = self._decode(self._text, self.at)
             except (ValueError, RecursionError) as error:
                 problem = error
-            # A number that touches the edge may go on behind it.
+            # A number at the end of what is held may have more digits.
             if problem is None and (end < len(self._text) or self._is_last):
                 break
             is_too_long = len(self._text) - self.at > MAX_RECORD_BYTES
             if isinstance(problem, RecursionError) or is_too_long or not self._grow():
                 raise InputError(
-                    f"broken JSON in record {number} ({problem}); nothing behind it can be read. "
-                    "Mend it, or write one object a line"
+                    f"broken JSON in record {number} ({problem}); nothing after it can be read. "
+                    "Correct it, or write one object a line"
                 )
         written, self.at = self._text[self.at : end], end
         return _object(value) if is_utf8([written]) else BadRowError("invalid UTF-8")
 
     def _grow(self) -> bool:
-        """Drop what is behind and read as much again as is held, so that growing costs linear time."""
+        """Drop what was read and double what is held, so that the time to grow is linear; False at the end."""
         self._text = self._text[self.at :]
         self.at = 0
         if self._is_last:
