@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from profilegen.evaluation.dataset import Dataset, Vectors, read_material
 from profilegen.evaluation.figures import Evaluation, Figure, Measured, SegmentFigures
 from profilegen.evaluation.inputs import HeldOut, read_heldout, read_labels, read_questions
 from profilegen.evaluation.ranking import place
-from profilegen.evaluation.report import render
+from profilegen.evaluation.report import render, write_report
 from profilegen.evaluation.segments import against
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import Embedder
@@ -370,6 +371,22 @@ def test_texts_in_a_report_are_never_markup() -> None:
     assert "49" not in page
     assert r"\<img" in text
     assert r"\| \[a\]\(javascript" in text
+
+
+@pytest.mark.parametrize(("private", "modes"), [(True, (0o700, 0o600)), (False, (0o777, 0o666))])
+def test_a_report_in_a_store_is_for_its_owner_alone_and_one_elsewhere_follows_the_umask(
+    tmp_path: Path, private: bool, modes: tuple[int, int]
+) -> None:
+    evaluation = Evaluation(
+        store="s", revision="r", embedder="e", writers={}, users=1, documents=1, figures=(), seconds=1
+    )
+    before = os.umask(0)
+    try:
+        paths = write_report(evaluation, tmp_path / "report", private=private)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in paths} == {modes[1]}
+    assert (tmp_path / "report").stat().st_mode & 0o777 == modes[0]
 
 
 def _write_lines(path: Path, rows: Sequence[Mapping[str, object]]) -> None:

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from handmade_store import remove_users
+from handmade_store import build_report, remove_users
 
 from profilegen.errors import InputError, StoreError
 from profilegen.records import (
@@ -25,12 +26,15 @@ from profilegen.records import (
     Segment,
     UserProfile,
 )
+from profilegen.store.decisions import Decision
 from profilegen.store.index import POINTER_FILE, build_index
 from profilegen.store.ledger import (
     INCOMING_FILE,
     LEDGER_FILE,
+    Audience,
     Changes,
     ClaimVector,
+    Filters,
     Ledger,
     Membership,
     Staged,
@@ -315,6 +319,115 @@ def test_a_directory_that_holds_more_than_a_store_stays_open_to_others(store: Pa
             pass
     expected = {"store": "0o755", "letter.txt": "0o644", LEDGER_FILE: "0o600"}
     assert {name: mode for name, mode in modes(store).items() if name in expected} == expected
+
+
+# Damage
+
+
+READ = {
+    "a document": lambda ledger: ledger.document("d1"),
+    "the documents": lambda ledger: list(ledger.iter_documents()),
+    "documents of a user": lambda ledger: ledger.user_documents("u1"),
+    "users": lambda ledger: list(ledger.iter_users()),
+    "languages": Ledger.language_counts,
+    "user vectors": Ledger.user_matrix,
+    "a user vector": lambda ledger: ledger.user_vectors(["u1", "u2"]),
+    "a profile": lambda ledger: ledger.profile("u1"),
+    "profiles": lambda ledger: list(ledger.iter_profiles()),
+    "profiles with vectors": lambda ledger: list(ledger.iter_profile_vectors()),
+    "claims": lambda ledger: ledger.claims_of(["u1", "u2"]),
+    "claim vectors": lambda ledger: ledger.claim_matrix(["u1", "u2"]),
+    "interests": lambda ledger: ledger.interest_vectors(["likes tea"]),
+    "not categorised": lambda ledger: ledger.not_categorised("t"),
+    "traits": Ledger.trait_counts,
+    "found users": lambda ledger: ledger.find_users(Filters(language="en"), 0, 10),
+    "memberships": Ledger.memberships,
+    "segments": Ledger.segments,
+    "a segment": lambda ledger: ledger.segment("s"),
+    "segment vectors": Ledger.segment_matrix,
+    "points": Ledger.points,
+    "decisions": lambda ledger: list(ledger.iter_decisions()),
+    "decisions on a user": lambda ledger: ledger.decisions_of("u1"),
+    "segment names": Ledger.segment_names,
+    "lists": Ledger.audiences,
+    "the last build": Ledger.last_build,
+    "a fact": lambda ledger: ledger.get_meta("embedder"),
+    "forgetting": lambda ledger: remove_users(ledger, "u2"),
+    "a decision": lambda ledger: ledger.decide([Decision(by="b", action="flag", user_id="u1", words="x")], {}),
+}
+
+
+@pytest.mark.parametrize(
+    "value", ["", "{", "[1]", '{"id": 1}', "text", 12, -1.5, b"", b"\x00\x01\x02", b"\xff\xfe\xfd\xfc"], ids=repr
+)
+@pytest.mark.parametrize(
+    "column",
+    [
+        "meta.value",
+        "documents.record",
+        "documents.text_vector",
+        "documents.item_vector",
+        "users.vector",
+        "profiles.record",
+        "claims.support",
+        "claims.vector",
+        "memberships.confidence",
+        "segments.record",
+        "segments.vector",
+        "builds.finished",
+        "builds.report",
+        "decisions.at",
+        "decisions.record",
+        "audiences.record",
+        "points.x",
+    ],
+)
+def test_a_damaged_record_is_a_store_error_that_names_the_file(damageable: Path, column: str, value: object) -> None:
+    table, _, name = column.partition(".")
+    connection = sqlite3.connect(damageable / LEDGER_FILE)
+    connection.execute(f"UPDATE {table} SET {name} = ?", (value,))
+    connection.commit()
+    connection.close()
+    with open_ledger(damageable) as ledger:
+        errors = []
+        for read in READ.values():
+            try:
+                read(ledger)  # type: ignore[operator]
+            except StoreError as error:
+                errors.append(str(error))
+    assert all(str(damageable / LEDGER_FILE) in error and "is damaged" in error for error in errors)
+    assert errors or value not in ("{", b"\x00\x01\x02")  # Other values can be what the column holds.
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a store with something in every table."""
+    store = tmp_path_factory.mktemp("whole") / "store"
+    with open_ledger(store, create=True) as ledger:
+        load(ledger, document("d1", "u1", item_title="t"), document("d2", "u2", item_title="t"))
+        ledger.put_document_vectors((f"d{at}", unit(1, 2, 3, 4), unit(1, 2, 3, 4)) for at in (1, 2))
+        for user in ("u1", "u2"):
+            finish(ledger, user)
+        ledger.put_memberships(Membership(user, "s", 1.0, False) for user in ("u1", "u2"))
+        ledger.put_segments([(segment("s", "u1", "u2"), "h", unit(1, 2))])
+        ledger.put_points(["u1", "u2"], np.zeros((2, 2), np.float32))
+        ledger.import_decisions([Decision(by="b", action="flag", user_id=user, words="x") for user in ("u1", "u2")])
+        ledger.save_audience(Audience(name="l", found_by="f", by="b", at=datetime.now(UTC)), ["u1"])
+        ledger.set_meta("embedder", {"name": "e"})
+        ledger.record_build(build_report(2, 1))
+    return store
+
+
+@pytest.fixture
+def damageable(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "damaged"))
+
+
+def test_a_store_without_damage_is_read(whole: Path) -> None:
+    with open_ledger(whole) as ledger:
+        for name, read in READ.items():
+            if name not in ("forgetting", "a decision"):
+                assert read(ledger) is not None  # type: ignore[operator]
 
 
 # Writing one at a time

@@ -49,6 +49,7 @@ def evaluate(
     from profilegen.evaluation import evaluate as run
     from profilegen.evaluation import keep
     from profilegen.evaluation.report import write_report
+    from profilegen.store.files import EVALUATION_DIRECTORY
 
     if report is not None and report.exists() and not report.is_dir():
         raise UsageError(f"the report is a directory, and {report} is a file; name another with --report")
@@ -69,6 +70,6 @@ def evaluate(
         from profilegen.publish import terminal
 
         print_page(terminal.evaluation_table(evaluation))
-    written = write_report(evaluation, report or settings.store / "evaluation")
+    written = write_report(evaluation, report or settings.store / EVALUATION_DIRECTORY, private=report is None)
     print_text(f"wrote {', '.join(str(path) for path in written)}", error=True)
     keep(evaluation, settings.store)

@@ -9,21 +9,28 @@ from typing import Any
 from profilegen.errors import UsageError
 from profilegen.evaluation.figures import Evaluation, Figure
 from profilegen.publish import pages
+from profilegen.store.files import PRIVATE_DIRECTORY, make_private_file
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _PAGES = ("report.md", "report.html")
 
 
-def write_report(evaluation: Evaluation, directory: Path) -> list[Path]:
-    """Write report.md, report.html and evaluation.json; returns where.
+def write_report(evaluation: Evaluation, directory: Path, *, private: bool = False) -> list[Path]:
+    """Write report.md, report.html and evaluation.json.
 
+    :param evaluation: the figures to write.
+    :param directory: made where it is missing; files of these names in it are replaced.
+    :param private: make what is new readable by its owner alone, as all of a store is, whatever the umask.
+    :return: the paths of the files.
     :raises UsageError: the directory cannot be written.
     """
     texts = {name: render(evaluation, name) for name in _PAGES}
     texts["evaluation.json"] = evaluation.model_dump_json(indent=2) + "\n"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=PRIVATE_DIRECTORY if private else 0o777, parents=True, exist_ok=True)
         for name, text in texts.items():
+            if private:
+                make_private_file(directory / name)
             (directory / name).write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"cannot write the report to {directory}: {error.strerror}") from None

@@ -127,4 +127,5 @@ class Ledger(Staging, DocumentTables, ProfileTables, SegmentTables, DecisionTabl
         row = self._one("SELECT finished, report FROM builds ORDER BY id DESC LIMIT 1")
         if row is None:
             return None
-        return Build(datetime.fromisoformat(row[0]), BuildReport.model_validate_json(row[1]))
+        with self._intact("the report of the last build"):
+            return Build(datetime.fromisoformat(row[0]), BuildReport.model_validate_json(row[1]))

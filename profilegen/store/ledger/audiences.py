@@ -47,7 +47,9 @@ class AudienceTables(Tables):
             "SELECT record, (SELECT count(*) FROM audience_users WHERE name = audiences.name) FROM audiences"
             " ORDER BY name"
         )
-        return [Audience.model_validate_json(record).model_copy(update={"size": size}) for record, size in rows]
+        return [
+            self._record(Audience, record, "a saved list").model_copy(update={"size": size}) for record, size in rows
+        ]
 
     def audience_users(self, name: str) -> list[str]:
         """Return the users of a saved list in its order; empty when there is no such list."""

@@ -14,6 +14,7 @@ from profilegen.errors import ProfilegenError
 from profilegen.store.decisions import UNSEEN, Decision, On
 from profilegen.store.ledger.tables import Tables
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _DECIDED = "('approve', 'edit', 'strike', 'add')"
 
 
@@ -62,12 +63,12 @@ class DecisionTables(Tables):
     def decisions_of(self, user_id: str) -> list[Decision]:
         """Return the decisions on a user, in order of time."""
         rows = self._added_rows("SELECT record FROM decisions WHERE user_id = ? ORDER BY at, rowid", (user_id,))
-        return [Decision.model_validate_json(record) for (record,) in rows]
+        return [self._record(Decision, record, f"a decision on {user_id!r}") for (record,) in rows]
 
     def iter_decisions(self) -> Iterator[Decision]:
         """Give every decision in order of time."""
         for (record,) in self._added_rows("SELECT record FROM decisions ORDER BY at, rowid"):
-            yield Decision.model_validate_json(record)
+            yield self._record(Decision, record, "a decision")
 
     def decided_users(self) -> set[str]:
         """Return the users on whom there is any decision."""
@@ -104,7 +105,8 @@ class DecisionTables(Tables):
         """Return when the next decision on something can be."""
         rows = self._rows("SELECT max(at) FROM decisions WHERE user_id = ? AND kind = ? AND text = ?", on)
         last = next(rows)[0]
-        return datetime.fromisoformat(last) + timedelta(microseconds=1) if last else datetime.min.replace(tzinfo=UTC)
+        with self._intact("the time of a decision"):
+            return datetime.fromisoformat(last) + timedelta(microseconds=1) if last else _NEVER
 
     def _insert(self, decision: Decision) -> int:
         user_id, kind, text = decision.on

@@ -32,12 +32,12 @@ class DocumentTables(Tables):
         """Return documents by id, in the order asked for, without those that are not there."""
         wanted = list(document_ids)
         records: dict[str, str] = dict(self._among("SELECT id, record FROM documents WHERE id IN {}", wanted))
-        return {name: Document.model_validate_json(records[name]) for name in wanted if name in records}
+        return {name: self._document(name, records[name]) for name in wanted if name in records}
 
     def iter_documents(self) -> Iterator[Document]:
         """Give every document in order of id."""
-        for _, record in self._paged("SELECT id, record FROM documents WHERE id > ? ORDER BY id LIMIT ?", ""):
-            yield Document.model_validate_json(record)
+        for id_, record in self._paged("SELECT id, record FROM documents WHERE id > ? ORDER BY id LIMIT ?", ""):
+            yield self._document(id_, record)
 
     def language_counts(self) -> dict[str, int]:
         """Return how many documents each language has, the most frequent first."""
@@ -55,8 +55,8 @@ class DocumentTables(Tables):
 
     def user_documents(self, user_id: str) -> list[Document]:
         """Return the documents of one user, undated first, then by time, then by id; empty when unknown."""
-        rows = self._rows("SELECT record FROM documents WHERE user_id = ?", (user_id,))
-        return sorted((Document.model_validate_json(record) for (record,) in rows), key=_age)
+        rows = self._rows("SELECT id, record FROM documents WHERE user_id = ?", (user_id,))
+        return sorted((self._document(id_, record) for id_, record in rows), key=_age)
 
     def iter_users(
         self, user_ids: Iterable[str] | None = None, *, with_vectors: bool = True
@@ -69,17 +69,15 @@ class DocumentTables(Tables):
         columns = "text_vector, item_vector" if with_vectors else "NULL, NULL"
         wanted = self.user_ids() if user_ids is None else sorted(set(user_ids))
         rows = self._among(
-            f"SELECT user_id, record, {columns} FROM documents WHERE user_id IN {{}} ORDER BY user_id", wanted
+            f"SELECT user_id, id, record, {columns} FROM documents WHERE user_id IN {{}} ORDER BY user_id", wanted
         )
         for user_id, group in groupby(rows, key=lambda row: row[0]):
-            documents = [(Document.model_validate_json(record), text, item) for _, record, text, item in group]
+            documents = [(self._document(id_, record), text, item) for _, id_, record, text, item in group]
             documents.sort(key=lambda row: _age(row[0]))
-            yield UserDocuments(
-                user_id,
-                [document for document, _, _ in documents],
-                unpack([text for _, text, _ in documents], dims),
-                unpack([item for _, _, item in documents], dims),
-            )
+            with self._intact(f"a vector of the documents of {user_id!r}"):
+                text_vectors = unpack([text for _, text, _ in documents], dims)
+                item_vectors = unpack([item for _, _, item in documents], dims)
+            yield UserDocuments(user_id, [document for document, *_ in documents], text_vectors, item_vectors)
 
     # Vectors
 
@@ -90,8 +88,8 @@ class DocumentTables(Tables):
             " WHERE text_vector IS NULL AND item_vector IS NULL AND id > ? ORDER BY id LIMIT ?",
             "",
         )
-        for _, record in rows:
-            yield Document.model_validate_json(record)
+        for id_, record in rows:
+            yield self._document(id_, record)
 
     def count_missing_vectors(self) -> int:
         """Return how many documents have no vector."""
@@ -114,6 +112,9 @@ class DocumentTables(Tables):
             self._connection.execute("DELETE FROM users")
             self._connection.execute("DELETE FROM segments")
             self._touch()
+
+    def _document(self, document_id: str, record: str) -> Document:
+        return self._record(Document, record, f"document {document_id!r}")
 
     def _dims(self) -> int:
         """Return how many dimensions the stored vectors have, 0 when there are none."""

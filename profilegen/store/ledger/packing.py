@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
+T = TypeVar("T")
 
 
 def pack(vector: Vector | None) -> bytes | None:
-    """Vector (n_dims,) to bytes: float16, little-endian."""
+    """Return a vector as bytes.
+
+    :param vector: (n_dims,) float32, or None.
+    :return: float16, little-endian; None for None.
+    :raises ValueError: the vector holds NaN or infinity.
+    """
     if vector is None:
         return None
     if not np.isfinite(vector).all():
@@ -20,30 +27,54 @@ def pack(vector: Vector | None) -> bytes | None:
 
 
 def unpack(blobs: Sequence[bytes | None], dims: int) -> Vector:
-    """Bytes to (n_blobs, dims) float32, rows L2-normalised; zero where there is no vector."""
+    """Return packed vectors as one array.
+
+    :param blobs: of `pack`; None where there is no vector.
+    :param dims: how many dimensions each has.
+    :return: (n_blobs, dims) float32, rows L2-normalised, zero where there is no vector.
+    :raises ValueError: a vector has other dimensions, or holds NaN.
+    """
     none = bytes(2 * dims)
-    return _rows_of(b"".join(blob or none for blob in blobs), dims).reshape(len(blobs), dims)
+    joined = b"".join(none if blob is None else _checked(blob, dims) for blob in blobs)
+    return _normalised(joined, dims).reshape(len(blobs), dims)
 
 
-def stored(blob: bytes) -> Vector:
-    """Bytes to one vector (n_dims,) float32, L2-normalised."""
-    return _rows_of(blob, len(blob) // 2).reshape(-1)
+def unpack_one(blob: bytes) -> Vector:
+    """Return one packed vector (n_dims,) float32, L2-normalised.
+
+    :param blob: of `pack`.
+    :raises ValueError: it is no vector, or holds NaN.
+    """
+    return _normalised(blob, len(blob) // 2).reshape(-1)
 
 
-def matrix(rows: Iterator[tuple[str, bytes]]) -> tuple[list[str], Vector]:
-    """(name, bytes) to the names and one array (n_rows, n_dims) float32, rows L2-normalised."""
-    names: list[str] = []
+def unpack_named(rows: Iterable[tuple[T, bytes]]) -> tuple[list[T], Vector]:
+    """Return names and one array of their vectors.
+
+    :param rows: (name, bytes of `pack`).
+    :return: the names, and (n_rows, n_dims) float32, rows L2-normalised.
+    :raises ValueError: the vectors have not all the same dimensions, or hold NaN.
+    """
+    names: list[T] = []
     joined = bytearray()
     dims = 0
     for name, blob in rows:
+        dims = dims or len(blob) // 2
+        joined += _checked(blob, dims)
         names.append(name)
-        joined += blob
-        dims = len(blob) // 2
-    return names, _rows_of(joined, dims).reshape(len(names), dims)
+    return names, _normalised(joined, dims).reshape(len(names), dims)
 
 
-def _rows_of(joined: bytes | bytearray, dims: int) -> Vector:
+def _checked(blob: bytes, dims: int) -> bytes:
+    if len(blob) != 2 * dims:
+        raise ValueError(f"it has {len(blob)} bytes, not {2 * dims}")
+    return blob
+
+
+def _normalised(joined: bytes | bytearray, dims: int) -> Vector:
     vectors = np.frombuffer(joined, "<f2").astype(np.float32).reshape(-1, max(dims, 1))
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    if not np.isfinite(lengths).all():
+        raise ValueError("it holds NaN or infinity")
     vectors /= np.where(lengths > 0, lengths, 1)[:, np.newaxis]
     return vectors

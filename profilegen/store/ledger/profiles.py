@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from profilegen.records import Kind, UserProfile
-from profilegen.store.ledger.packing import Vector, matrix, pack, stored, unpack
-from profilegen.store.ledger.tables import BATCH_ROWS, PAGE_ROWS, Row, Tables, batches
+from profilegen.store.ledger.packing import Vector, pack, unpack_named, unpack_one
+from profilegen.store.ledger.tables import BATCH_ROWS, PAGE_ROWS, Tables, batches
 
 _PROFILE = "user_id, profiles.record, segment_id, confidence, assigned"
 _PROFILES = "profiles LEFT JOIN memberships USING (user_id)"
@@ -54,12 +54,15 @@ class ProfileTables(Tables):
 
     def user_matrix(self) -> tuple[list[str], Vector]:
         """Return the users that have a vector, in order of id, and their vectors (n_users, n_dims)."""
-        return matrix(self._rows("SELECT user_id, vector FROM users WHERE vector IS NOT NULL ORDER BY user_id"))
+        rows = self._rows("SELECT user_id, vector FROM users WHERE vector IS NOT NULL ORDER BY user_id")
+        with self._intact("the vector of a user"):
+            return unpack_named(rows)
 
     def user_vectors(self, user_ids: Sequence[str]) -> dict[str, Vector]:
         """Return the vectors (n_dims,) of the users named that have one."""
         rows = self._among("SELECT user_id, vector FROM users WHERE vector IS NOT NULL AND user_id IN {}", user_ids)
-        return {user_id: stored(blob) for user_id, blob in rows}
+        with self._intact("the vector of a user"):
+            return dict(zip(*unpack_named(rows), strict=True))
 
     # Profiles
 
@@ -92,12 +95,12 @@ class ProfileTables(Tables):
     def profile(self, user_id: str) -> UserProfile | None:
         """Return a user's profile with its segment, or None."""
         row = self._one(f"SELECT {_PROFILE} FROM {_PROFILES} WHERE user_id = ?", (user_id,))
-        return None if row is None else _profile(row)
+        return None if row is None else self._profile(row)
 
     def iter_profiles(self) -> Iterator[UserProfile]:
         """Give every profile with its segment, in order of user id."""
         for row in self._paged(f"SELECT {_PROFILE} FROM {_PROFILES} WHERE user_id > ? ORDER BY user_id LIMIT ?", ""):
-            yield _profile(row)
+            yield self._profile(row)
 
     def iter_profile_vectors(self) -> Iterator[tuple[UserProfile, Vector]]:
         """Give every profile whose user has a vector (n_dims,), in order of user id."""
@@ -106,8 +109,10 @@ class ProfileTables(Tables):
             " WHERE user_id > ? AND vector IS NOT NULL ORDER BY user_id LIMIT ?",
             "",
         )
-        for row in rows:
-            yield _profile(row[:-1]), stored(row[-1])
+        for *row, blob in rows:
+            with self._intact(f"the vector of user {row[0]!r}"):
+                vector = unpack_one(blob)
+            yield self._profile(row), vector
 
     # Claims
 
@@ -128,7 +133,8 @@ class ProfileTables(Tables):
             user_ids,
         )
         for user_id, kind, position, text, support, blob in rows:
-            claim = ClaimVector(kind, position, text, support, stored(blob))
+            with self._intact(f"a claim of {user_id!r}"):
+                claim = ClaimVector(kind, position, text, float(support), unpack_one(blob))
             found.setdefault(user_id, []).append(claim)
         return found
 
@@ -137,14 +143,15 @@ class ProfileTables(Tables):
 
         Of hundreds of users this is quicker than `claims_of`, which makes an array of each.
         """
-        rows = list(self._among("SELECT user_id, text, vector FROM claims WHERE user_id IN {}", user_ids))
-        vectors = unpack([blob for *_, blob in rows], len(rows[0][-1]) // 2 if rows else 0)
-        return [(user_id, text) for user_id, text, _ in rows], vectors
+        rows = self._among("SELECT user_id, text, vector FROM claims WHERE user_id IN {}", user_ids)
+        with self._intact("the vector of a claim"):
+            return unpack_named(((user_id, text), blob) for user_id, text, blob in rows)
 
     def interest_vectors(self, texts: Iterable[str]) -> dict[str, Vector]:
         """Return the vectors of the texts that are an interest of some user."""
         rows = self._among("SELECT text, vector FROM claims WHERE kind = 'interest' AND text IN {}", texts)
-        return {text: stored(blob) for text, blob in rows}
+        with self._intact("the vector of a claim"):
+            return dict(zip(*unpack_named(rows), strict=True))
 
     # Categories of interests
 
@@ -183,6 +190,16 @@ class ProfileTables(Tables):
             found.setdefault(user_id, set()).add(category)
         return found
 
+    def _profile(self, row: Sequence[Any]) -> UserProfile:
+        user_id, record, segment, confidence, assigned = row
+        with self._intact(f"the profile of user {user_id!r}"):
+            profile = UserProfile.model_validate_json(record)
+            if segment is None:
+                return profile
+            return profile.model_copy(
+                update={"segment": segment, "segment_confidence": float(confidence), "segment_assigned": bool(assigned)}
+            )
+
     def _put_categories(self, profiles: Sequence[UserProfile]) -> None:
         rows = {
             (profile.user_id, claim.category.id)
@@ -193,16 +210,6 @@ class ProfileTables(Tables):
         delete = "DELETE FROM interest_categories WHERE user_id = ?"
         self._connection.executemany(delete, [(profile.user_id,) for profile in profiles])
         self._connection.executemany("INSERT INTO interest_categories VALUES (?, ?)", sorted(rows))
-
-
-def _profile(row: Row) -> UserProfile:
-    _, record, segment, confidence, assigned = row
-    profile = UserProfile.model_validate_json(record)
-    if segment is None:
-        return profile
-    return profile.model_copy(
-        update={"segment": segment, "segment_confidence": confidence, "segment_assigned": bool(assigned)}
-    )
 
 
 def _without_segment(profile: UserProfile) -> UserProfile:

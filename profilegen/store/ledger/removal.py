@@ -79,7 +79,7 @@ class Removal(SegmentTables):
         for decision_id, record, document, quote in rows:
             gone.setdefault(decision_id, (record, set()))[1].add((document, quote))
         for decision_id, (record, quotes) in gone.items():
-            left = _without(Decision.model_validate_json(record), quotes)
+            left = _without(self._record(Decision, record, "a decision"), quotes)
             self._execute("UPDATE decisions SET record = ? WHERE id = ?", (left.model_dump_json(), decision_id))
 
     def _erase_removed(self, *, finished: bool = False) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profilegen.records import Segment
-from profilegen.store.ledger.packing import Vector, matrix, pack
+from profilegen.store.ledger.packing import Vector, pack, unpack_named
 from profilegen.store.ledger.tables import Tables
 
 
@@ -46,7 +46,10 @@ class SegmentTables(Tables):
     def memberships(self) -> list[Membership]:
         """Return the segment of each user that has one, in order of user id."""
         rows = self._rows("SELECT user_id, segment_id, confidence, assigned FROM memberships ORDER BY user_id")
-        return [Membership(user_id, segment, confidence, bool(noise)) for user_id, segment, confidence, noise in rows]
+        with self._intact("the segment of a user"):
+            return [
+                Membership(user_id, segment, float(certain), bool(noise)) for user_id, segment, certain, noise in rows
+            ]
 
     def segments_of(self, user_ids: Sequence[str]) -> dict[str, str]:
         """Return the segment of each of the users named that has one."""
@@ -64,13 +67,13 @@ class SegmentTables(Tables):
 
     def segments(self) -> list[Segment]:
         """Return all segments in the order they were put."""
-        rows = self._rows("SELECT record FROM segments ORDER BY rowid")
-        return [Segment.model_validate_json(record) for (record,) in rows]
+        rows = self._rows("SELECT id, record FROM segments ORDER BY rowid")
+        return [self._record(Segment, record, f"segment {id_!r}") for id_, record in rows]
 
     def segment(self, segment_id: str) -> Segment | None:
         """Return one segment, or None."""
         row = self._one("SELECT record FROM segments WHERE id = ?", (segment_id,))
-        return None if row is None else Segment.model_validate_json(row[0])
+        return None if row is None else self._record(Segment, row[0], f"segment {segment_id!r}")
 
     def segment_hashes(self) -> dict[str, str]:
         """Return the hash of each segment; empty text for one that lost a member since it was put."""
@@ -78,7 +81,9 @@ class SegmentTables(Tables):
 
     def segment_matrix(self) -> tuple[list[str], Vector]:
         """Return the segments that have a vector, as put, and their vectors (n_segments, n_dims)."""
-        return matrix(self._rows("SELECT id, vector FROM segments WHERE vector IS NOT NULL ORDER BY rowid"))
+        rows = self._rows("SELECT id, vector FROM segments WHERE vector IS NOT NULL ORDER BY rowid")
+        with self._intact("the vector of a segment"):
+            return unpack_named(rows)
 
     # Whom the clusters were made of
 
@@ -108,5 +113,6 @@ class SegmentTables(Tables):
                 "SELECT user_id, x, y, segment_id FROM points LEFT JOIN memberships USING (user_id) ORDER BY user_id"
             )
         )
-        places = np.array([row[1:3] for row in rows], np.float32).reshape(len(rows), 2)
+        with self._intact("a place on the map"):
+            places = np.array([row[1:3] for row in rows], np.float32).reshape(len(rows), 2)
         return Points([row[0] for row in rows], places, [row[3] for row in rows])

@@ -11,10 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from profilegen.store.ledger.files import explained
+from pydantic import ValidationError
+
+from profilegen.records import Record
+from profilegen.store.ledger.files import damaged, explained
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
+R = TypeVar("R", bound=Record)
 
 BATCH_ROWS = 1_000
 # Rows read at once. Pages instead of one long cursor: a reader that stays in one transaction for the hours of
@@ -31,18 +35,47 @@ class Tables:
         self._read_only = read_only
 
     def get_meta(self, key: str) -> Any:
-        """Return what `set_meta` stored under `key`, or None."""
+        """Return a fact about the store, or None.
+
+        :param key: the name under which `set_meta` stored it.
+        :return: a JSON value.
+        :raises StoreError: it is damaged.
+        """
         row = self._one("SELECT value FROM meta WHERE key = ?", (key,))
-        return None if row is None else json.loads(row[0])
+        if row is None:
+            return None
+        with self._intact(f"the fact {key!r}"):
+            return json.loads(row[0])
 
     def set_meta(self, key: str, value: Any) -> None:
-        """Store a JSON value under `key`. This is no change of revision."""
+        """Store a fact about the store, which is no change of revision.
+
+        :param key: its name.
+        :param value: a JSON value, in place of what was there.
+        """
         with self._transaction():
             self._set_meta(key, value)
 
     def revision(self) -> str:
         """Return a word that changes whenever something changes that the index shows."""
         return str(self.get_meta("revision"))
+
+    @contextmanager
+    def _intact(self, what: str) -> Iterator[None]:
+        """Raise errors in what a row holds as errors of the ledger.
+
+        :param what: the row, in words, as `the profile of 'u1'`.
+        :raises StoreError: the row cannot be read.
+        """
+        try:
+            yield
+        except (ValueError, TypeError) as error:  # pydantic's and json's errors are ValueErrors.
+            raise damaged(self._path, f"{what} cannot be read: {_first_line(error)}") from error
+
+    def _record(self, kind: type[R], record: str, what: str) -> R:
+        """Return a stored record; parameters as of `_intact`."""
+        with self._intact(what):
+            return kind.model_validate_json(record)
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         with explained(self._path):
@@ -107,3 +140,10 @@ def batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return ": ".join([*map(str, first["loc"]), first["msg"]])
+    return str(error).partition("\n")[0]
