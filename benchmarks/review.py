@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import numpy as np
@@ -37,12 +37,12 @@ def measure(store: Path, folder: Path, *, users: int, points: int, rounds: int) 
         enlarge(store, folder / str(size), size)
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        with served(folder / str(users)) as address:
+        with served(folder / str(users)) as server:
             for name, path in _paths(folder / str(users)).items():
-                paints = [_opened(browser, address + path)["paint"] for _ in range(rounds + 1)][1:]
+                paints = [_opened(browser, server, path)["paint"] for _ in range(rounds + 1)][1:]
                 section.add(f"review.{name}", "ms", paints)
-        with served(folder / str(points)) as address:
-            shown = [_opened(browser, address, wait_for_map=True) for _ in range(rounds + 1)][1:]
+        with served(folder / str(points)) as server:
+            shown = [_opened(browser, server, "/", wait_for_map=True) for _ in range(rounds + 1)][1:]
             section.add("review.map.paint", "ms", [one["paint"] for one in shown])
             section.add("review.map.ready", "ms", [one["map"] for one in shown])
             section.add("review.map.frame", "ms", [one["frame"] for one in shown])
@@ -130,25 +130,37 @@ def _paths(store: Path) -> dict[str, str]:
     }
 
 
+class Server(NamedTuple):
+    """A server of the review page."""
+
+    address: str
+    token: str
+
+    def sign_in(self, context: Any) -> None:
+        """Give a browser context the cookie of the token, without loading a page in it."""
+        context.request.get(f"{self.address}/lists?token={self.token}")
+
+
 @contextmanager
-def served(store: Path) -> Iterator[str]:
-    """Serve the page of a store in a process of its own while the block runs; gives its address."""
+def served(store: Path) -> Iterator[Server]:
+    """Serve the page of a store in a process of its own while the block runs; gives its address and token."""
     command = [sys.executable, "-m", "profilegen", "review", "--store", str(store), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        found = re.search(r"http://[\d.:]+", server.stdout.readline())
+        found = re.search(r"(http://[\d.:]+)/\?token=(\S+)", server.stdout.readline())
         assert found
         try:
-            yield found[0]
+            yield Server(found[1], found[2])
         finally:
             server.terminate()
 
 
-def _opened(browser: Any, address: str, *, wait_for_map: bool = False) -> dict[str, float]:
+def _opened(browser: Any, server: Server, path: str, *, wait_for_map: bool = False) -> dict[str, float]:
     """Return when a page was painted first and when its map was ready, in milliseconds since it was asked for."""
     context = browser.new_context(viewport={"width": 1280, "height": 850})
+    server.sign_in(context)
     page = context.new_page()
-    page.goto(address)
+    page.goto(server.address + path)
     if wait_for_map:
         page.locator("#map[data-ready]").wait_for()
     page.wait_for_timeout(300)  # asking at once would hold up what is asked about

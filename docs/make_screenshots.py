@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from benchmarks.review import served
+from benchmarks.review import Server, served
 from profilegen.review import actions
 from profilegen.store import overlay
 from profilegen.store.ledger import open_ledger
@@ -29,7 +29,7 @@ def take(store: Path) -> None:
         shutil.copytree(store, copy)
         segment = _decide(copy)
         browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        with served(copy) as address:
+        with served(copy) as server:
             pages = {
                 "overview": "/",
                 "segment": "/segment?" + urlencode({"id": segment}),
@@ -37,8 +37,8 @@ def take(store: Path) -> None:
                 "queue": "/queue",
             }
             for name, path in pages.items():
-                _shot(browser, address + path, IMAGES / f"review-{name}.png", 1280, 850, "light")
-            _shot(browser, address + pages["user"], IMAGES / "review-phone.png", 390, 850, "dark")
+                _shot(browser, server, path, IMAGES / f"review-{name}.png", 1280, 850, "light")
+            _shot(browser, server, pages["user"], IMAGES / "review-phone.png", 390, 850, "dark")
         browser.close()
 
 
@@ -56,16 +56,17 @@ def _decide(store: Path) -> str:
         return str(written.segment)
 
 
-def _shot(browser: Any, address: str, path: Path, width: int, height: int, scheme: str) -> None:
+def _shot(browser: Any, server: Server, path: str, image: Path, width: int, height: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     context.add_cookies([{"name": "profilegen_reviewer", "value": "Bea", "domain": "127.0.0.1", "path": "/"}])
+    server.sign_in(context)
     page = context.new_page()
-    page.goto(address)
+    page.goto(server.address + path)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(500)
-    page.screenshot(path=path)
+    page.screenshot(path=image)
     context.close()
-    print(f"wrote {path}")
+    print(f"wrote {image}")
 
 
 if __name__ == "__main__":

@@ -5,17 +5,21 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
 from handmade_store import HOSTILE_IDS, HOSTILE_TEXTS, SCRIPT, hostile_store, remove_users
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import profilegen
@@ -23,6 +27,7 @@ from profilegen.errors import InputError
 from profilegen.publish import report
 from profilegen.resources import resource
 from profilegen.review import actions
+from profilegen.review import app as review_app
 from profilegen.review.app import make_app
 from profilegen.review.security import CSRF_COOKIE
 from profilegen.review.transfer import export_decisions, import_decisions
@@ -30,6 +35,8 @@ from profilegen.store import overlay
 from profilegen.store.ledger import open_ledger
 
 ORIGIN = "http://127.0.0.1:8765"
+TOKEN = "a-token-of-the-test"
+STATIC = Path(review_app.__file__).with_name("static")
 PAGES = ["/", "/queue", "/search", "/search/found", "/lists"]
 
 
@@ -39,9 +46,17 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(store: Path) -> Iterator[TestClient]:
-    with TestClient(make_app(store), base_url=ORIGIN, follow_redirects=False) as client:
+def stranger(store: Path) -> Iterator[TestClient]:
+    """Give a client that has not signed in."""
+    with TestClient(make_app(store, token=TOKEN), base_url=ORIGIN, follow_redirects=False) as client:
         yield client
+
+
+@pytest.fixture
+def client(stranger: TestClient) -> TestClient:
+    """Give a client that has opened the link."""
+    stranger.get(f"/lists?token={TOKEN}")
+    return stranger
 
 
 def post(client: TestClient, path: str, form: dict[str, str], **headers: str) -> Any:
@@ -68,6 +83,7 @@ def test_a_name_that_somebody_else_points_here_is_refused(client: TestClient, ho
 
 @pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:8765"])
 def test_the_names_of_this_machine_are_answered(client: TestClient, host: str) -> None:
+    client.get(f"/?token={TOKEN}", headers={"Host": host})
     assert client.get("/", headers={"Host": host}).status_code == 200
 
 
@@ -80,7 +96,7 @@ def test_a_form_from_another_page_is_refused(client: TestClient, origin: str) ->
 
 def test_a_form_without_the_word_of_the_page_is_refused(client: TestClient) -> None:
     assert post(client, "/lists/remove", {"name": "x", "csrf": "wrong"}).status_code == 403
-    client.cookies.clear()
+    del client.cookies[CSRF_COOKIE]
     assert client.post("/lists/remove", data={"csrf": ""}, headers={"Origin": ORIGIN}).status_code == 403
 
 
@@ -102,15 +118,48 @@ def test_a_form_that_is_too_large_is_refused(client: TestClient) -> None:
     assert post(client, "/user/add", {"words": "x" * 300_000}).status_code == 413
 
 
-def test_beyond_this_machine_only_the_link_opens_the_page(store: Path) -> None:
-    with TestClient(make_app(store, token="secret"), base_url="http://10.0.0.1:8765", follow_redirects=False) as client:
+def test_nothing_is_shown_without_the_token(stranger: TestClient) -> None:
+    app = cast("Starlette", stranger.app)
+    paths = [str(getattr(route, "path")).replace("{format}", "jsonl") for route in app.routes]  # noqa: B009
+    files = [f"/static/{file.name}" for file in STATIC.iterdir()]
+    for path in [*paths, *files, "/nowhere", "/static/../app.py"]:
+        for method in ("GET", "HEAD", "POST", "PUT", "OPTIONS"):
+            answer = stranger.request(method, path, headers={"Origin": ORIGIN, "Cookie": "profilegen_token_8765=wrong"})
+            assert answer.status_code == 401, (method, path)
+            assert "forty" not in answer.text
+    assert "Open the link" in stranger.get("/").text
+
+
+def test_the_link_signs_in_and_takes_the_token_out_of_the_address(stranger: TestClient) -> None:
+    assert stranger.get("/?token=wrong").status_code == 401
+    assert stranger.get("/?token=").status_code == 401
+    assert stranger.post(f"/lists/remove?token={TOKEN}", headers={"Origin": ORIGIN}).status_code == 401
+    answer = stranger.get(f"/queue?token={TOKEN}&page=2")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/queue?page=2")
+    assert {"HttpOnly", "SameSite=strict"} <= set(answer.headers["Set-Cookie"].split("; "))
+    assert stranger.get("/queue?page=2").status_code == 200
+    assert stranger.get(f"/queue?token={TOKEN}").headers["Location"] == "/queue"
+
+
+def test_the_link_leads_to_this_server_only(stranger: TestClient) -> None:
+    for path in ("//evil.example/", "/\\evil.example/", "///evil.example/", "/%5Cevil.example/", "/%2Fevil.example/"):
+        assert stranger.get(f"{ORIGIN}{path}?token={TOKEN}").headers["Location"] == "/evil.example/"
+
+
+def test_two_servers_on_one_machine_do_not_sign_each_other_out(stranger: TestClient) -> None:
+    names = set()
+    for port in (8765, 8766):
+        address = f"http://127.0.0.1:{port}/?token={TOKEN}"
+        names.add(stranger.get(address).headers["Set-Cookie"].partition("=")[0])
+    assert len(names) == 2
+
+
+def test_beyond_this_machine_any_name_is_answered_with_the_token_alone(store: Path) -> None:
+    app = make_app(store, token=TOKEN, loopback_only=False)
+    with TestClient(app, base_url="http://10.0.0.1:8765", follow_redirects=False) as client:
         assert client.get("/").status_code == 401
-        assert client.get("/?token=wrong").status_code == 401
-        assert client.post("/lists/remove?token=secret").status_code == 401
-        answer = client.get("/queue?token=secret&page=2")
-        assert (answer.status_code, answer.headers["Location"]) == (303, "/queue?page=2")
-        assert client.get("/queue?page=2").status_code == 200
-        assert client.get("http://10.0.0.1:8765//evil.example/?token=secret").headers["Location"] == "/evil.example/"
+        client.get(f"/?token={TOKEN}")
+        assert client.get("/").status_code == 200
 
 
 def test_the_page_leads_back_to_itself_only(client: TestClient) -> None:
@@ -322,17 +371,90 @@ def test_a_broken_line_is_named_and_nothing_is_taken_in(client: TestClient, stor
         assert list(ledger.iter_decisions()) == []
 
 
-def test_ctrl_c_closes_the_page_without_an_error(store: Path) -> None:
-    command = [sys.executable, "-m", "profilegen", "review", "--port", "0", "--store", str(store)]
+@contextmanager
+def running(store: Path, *options: str, code: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run `profilegen review` and give the link that it prints; `code` is run first in its process."""
+    start = f"{code}\nfrom profilegen.cli import main\nmain()"
+    command = [sys.executable, "-c", start, "review", "--port", "0", "--store", str(store), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        link = re.search(r"http://[\d.:]+", server.stdout.readline())
+        link = re.search(r"http://\S+/\?token=\S+", server.stdout.readline())
         assert link
-        with urlopen(link[0]) as page:  # it answers, so it listens to signals too
+        try:
+            yield link[0], server
+        finally:
+            server.send_signal(signal.SIGINT)
+
+
+def test_ctrl_c_closes_the_page_without_an_error(store: Path) -> None:
+    with running(store) as (link, server):
+        with build_opener(HTTPCookieProcessor()).open(link) as page:  # it answers, so it listens to signals too
             assert page.status == 200
         server.send_signal(signal.SIGINT)
-        _, said = server.communicate(timeout=60)
-    assert (server.returncode, said) == (0, "")
+        _, errors = server.communicate(timeout=60)
+    assert (server.returncode, errors) == (0, "")
+
+
+def test_the_printed_link_opens_the_page_and_its_address_alone_does_not(store: Path) -> None:
+    with running(store) as (link, _):
+        with build_opener(HTTPCookieProcessor()).open(link) as page:
+            assert "token" not in page.url
+            assert "Overview" in page.read().decode()
+        with pytest.raises(HTTPError, match="401"):
+            urlopen(link.partition("?")[0])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HT",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Hal",
+        b"POST /lists HTTP/1.1\r\nHost: HOST\r\nOrigin: http://HOST\r\nCookie: COOKIE\r\nContent-Length: 9\r\n\r\ncs",
+    ],
+    ids=["nothing", "half-a-line", "half-the-headers", "half-the-body"],
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_request_that_is_never_sent_whole_is_cut_off(store: Path, host: str, sent: bytes) -> None:
+    with running(store, "--host", host, code=SHORT_TIMEOUT) as (link, server):
+        port, token = cast("Any", re.search(r":(\d+)/\?token=(\S+)", link)).groups()
+        cookie = f"profilegen_token_{port}={token}"
+        sent = sent.replace(b"HOST", f"127.0.0.1:{port}".encode()).replace(b"COOKIE", cookie.encode())
+        slow = [socket.create_connection(("127.0.0.1", int(port)), timeout=30) for _ in range(300)]
+        for connection in slow:
+            if sent:
+                connection.sendall(sent)
+        assert [closed(connection) for connection in slow] == [True] * 300
+        with build_opener(HTTPCookieProcessor()).open(f"http://127.0.0.1:{port}/?token={token}") as page:
+            assert page.status == 200
+        server.send_signal(signal.SIGINT)
+        _, errors = server.communicate(timeout=60)
+    assert errors == ""
+
+
+def test_a_request_sent_a_byte_at_a_time_is_cut_off_too(store: Path) -> None:
+    with running(store, code=SHORT_TIMEOUT) as (link, _):
+        port = int(cast("Any", re.search(r":(\d+)/", link))[1])
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.settimeout(0.1)
+            for _ in range(300):
+                connection.sendall(b"G")
+                if closed(connection):
+                    return
+    pytest.fail("the connection is still open")
+
+
+SHORT_TIMEOUT = "from profilegen.review import connections; connections.REQUEST_TIMEOUT_S = 1"
+
+
+def closed(connection: socket.socket) -> bool:
+    """Wait until the other side closes a connection without an answer; False where it does not."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
 
 
 def test_the_same_can_be_done_on_a_terminal(store: Path, tmp_path: Path) -> None:

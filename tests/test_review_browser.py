@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode, urlsplit
 
 import pytest
 from handmade_store import HOSTILE_IDS, hostile_store
@@ -30,8 +31,9 @@ WIDTHS = [1280, 390]
 class Server:
     """`profilegen review` as a person starts it."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, *options: str) -> None:
         self.store = store
+        self.options = options
         self.port = 0
         self.start()
 
@@ -45,14 +47,18 @@ class Server:
             str(self.store),
             "--port",
             str(self.port),
+            *self.options,
         ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+        found = re.search(r"(http://127\.0\.0\.1:(\d+))/\?token=\S+", line)
         assert found, line + self.process.stdout.read()
-        self.port = int(found[1])
-        self.address = f"http://127.0.0.1:{self.port}"
+        self.link, self.address, self.port = found[0], found[1], int(found[2])
+
+    def sign_in(self, context: Any) -> None:
+        """Give a browser context the cookie that the printed link gives."""
+        assert context.request.get(self.link).ok
 
     def stop(self) -> str:
         """End it as Ctrl-C does; returns what it said."""
@@ -95,7 +101,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """Give a page of a browser that knows its reviewer; what goes wrong in it or leaves the machine fails the test."""
     width = getattr(request, "param", 1280)
-    context = new_context(chromium, width, "dark" if width < 500 else "light")
+    servers = [request.getfixturevalue(name) for name in ("server", "hostile") if name in request.fixturenames]
+    context = new_context(chromium, *servers, width=width, scheme="dark" if width < 500 else "light")
     page = watched(context.new_page())
     yield page
     wrong = page.wrong
@@ -103,11 +110,14 @@ def page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     assert wrong == []
 
 
-def new_context(chromium: Any, width: int = 1280, scheme: str = "light", name: str = "Bea") -> Any:
+def new_context(chromium: Any, *servers: Server, width: int = 1280, scheme: str = "light", name: str = "Bea") -> Any:
+    """Return a browser profile that is signed in at the servers."""
     context = chromium.new_context(viewport={"width": width, "height": 850}, color_scheme=scheme, has_touch=width < 500)
     if name:
         cookie = {"name": "profilegen_reviewer", "value": name, "domain": "127.0.0.1", "path": "/"}
         context.add_cookies([cookie])
+    for server in servers:
+        server.sign_in(context)
     return context
 
 
@@ -148,6 +158,58 @@ def said(server: Server, user_id: str) -> dict[str, str]:
 def texts(page: Any) -> list[str]:
     shown = "claims => claims.map(claim => claim.firstChild.textContent.trim())"
     return list(page.locator(".claim .text").evaluate_all(shown))
+
+
+def test_the_link_signs_in_and_its_token_leaves_the_address_bar(hostile: Server, chromium: Any) -> None:
+    context = new_context(chromium)
+    page = watched(context.new_page())
+    page.goto(f"{hostile.address}/queue")
+    page.get_by_role("heading", name="Sign in").wait_for()
+    page.goto(hostile.link)
+    page.get_by_role("heading", name="Overview").wait_for()
+    assert page.url == f"{hostile.address}/"
+    page.goto(f"{hostile.address}/queue")
+    page.get_by_role("heading", name="Queue").wait_for()
+    context.close()
+    assert page.wrong == []
+
+
+def test_a_link_on_another_site_opens_the_page_signed_in(hostile: Server, chromium: Any, tmp_path: Path) -> None:
+    context = new_context(chromium)
+    page = context.new_page()
+    for address in (hostile.link, f"{hostile.address}/queue?page=2"):
+        (tmp_path / "other.html").write_text(f'<a href="{address}">open</a>')
+        page.goto((tmp_path / "other.html").as_uri())
+        page.get_by_text("open").click()
+        page.get_by_role("navigation", name="Pages", exact=True).wait_for()
+    assert page.url == f"{hostile.address}/queue?page=2"
+    context.close()
+
+
+def test_the_browser_is_opened_signed_in_and_no_argument_of_it_shows_the_token(
+    chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser.sh"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.part && mv {opened}.part {opened}\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    server = Server(hostile_store(tmp_path / "store"), "--open")
+    deadline = time.monotonic() + 30
+    while not opened.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    address = opened.read_text().strip()
+    assert server.link.partition("=")[2] not in address
+    file = Path(unquote(urlsplit(address).path))
+    assert file.stat().st_mode & 0o777 == 0o600
+    context = new_context(chromium)
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_role("heading", name="Overview").wait_for()
+    assert page.url == f"{server.address}/"
+    context.close()
+    server.stop()
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(("page", "user_id"), [(1280, "oldboy_walter"), (390, "laochen_yuanzi")], indirect=["page"])
@@ -265,7 +327,7 @@ def test_everything_is_reached_with_the_tab_key(server: Server, page: Any) -> No
 
 
 def test_a_name_is_asked_for_before_the_first_decision_and_kept(server: Server, chromium: Any) -> None:
-    context = new_context(chromium, name="")
+    context = new_context(chromium, server, name="")
     page = watched(context.new_page())
     page.goto(user_address(server, "maya_t"))
     page.locator(".claim").last.get_by_role("button", name="Strike").click()
@@ -282,7 +344,7 @@ def test_a_name_is_asked_for_before_the_first_decision_and_kept(server: Server, 
 def test_the_second_of_two_browsers_sees_that_the_claim_changed(server: Server, chromium: Any, page: Any) -> None:
     with profilegen.open_store(server.store) as opened:
         user_id = next(user.user_id for user in opened.users() if user.interests and user.reviewed is None)
-    context = new_context(chromium, name="Cem")
+    context = new_context(chromium, server, name="Cem")
     other = watched(context.new_page())
     for tab in (page, other):
         tab.goto(user_address(server, user_id))
@@ -307,6 +369,9 @@ def test_a_server_that_was_stopped_and_started_again_loses_nothing(server: Serve
     claim.get_by_role("button", name="Approve").click()
     page.get_by_text("No answer").wait_for()
     server.start()
+    claim.get_by_role("button", name="Approve").click()
+    page.get_by_text("Open the link that").wait_for()
+    server.sign_in(page.context)  # as the new link does in another tab
     claim.get_by_role("button", name="Approve").click()
     page.locator(".claim.approved").wait_for()
     assert "approved" in said(server, user_id).values()
@@ -412,7 +477,7 @@ def test_hostile_texts_neither_run_nor_break_the_page(hostile: Server, page: Any
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_axe_finds_nothing_serious(hostile: Server, server: Server, chromium: Any, width: int, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
-    context = new_context(chromium, width, scheme)
+    context = new_context(chromium, server, hostile, width=width, scheme=scheme)
     context.set_default_timeout(15_000)
     page = context.new_page()
     with profilegen.open_store(server.store) as opened:
@@ -443,7 +508,7 @@ def test_a_store_without_a_map_or_segments_says_so(chromium: Any, tmp_path: Path
         ledger._connection.execute("DELETE FROM points")
         ledger._connection.execute("DELETE FROM segments")
     server = Server(store)
-    context = new_context(chromium)
+    context = new_context(chromium, server)
     page = watched(context.new_page())
     page.goto(server.address)
     page.get_by_text("This store has no map yet").wait_for()

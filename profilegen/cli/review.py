@@ -18,7 +18,7 @@ def review(
     store: Store = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8765,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; beyond loopback, the link carries a token.")
+        str, typer.Option(help="Address to listen on; other machines can reach any but the default.")
     ] = "127.0.0.1",
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     terminal: Annotated[bool, typer.Option("--terminal", help="Review here, without a browser.")] = False,
@@ -34,7 +34,8 @@ def review(
 ) -> None:
     """Read, check and correct profiles on a page of your own, or on the terminal.
 
-    The page is served on this machine alone and needs no network. What a person approves, edits, strikes or adds
+    The page is served on this machine alone and needs no network. The link that is printed carries a token and signs
+    you in: nobody sees anything without it. What a person approves, edits, strikes or adds
     stays when the store is built again, and `show` and `export` carry it.
 
     Example: profilegen review --open
@@ -64,4 +65,4 @@ def review(
     else:
         from profilegen.review.serve import serve
 
-        serve(directory, host=host, port=port, open_browser=open_, tell=print_text)
+        serve(directory, host=host, port=port, open_browser=open_, echo=print_text)

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -38,10 +38,12 @@ _REVIEWER_COOKIE, _YEAR_S = "profilegen_reviewer", 365 * 24 * 3600
 Form = dict[str, str]
 
 
-def make_app(directory: Path, *, token: str | None = None) -> Starlette:
-    """Return the page of the store at `directory`; it closes the store when it is shut down.
+def make_app(directory: Path, *, token: str, loopback_only: bool = True) -> Starlette:
+    """Return the page of a store as an ASGI application, which closes the store when it is shut down.
 
-    :param token: what a browser must bring; None where only this machine can reach it.
+    :param directory: the store.
+    :param token: what a browser must send to see anything.
+    :param loopback_only: whether only this machine can reach the server, so that other host names are refused.
     :raises StoreError: there is no store, or it cannot be written to.
     """
     session = Session(directory)
@@ -68,7 +70,7 @@ def make_app(directory: Path, *, token: str | None = None) -> Starlette:
             Route("/reviewer", _posted(_reviewer), methods=["POST"]),
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ],
-        middleware=[Middleware(security.Guard, token=token)],
+        middleware=[Middleware(security.Guard, token=token, loopback_only=loopback_only)],
         exception_handlers={ProfilegenError: _explained, HTTPException: _explained},
         lifespan=_lifespan,
     )
@@ -349,7 +351,7 @@ def _posted(act: Callable[[Request, Form], Response]) -> Callable[[Request], Any
     async def endpoint(request: Request) -> Response:
         form = await _read_form(request)
         cookie = request.cookies.get(security.CSRF_COOKIE)
-        if not cookie or not security.same(form.get(security.CSRF_FIELD), cookie):
+        if not cookie or not security.secrets_equal(form.get(security.CSRF_FIELD), cookie):
             raise HTTPException(403, "This page is out of date; load it again.")
         return await run_in_threadpool(act, request, form)
 
@@ -358,10 +360,13 @@ def _posted(act: Callable[[Request, Form], Response]) -> Callable[[Request], Any
 
 async def _read_form(request: Request) -> Form:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_FORM_BYTES:
-            raise HTTPException(413, "The form is too large.")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_FORM_BYTES:
+                raise HTTPException(413, "The form is too large.")
+    except ClientDisconnect:  # or cut off: nobody reads the answer
+        raise HTTPException(400, "The form was not sent whole.") from None
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FORM_FIELDS)
     except ValueError:

@@ -1,8 +1,9 @@
-"""What a request must be before a page sees it, and what every answer carries.
+"""What a request must bring before a page answers it, and the headers of every answer.
 
-The page shows what people wrote and takes decisions, on a port that any web page in the same browser can reach. So a
-name that points to this machine is not enough (DNS rebinding), nor is a browser that sends along what it keeps (request
-forgery); and nothing that people wrote may run.
+The page shows what people wrote and takes decisions, on a port that every account of this machine and every web page in
+the same browser can reach. So each request must carry the token of the link that the command printed, must name this
+machine (against DNS rebinding), must come from a page of this server (against request forgery), and nothing that people
+wrote may run.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping
+from html import escape
 from http.cookies import SimpleCookie
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 CSRF_COOKIE, CSRF_FIELD = "profilegen_csrf", "csrf"
-TOKEN_COOKIE, TOKEN_PARAMETER = "profilegen_token", "token"
+TOKEN_PARAMETER = "token"
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -34,39 +36,73 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+_SIGN_IN_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><meta name="color-scheme" content="light dark">{refresh}
+<title>Sign in · profilegen</title>
+</head>
+<body>
+<h1>Sign in</h1>
+<p role="alert">Open the link that “profilegen review” printed when it started: it signs you in. \
+Every start prints a new one.</p>
+</body>
+</html>
+"""
+
 
 def new_token() -> str:
-    """Return a word that nobody guesses."""
+    """Return a random token of 192 bits, safe in a URL."""
     return secrets.token_urlsafe(24)
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address to listen on can be reached from this machine only."""
+    """Return whether an address to listen on can be reached from this machine only.
+
+    :param host: a host name or an IP address; IPv6 with or without brackets.
+    """
     return host.strip("[]").lower() in LOOPBACK_NAMES
 
 
-def same(given: str | None, wanted: str) -> bool:
-    """Compare a secret in a time that tells nothing of it."""
-    return given is not None and hmac.compare_digest(given.encode(), wanted.encode())
+def secrets_equal(given: str | None, expected: str) -> bool:
+    """Compare two secrets in constant time.
+
+    :param given: what a client sent, None where it sent nothing.
+    :param expected: the right one.
+    """
+    return given is not None and hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
+
+
+def token_cookie(host: str) -> str:
+    """Return the name of the cookie that holds the token; two servers on one machine do not overwrite each other's.
+
+    :param host: the `Host` header of a request. Browsers keep cookies by host name, without the port.
+    """
+    port = host.rpartition(":")[2]
+    return f"profilegen_token_{port if port.isascii() and port.isdecimal() else 80}"
 
 
 class Guard:
-    """Refuses what does not come from a page of our own, and puts the security headers on every answer.
+    """ASGI middleware that refuses requests without the token or from other sites, and sets the security headers.
 
-    :param token: what a request must carry, where others than this machine can reach the port; None on loopback.
+    :param token: what a request must carry, in the address once and then in a cookie.
+    :param loopback_only: whether the server can be reached from this machine only, so that a `Host` header with
+        another name is refused.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, loopback_only: bool) -> None:
         self._app = app
         self._token = token
+        self._loopback_only = loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
 
-        async def send_guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -74,51 +110,70 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refused = self._refusal(scope)
-        await (refused or self._app)(scope, receive, send_guarded)
+        refusal = self._refusal(scope)
+        await (refusal or self._app)(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self._token is None and _name_of(host) not in LOOPBACK_NAMES:
+        if scope["type"] != "http":
+            return PlainTextResponse("only HTTP is answered", 403)
+        if self._loopback_only and _host_name(host) not in LOOPBACK_NAMES:
             return PlainTextResponse("this page answers to localhost only", 421)
-        if self._token is not None and (refused := self._unknown(scope, headers)):
-            return refused
-        if not _is_own(scope, headers, host):
+        if not secrets_equal(cookies(headers).get(token_cookie(host)), self._token):
+            return self._sign_in(scope, headers, host)
+        if TOKEN_PARAMETER in _parameters(scope) and scope["method"] == "GET":
+            return _without_token(scope)
+        if not _is_same_origin(scope, headers, host):
             return PlainTextResponse("refused: the request comes from another page", 403)
         return None
 
-    def _unknown(self, scope: Scope, headers: Headers) -> Response | None:
-        """Return the answer to who does not know the token; who brings it in the link gets it as a cookie."""
-        assert self._token is not None
-        parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        if scope["method"] == "GET" and same(dict(parameters).get(TOKEN_PARAMETER), self._token):
-            rest = urlencode([pair for pair in parameters if pair[0] != TOKEN_PARAMETER])
-            # Of the path alone, and with one slash, so that it cannot lead to another host.
-            answer = RedirectResponse(f"/{scope['path'].lstrip('/')}{'?' + rest if rest else ''}", 303)
-            answer.set_cookie(TOKEN_COOKIE, self._token, httponly=True, samesite="strict")
+    def _sign_in(self, scope: Scope, headers: Headers, host: str) -> Response:
+        """Answer a request without the right cookie: set it if the address carries the token, refuse it if not."""
+        if scope["method"] == "GET" and secrets_equal(_parameters(scope).get(TOKEN_PARAMETER), self._token):
+            answer = _without_token(scope)
+            answer.set_cookie(token_cookie(host), self._token, httponly=True, samesite="strict")
             return answer
-        if same(cookies(headers).get(TOKEN_COOKIE), self._token):
-            return None
-        return PlainTextResponse("open the link that `profilegen review` printed: it carries the token", 401)
+        # A browser that follows a link on another site withholds the cookie; when this page asks again, it sends it.
+        follows_link = headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") == "navigate"
+        again = f'<meta http-equiv="refresh" content="0;url={escape(_own_address(scope))}">' if follows_link else ""
+        return HTMLResponse(_SIGN_IN_PAGE.format(refresh=again), 401)
 
 
 def cookies(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the cookies of a request by name; none where they make no sense."""
+    """Return the cookies of a request by name; empty if they cannot be parsed.
+
+    :param headers: of the request.
+    """
     try:
         return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
     except Exception:  # http.cookies raises errors of several kinds on what a client made up
         return {}
 
 
-def _name_of(host: str) -> str:
+def _parameters(scope: Scope) -> dict[str, str]:
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
+def _without_token(scope: Scope) -> Response:
+    """Redirect to the same address without the token, so that it stays in neither address bar nor bookmarks."""
+    return RedirectResponse(_own_address(scope), 303)
+
+
+def _own_address(scope: Scope) -> str:
+    """Return path and query of a request without the token; with one leading slash, so it cannot name another host."""
+    query = urlencode([(name, value) for name, value in _parameters(scope).items() if name != TOKEN_PARAMETER])
+    return "/" + quote(scope["path"].lstrip("/\\")) + (f"?{query}" if query else "")
+
+
+def _host_name(host: str) -> str:
     """Return the host name of a Host header without its port."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     return name.strip("[]").lower() if name.count(":") == 0 or host.startswith("[") else ""
 
 
-def _is_own(scope: Scope, headers: Headers, host: str) -> bool:
-    """Tell whether a page of ours, or a person who typed or followed an address, sent the request."""
+def _is_same_origin(scope: Scope, headers: Headers, host: str) -> bool:
+    """Return whether a page of this server, or a person who typed or followed an address, sent the request."""
     site = headers.get("sec-fetch-site", "same-origin")
     if scope["method"] in {"GET", "HEAD"}:
         return site in {"same-origin", "none"} or headers.get("sec-fetch-mode") == "navigate"
