@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from profilegen.evaluation.bootstrap import share
 from profilegen.evaluation.dataset import Dataset, Vectors, read_material
 from profilegen.evaluation.figures import Evaluation, Figure, Measured, SegmentFigures
 from profilegen.evaluation.inputs import HeldOut, read_heldout, read_labels, read_questions
-from profilegen.evaluation.ranking import place
+from profilegen.evaluation.ranking import chance, place
 from profilegen.evaluation.report import render, write_report
 from profilegen.evaluation.segments import against
 from profilegen.llama.catalog import ResolvedModel
@@ -56,6 +57,7 @@ NEXT = {
     "games": "Board Game for Four Players",
     "skin_care": "Face Cream with Sunscreen",
 }
+KINDS = ("interests", "values", "lifestyle")
 QUESTIONS = [
     {"query": "people who own a dog", "relevant": ["dogs"]},
     {"query": "people who look after their skin", "relevant": ["skin_care"]},
@@ -133,8 +135,8 @@ def test_every_segment_has_a_stability_and_its_label(evaluation: Evaluation) -> 
     assert all(row.stability is not None and 0 < row.stability <= 1 for row in evaluation.segments)
 
 
-def test_identify_is_what_the_export_and_the_embedder_give(
-    sample: Sample, evaluation: Evaluation, models: dict[str, ResolvedModel], tmp_path: Path
+def test_figures_are_what_the_export_and_the_embedder_give(
+    sample: Sample, dataset: Dataset, evaluation: Evaluation, models: dict[str, ResolvedModel], tmp_path: Path
 ) -> None:
     """Everything as docs/evaluation.md defines it, from exported files and nothing of profilegen's figures."""
     with open_store(sample.store) as store:
@@ -142,24 +144,15 @@ def test_identify_is_what_the_export_and_the_embedder_give(
         export(store, "documents", "jsonl", tmp_path / "documents")
     users = [json.loads(line) for line in (tmp_path / "users").read_text("utf-8").splitlines()]
     documents = [json.loads(line) for line in (tmp_path / "documents").read_text("utf-8").splitlines()]
-    told = [user for user in users if user["status"] == "ok"]
     with Embedder(models[evaluation.embedder], workers=1) as embedder:
-        texts = embedder.embed([f"{d['title']}. {d['text']}" if d["title"] else d["text"] for d in documents])
-        items = embedder.embed([d["item_title"] or "" for d in documents])
-        items[[not d["item_title"] for d in documents]] = 0
-        claims_of = [
-            " ".join(f"{c['text']}." for k in ("interests", "values", "lifestyle") for c in u[k]) for u in told
-        ]
-        profiles = embedder.embed([f"{u['summary']} {said}" for u, said in zip(told, claims_of, strict=True)])
-    vectors = _unit(texts + 2 * items)
-    owners = np.array([document["user_id"] for document in documents])
-    means = _unit(np.stack([vectors[owners == user["user_id"]].mean(axis=0) for user in users]))
-    places = []
-    for user, scores in zip(told, profiles @ means.T, strict=True):
-        own = scores[[other["user_id"] == user["user_id"] for other in users]]
-        places.append(int((scores > own).sum()) + 1)
-    assert evaluation.figure("identify.hit1").value == pytest.approx(np.mean(np.array(places) == 1), abs=1e-4)
-    assert evaluation.figure("identify.mrr").value == pytest.approx(np.mean(1 / np.array(places)), abs=1e-4)
+        vectors = _document_vectors(documents, embedder)
+        figures = _recomputed(users, [document["user_id"] for document in documents], vectors, embedder)
+    # The sample is so easy that its figures hardly depend on how vectors are made, so these are compared themselves.
+    row_of = {document["id"]: row for row, document in enumerate(documents)}
+    rows = [row_of[document.id] for some in dataset.documents for document in some]
+    np.testing.assert_allclose(vectors[rows], dataset.document_vectors, atol=1e-3)
+    for name, value in figures.items():
+        assert evaluation.figure(name).value == pytest.approx(value, abs=1e-4), name
 
 
 # That the figures are as bad as what they measure
@@ -223,7 +216,7 @@ def test_items_that_others_took_next_are_ranked_no_better_than_by_chance(dataset
     groups = list(NEXT)
     wrong = {group: NEXT[groups[at - 1]] for at, group in enumerate(groups)}
     swapped = [HeldOut(user_id=user, item_title=wrong[group]) for user, group in GROUP_OF.items()]
-    assert _values(next_item.measure(dataset, swapped))["next.all.hit1"] < 1 / 6
+    assert _values(next_item.measure(dataset, swapped, {}))["next.all.hit1"] < 1 / 6
 
 
 def test_a_random_clustering_agrees_with_nothing() -> None:
@@ -239,6 +232,48 @@ def test_random_clusterings_are_not_stable() -> None:
     everybody = [np.ones(500, np.bool_)] * 3
     clusterings = [random.integers(0, 8, 500) for _ in everybody]
     assert abs(mean_pairwise(clusterings, everybody)(np.ones((1, 500)))[0]) < 0.02
+
+
+# What chance gives
+
+
+def test_the_chance_level_of_a_rank_is_the_mean_over_all_ranks() -> None:
+    assert chance("hit10", 40) == 0.25
+    assert chance("hit10", 7) == 1
+    assert chance("mrr", 4) == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
+
+
+def test_profiles_given_to_the_wrong_users_identify_as_many_as_the_chance_level_says(dataset: Dataset) -> None:
+    figures = {figure.name: figure for figure in identify.measure(_shuffled(dataset)) if isinstance(figure, Figure)}
+    hit10 = figures["identify.hit10"]
+    assert hit10.chance == pytest.approx(10 / 68, abs=1e-4)
+    assert hit10.low < 10 / 68 < hit10.high
+
+
+def test_a_random_clustering_agrees_with_labels_as_much_as_the_chance_level_says() -> None:
+    random = np.random.default_rng(1)
+    for figure in against(random.integers(0, 6, 200), random.integers(0, 9, 200)):
+        assert isinstance(figure, Figure)
+        assert figure.value == pytest.approx(figure.chance, abs=0.04), figure.name
+
+
+def test_next_items_have_a_chance_level_of_guessing_among_those_of_the_same_label(dataset: Dataset) -> None:
+    items = [HeldOut(user_id=user, item_title=f"{NEXT[group]} for {user}") for user, group in GROUP_OF.items()]
+    labels = {user: (group,) for user, group in GROUP_OF.items()}
+    for known, expected in ((labels, len(GROUPS) / len(GROUP_OF)), ({}, 1 / len(GROUP_OF))):
+        hit1 = next(row for row in next_item.measure(dataset, items, known) if row.name == "next.texts.hit1")
+        assert isinstance(hit1, Figure)
+        assert hit1.chance == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_chance_level_of_a_search_is_the_share_of_relevant_users(evaluation: Evaluation) -> None:
+    relevant = [sum(group == name for group in GROUP_OF.values()) for name in ("dogs", "skin_care")]
+    assert evaluation.figure("search.p10").chance == pytest.approx(np.mean(relevant) / 68, abs=1e-4)
+
+
+def test_a_figure_that_holds_by_construction_is_a_check(evaluation: Evaluation) -> None:
+    checks = {figure.name for figure in evaluation.figures if figure.check}
+    assert checks == {"claims.verbatim", "text.degenerate", "text.truncated"}
 
 
 # How values and intervals are computed
@@ -395,6 +430,42 @@ def _write_lines(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
 
 def _values(figures: list[Measured]) -> dict[str, float]:
     return {figure.name: figure.value for figure in figures if isinstance(figure, Figure)}
+
+
+def _document_vectors(documents: Sequence[Mapping[str, Any]], embedder: Embedder) -> Vectors:
+    texts = embedder.embed([f"{d['title']}. {d['text']}" if d["title"] else d["text"] for d in documents])
+    items = embedder.embed([d["item_title"] or "" for d in documents])
+    items[[not d["item_title"] for d in documents]] = 0
+    return _unit(texts + 3 * items)
+
+
+def _recomputed(
+    users: Sequence[Mapping[str, Any]], owners: Sequence[str], vectors: Vectors, embedder: Embedder
+) -> dict[str, float]:
+    """Compute figures from exported users, and the owners and vectors of the documents."""
+    claims_of = [[claim["text"] for kind in KINDS for claim in user[kind]] for user in users]
+    texts = sorted({claim for claims in claims_of for claim in claims})
+    vector_of = dict(zip(texts, embedder.embed(texts), strict=True))
+    profiles = embedder.embed(
+        [" ".join([u["summary"], *(f"{claim}." for claim in said)]) for u, said in zip(users, claims_of, strict=True)]
+    )
+    documents_of = [vectors[[owner == user["user_id"] for owner in owners]] for user in users]
+    means = _unit(np.stack([some.mean(axis=0) for some in documents_of]))
+    segments = np.array([user["segment"] for user in users])
+    ranks, wins = [], []
+    for at, user in enumerate(users):
+        if user["status"] == "ok":
+            scores = means @ profiles[at]
+            ranks.append(1 + np.count_nonzero(scores > scores[at]))
+        if claims_of[at]:
+            claims_at = np.stack([vector_of[claim] for claim in claims_of[at]])
+            nearest = np.stack([(claims_at @ some.T).max(axis=1) for some in documents_of], axis=1)
+            wins += list((nearest[:, segments != segments[at]] < nearest[:, [at]]).mean(axis=1))
+    return {
+        "identify.hit1": float(np.mean(np.array(ranks) == 1)),
+        "identify.mrr": float(np.mean(1 / np.array(ranks))),
+        "claims.own": float(np.mean(wins)),
+    }
 
 
 def _unit(vectors: Vectors) -> Vectors:

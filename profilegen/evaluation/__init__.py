@@ -65,7 +65,7 @@ def evaluate(
             measured += found
         measured.append(segments.naming(dataset, named, described))
         measured += _of_profiles(dataset, named, report)
-        measured += next_item.measure(dataset, items)
+        measured += next_item.measure(dataset, items, named)
         answered, asked = search.measure(store, dataset, questions, named, report)
         measured += answered
         if grader:

@@ -21,31 +21,51 @@ _SEED = 20_240
 _BOUNDS = (2.5, 97.5)
 
 
-def share(name: str, parts: npt.ArrayLike, wholes: npt.ArrayLike, *, reason: str, unit: str = "users") -> Measured:
-    """Return sum of parts by sum of wholes, one of each a user; users without a whole do not count.
+def share(
+    name: str,
+    parts: npt.ArrayLike,
+    wholes: npt.ArrayLike,
+    *,
+    reason: str,
+    unit: str = "users",
+    chance: float | None = None,
+    check: bool = False,
+) -> Measured:
+    """Return the sum of parts divided by the sum of wholes, with its interval.
 
-    :param reason: why there is no such figure, should no user count.
+    :param name: name of the figure.
+    :param parts: (n_users,) numerators, one a user.
+    :param wholes: (n_users,) denominators; users whose denominator is 0 are left out.
+    :param reason: why there is no such figure, for the case that every denominator is 0.
+    :param unit: what is resampled, in the plural.
+    :param chance: the value that chance gives, if there is one.
+    :param check: whether the value holds by construction.
     """
     counted = np.asarray(wholes, np.float64)
-    told = np.asarray(parts, np.float64)[counted > 0]
+    summed = np.asarray(parts, np.float64)[counted > 0]
     counted = counted[counted > 0]
     if not len(counted):
         return LeftOut(name=name, reason=reason)
-    return statistic(name, lambda weights: (weights @ told) / (weights @ counted), len(counted), unit=unit)
+    figure = statistic(name, lambda weights: (weights @ summed) / (weights @ counted), len(counted), chance=chance)
+    return figure.model_copy(update={"unit": unit, "check": check})
 
 
 def statistic(
-    name: str, value: Callable[[Array], Array], n: int, *, known: float | None = None, unit: str = "users"
+    name: str, value: Callable[[Array], Array], n: int, *, known: float | None = None, chance: float | None = None
 ) -> Figure:
-    """Return the value of a statistic with its interval.
+    """Return the value of a statistic over users, with its interval.
 
-    :param value: (n_resamples, n) weights to (n_resamples,) values.
-    :param known: the value for all, where a library has given it.
+    :param name: name of the figure.
+    :param value: function from weights, (n_resamples, n), to values, (n_resamples,).
+    :param n: number of users.
+    :param known: the value for all users, where a library has computed it already.
+    :param chance: the value that chance gives, if there is one.
     """
     drawn = np.concatenate([value(weights) for weights in _resamples(n)])
     low, high = np.nanpercentile(drawn, _BOUNDS)
     whole = float(value(np.ones((1, n)))[0]) if known is None else known
-    return Figure(name=name, value=_rounded(whole), low=_rounded(low), high=_rounded(high), n=n, unit=unit)
+    level = None if chance is None else _rounded(chance)
+    return Figure(name=name, value=_rounded(whole), low=_rounded(low), high=_rounded(high), n=n, chance=level)
 
 
 def _resamples(n: int) -> Iterator[Array]:

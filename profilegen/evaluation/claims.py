@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ _SEVERAL = (2, 5)
 # Two claims say the same from here on: the share of the way from the mean cosine of two claims to one. Read off
 # pairs of English and Chinese claims: above it, pairs such as "gaming headset" and "gaming headphone".
 _SAME = 0.7
+# Of two users, the claim's own and one rival, each is as likely to be the nearer one by chance.
+_OWN_BY_CHANCE = 1 / 2
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def measure(dataset: Dataset) -> list[Measured]:
     counts = [len(claims) for claims in said]
     none, few = "there are no claims", f"no user has {_MANY_DOCUMENTS} documents and a profile"
     return [
-        share("claims.verbatim", verbatim, [len(quoted) for quoted in quotes], reason=none),
+        share("claims.verbatim", verbatim, [len(quoted) for quoted in quotes], reason=none, check=True),
         share("claims.support", [sum(claim.support for claim in claims) for claims in said], counts, reason=none),
         share("claims.per_user", np.multiply(told, counts), told, reason="no user has a profile"),
         share("claims.three", np.multiply(many, np.array(counts) >= _ENOUGH_CLAIMS), many, reason=few),
@@ -116,13 +119,27 @@ def covered_labels(dataset: Dataset, told: Sequence[Stated], labels: Labels) -> 
         wanted = labels.get(dataset.users[row].user_id, ())
         if len(wanted) >= _SEVERAL[0]:
             counts[int(row)], hits[int(row)] = len(wanted), 0
+    reached: dict[int, set[str]] = {row: set() for row in counts}
     for user in told:
         if user.row in counts:
-            reached = {names[at] for at in np.argmax(user.vectors @ near, axis=1)}
-            hits[user.row] = len(reached & set(labels[dataset.users[user.row].user_id]))
+            reached[user.row] = {names[at] for at in np.argmax(user.vectors @ near, axis=1)}
+            hits[user.row] = len(reached[user.row] & set(labels[dataset.users[user.row].user_id]))
+    reached_by = Counter(name for found in reached.values() for name in found)
     few = [row for row in counts if counts[row] <= _SEVERAL[1]]
+
+    def expected(row: int) -> float:
+        """Return the hits of a user with the claims of another one of these users, on average."""
+        others = sum(reached_by[name] for name in labels[dataset.users[row].user_id]) - hits[row]
+        return others / max(len(reached) - 1, 1)
+
     return [
-        share(name, [hits[row] for row in rows], [counts[row] for row in rows], reason=reason)
+        share(
+            name,
+            [hits[row] for row in rows],
+            [counts[row] for row in rows],
+            reason=reason,
+            chance=sum(map(expected, rows)) / max(sum(counts[row] for row in rows), 1),
+        )
         for name, rows in (("claims.labels", list(counts)), ("claims.labels.two_to_five", few))
     ]
 
@@ -143,4 +160,5 @@ def _own(
         [sum(values) for values in wanted],
         [len(values) for values in wanted],
         reason="no user with such a claim has users of other segments beside them",
+        chance=_OWN_BY_CHANCE,
     )

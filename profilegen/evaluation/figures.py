@@ -8,7 +8,12 @@ from profilegen.records import Record
 
 
 class Figure(Record):
-    """A measured value with the bounds of its 95% bootstrap interval, over `n` of what `unit` names."""
+    """A measured value with the bounds of its 95% bootstrap interval, over `n` of what `unit` names.
+
+    `chance` is the value that chance gives on the same store, as docs/evaluation.md defines it for each figure; None
+    where there is none. `check` is True where the code of a build makes the value what it is, so that another value is
+    a fault of profilegen and the value itself says nothing about quality.
+    """
 
     name: str
     value: float
@@ -16,6 +21,8 @@ class Figure(Record):
     high: float
     n: int
     unit: str = "users"
+    chance: float | None = None
+    check: bool = False
 
 
 class LeftOut(Record):

@@ -7,7 +7,7 @@ import numpy as np
 from profilegen.evaluation.bootstrap import share
 from profilegen.evaluation.dataset import Dataset, Vectors, profile_text, unit
 from profilegen.evaluation.figures import Measured
-from profilegen.evaluation.ranking import WORTH, place
+from profilegen.evaluation.ranking import WORTH, chance, place
 
 _METRICS = ("hit1", "hit10", "mrr")
 _PROFILES_TOGETHER = 256
@@ -20,7 +20,14 @@ def measure(dataset: Dataset) -> list[Measured]:
     places = _places(dataset.embed(texts), rows, _mean_documents(dataset)) if rows else np.zeros(0)
     ones = np.ones(len(rows))
     return [
-        share(f"identify.{metric}", WORTH[metric](places), ones, reason="no user has a profile") for metric in _METRICS
+        share(
+            f"identify.{metric}",
+            WORTH[metric](places),
+            ones,
+            reason="no user has a profile",
+            chance=chance(metric, len(dataset.users)),
+        )
+        for metric in _METRICS
     ]
 
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from profilegen.evaluation.bootstrap import share
 from profilegen.evaluation.dataset import Dataset, Vectors, profile_text
 from profilegen.evaluation.figures import LeftOut, Measured
-from profilegen.evaluation.inputs import HeldOut
-from profilegen.evaluation.ranking import WORTH, place
+from profilegen.evaluation.inputs import HeldOut, Labels
+from profilegen.evaluation.ranking import WORTH, chance, place
 from profilegen.records import Document
 
 Scores = npt.NDArray[np.float64]
@@ -28,8 +28,13 @@ _NEIGHBOURS = 10
 _WORD = r"(?u)[㐀-鿿]|[^\W㐀-鿿]{2,}"
 
 
-def measure(dataset: Dataset, heldout: Sequence[HeldOut]) -> list[Measured]:
-    """Return hit rates, reciprocal rank and NDCG from texts, from profiles and from all, and paired differences."""
+def measure(dataset: Dataset, heldout: Sequence[HeldOut], labels: Labels) -> list[Measured]:
+    """Return hit rates, reciprocal rank and NDCG from texts, from profiles and from all, and paired differences.
+
+    :param dataset: the store.
+    :param heldout: what users took next.
+    :param labels: the labels of users; what knowing them alone is worth is the chance level of the figures.
+    """
     targets = _targets(dataset, heldout)
     titles = sorted({item.item_title for item in heldout})
     names = [f"next.{source}.{metric}" for source in ("profile", "texts", "all") for metric in WORTH]
@@ -39,13 +44,20 @@ def measure(dataset: Dataset, heldout: Sequence[HeldOut]) -> list[Measured]:
     rankings = _rankings(dataset, list(targets), titles)
     places = {source: _places(scores, targets, titles) for source, scores in rankings.items()}
     counts = [len(wanted) for wanted in targets.values()]
+    rivals = _rivals_with_same_label(dataset, targets, heldout, labels)
 
     def worth(source: str, metric: str) -> Scores:
         return np.array([WORTH[metric](at).sum() for at in places[source]])
 
     return [
         *(
-            share(f"next.{source}.{metric}", worth(source, metric), counts, reason="")
+            share(
+                f"next.{source}.{metric}",
+                worth(source, metric),
+                counts,
+                reason="",
+                chance=float(np.average([chance(metric, 1 + others) for others in rivals], weights=counts)),
+            )
             for source in ("profile", "texts", "all")
             for metric in WORTH
         ),
@@ -64,6 +76,21 @@ def _targets(dataset: Dataset, heldout: Sequence[HeldOut]) -> dict[int, list[str
         if item.user_id in rows:
             targets.setdefault(rows[item.user_id], {})[item.item_title] = None
     return {row: list(titles) for row, titles in sorted(targets.items())}
+
+
+def _rivals_with_same_label(
+    dataset: Dataset, targets: Mapping[int, Sequence[str]], heldout: Sequence[HeldOut], labels: Labels
+) -> list[int]:
+    """Return for each user how many candidates were taken by others who share a label; all, where it has none."""
+    labels_of: dict[str, set[str]] = {}
+    for item in heldout:
+        labels_of.setdefault(item.item_title, set()).update(labels.get(item.user_id, ()))
+    rivals = []
+    for row, wanted in targets.items():
+        own = set(labels.get(dataset.users[row].user_id, ()))
+        alike = [title for title, names in labels_of.items() if not own or own & names]
+        rivals.append(len(alike) - len(wanted))
+    return rivals
 
 
 def _rankings(dataset: Dataset, rows: Sequence[int], titles: Sequence[str]) -> Mapping[str, Scores]:

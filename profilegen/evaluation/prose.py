@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from profilegen.evaluation.bootstrap import share
 from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import Measured
@@ -18,11 +21,24 @@ def measure(dataset: Dataset) -> list[Measured]:
     told = [user for user in dataset.users if user.status == "ok" and user.summary.strip()]
     ones = [1] * len(told)
     none = "no profile has a summary"
+    written, own = [detect_language(user.summary) for user in told], [user.language for user in told]
     return [
-        share("text.degenerate", [is_repetitive(user.summary) for user in told], ones, reason=none),
-        share("text.truncated", [is_cut_off(user.summary) for user in told], ones, reason=none),
-        share("text.language", [detect_language(user.summary) == user.language for user in told], ones, reason=none),
+        share("text.degenerate", [is_repetitive(user.summary) for user in told], ones, reason=none, check=True),
+        share("text.truncated", [is_cut_off(user.summary) for user in told], ones, reason=none, check=True),
+        share(
+            "text.language",
+            [one == other for one, other in zip(written, own, strict=True)],
+            ones,
+            reason=none,
+            chance=_same_by_chance(written, own),
+        ),
     ]
+
+
+def _same_by_chance(written: Sequence[str], own: Sequence[str | None]) -> float:
+    """Return the expected share of summaries in the user's language, were they exchanged at random."""
+    in_language = Counter(own)
+    return sum(in_language[one] for one in written) / max(len(written) ** 2, 1)
 
 
 def is_cut_off(summary: str) -> bool:

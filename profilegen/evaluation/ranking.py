@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,16 @@ WORTH: Mapping[str, Callable[[Places], Places]] = {
     "mrr": lambda places: 1 / places,
     "ndcg10": lambda places: np.where(places <= 10, 1 / np.log2(places + 1), 0.0),
 }
+
+
+@cache
+def chance(metric: str, n_candidates: int) -> float:
+    """Return the mean worth of a metric where the right candidate is equally likely to have any rank.
+
+    :param metric: a key of `WORTH`.
+    :param n_candidates: number of candidates, the right one included.
+    """
+    return float(WORTH[metric](np.arange(1, n_candidates + 1, dtype=np.float64)).mean())
 
 
 def place(scores: npt.NDArray[np.float32], right: int) -> float:

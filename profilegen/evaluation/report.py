@@ -40,9 +40,10 @@ def write_report(evaluation: Evaluation, directory: Path, *, private: bool = Fal
 def render(evaluation: Evaluation, page: str) -> str:
     """Return the text of `report.md` or `report.html`."""
     groups: dict[str, list[Figure]] = {}
-    for figure in evaluation.figures:
+    measured = [figure for figure in evaluation.figures if not figure.check]
+    for figure in measured:
         groups.setdefault(figure.name.partition(".")[0], []).append(figure)
-    plotted = [figure for figure in evaluation.figures if 0 <= figure.low <= figure.high <= 1]
+    plotted = [figure for figure in measured if 0 <= figure.low <= figure.high <= 1]
     template = _environment().get_template(f"{page}.jinja")
     return str(template.render(evaluation=evaluation, groups=groups, plotted=plotted))
 

@@ -13,6 +13,8 @@ from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import LeftOut, Measured, SegmentFigures
 from profilegen.evaluation.inputs import Labels
 
+_SHUFFLES = 20
+_SEED = 20_240
 _AGAINST_LABELS = ("segments.nmi", "segments.ari", "segments.purity", "segments.v_measure")
 
 
@@ -35,12 +37,26 @@ def against(truth: Codes, found: Codes) -> list[Measured]:
 
     tables = Tables(truth, found)
     n = len(truth)
+    nmi, ari, purity = _by_chance(truth, found)
+    known = metrics.normalized_mutual_info_score(truth, found)
     return [
-        statistic("segments.nmi", tables.nmi, n, known=metrics.normalized_mutual_info_score(truth, found)),
-        statistic("segments.ari", tables.ari, n, known=metrics.adjusted_rand_score(truth, found)),
-        statistic("segments.purity", tables.purity, n),
-        statistic("segments.v_measure", tables.nmi, n, known=metrics.v_measure_score(truth, found)),
+        statistic("segments.nmi", tables.nmi, n, known=known, chance=nmi),
+        statistic("segments.ari", tables.ari, n, known=metrics.adjusted_rand_score(truth, found), chance=ari),
+        statistic("segments.purity", tables.purity, n, chance=purity),
+        statistic("segments.v_measure", tables.nmi, n, known=metrics.v_measure_score(truth, found), chance=nmi),
     ]
+
+
+def _by_chance(truth: Codes, found: Codes) -> tuple[float, float, float]:
+    """Return NMI, ARI and purity with the labels exchanged between users at random, means of some shuffles."""
+    random = np.random.default_rng(_SEED)
+    everybody = np.ones((1, len(truth)))
+    shuffled = [Tables(random.permutation(truth), found) for _ in range(_SHUFFLES)]
+    nmi, ari, purity = (
+        float(np.mean([value(tables, everybody) for tables in shuffled]))
+        for value in (Tables.nmi, Tables.ari, Tables.purity)
+    )
+    return nmi, ari, purity
 
 
 def describe(dataset: Dataset, labels: Labels) -> list[SegmentFigures]:
@@ -73,7 +89,17 @@ def naming(dataset: Dataset, labels: Labels, segments: Sequence[SegmentFigures])
     right = {row.id: row.label is not None and row.label == row.nearest_label for row in segments}
     counted = [user.segment in right and user.user_id in labels for user in dataset.users]
     named = [bool(at and right[user.segment or ""]) for at, user in zip(counted, dataset.users, strict=True)]
-    return share("segments.naming", named, counted, reason="no user with a label has a segment")
+    reason = "no user with a label has a segment"
+    return share("segments.naming", named, counted, reason=reason, chance=_naming_by_chance(dataset, labels, segments))
+
+
+def _naming_by_chance(dataset: Dataset, labels: Labels, segments: Sequence[SegmentFigures]) -> float:
+    """Return the expected share where the nearest labels are exchanged between segments at random."""
+    labelled = Counter(user.segment for user in dataset.users if user.user_id in labels)
+    nearest = Counter(row.nearest_label for row in segments)
+    right = sum(labelled[row.id] * nearest[row.label] for row in segments if row.label is not None)
+    total = sum(labelled[row.id] for row in segments)
+    return right / max(total * len(segments), 1)
 
 
 def label_text(name: str) -> str:

@@ -37,9 +37,10 @@ def measure(
         again.append(_clustered(dataset, present, seed, min_cluster_size))
     progress("clusterings again", 2 * len(SEEDS), 2 * len(SEEDS))
     seeds, subsamples = again[: len(SEEDS)], again[len(SEEDS) :]
+    # The adjusted Rand index is 0 for unrelated clusterings.
     figures: list[Measured] = [
-        statistic("segments.stability", mean_pairwise(seeds, everybody), n),
-        statistic("segments.stability.subsamples", mean_pairwise(subsamples, parts), n),
+        statistic("segments.stability", mean_pairwise(seeds, everybody), n, chance=0),
+        statistic("segments.stability.subsamples", mean_pairwise(subsamples, parts), n, chance=0),
     ]
     return figures, _by_segment(dataset, again, [*everybody, *parts])
 

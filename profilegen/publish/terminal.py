@@ -142,15 +142,18 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
 
 
 def evaluation_table(evaluation: Evaluation) -> RenderableType:
-    """Return the figures of a store, each with its 95% interval, and what could not be measured."""
+    """Return the figures of a store, each with its 95% interval and chance level, and what could not be measured."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("figure", no_wrap=True)
-    for name in ("value", "low", "high"):
+    for name in ("value", "low", "high", "chance"):
         table.add_column(name, justify="right")
     table.add_column("over")
     for figure in evaluation.figures:
-        bounds = (f"{value:.3f}" for value in (figure.value, figure.low, figure.high))
-        table.add_row(figure.name, *bounds, f"{figure.n:,} {figure.unit}")
+        if not figure.check:
+            numbers = (figure.value, figure.low, figure.high, figure.chance)
+            cells = ("" if number is None else f"{number:.3f}" for number in numbers)
+            table.add_row(figure.name, *cells, f"{figure.n:,} {figure.unit}")
+    checks = [f"{figure.name} {figure.value:.3f}" for figure in evaluation.figures if figure.check]
     reasons: dict[str, list[str]] = {}
     for row in evaluation.left_out:
         reasons.setdefault(row.reason, []).append(row.name)
@@ -160,7 +163,7 @@ def evaluation_table(evaluation: Evaluation) -> RenderableType:
         for segment in evaluation.segments
         if segment.stability is not None and segment.stability < _SHAKY
     ]
-    return Group(table, Text(), *left_out, *told)
+    return Group(table, Text(), Text(f"checks, which hold by construction: {', '.join(checks)}"), *left_out, *told)
 
 
 def _indented(text: Text, columns: int) -> RenderableType:
