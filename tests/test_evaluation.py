@@ -17,15 +17,15 @@ from typer.testing import CliRunner
 from profilegen.cli import app
 from profilegen.config import load_settings
 from profilegen.errors import InputError, StoreError
-from profilegen.evaluation import claims, evaluate, identify, judge, keep, next_item, prose
+from profilegen.evaluation import claims, evaluate, identify, judge, next_item, prose, save_evaluation
 from profilegen.evaluation.agreement import Tables, codes, mean_pairwise
 from profilegen.evaluation.bootstrap import share
-from profilegen.evaluation.dataset import Dataset, Vectors, read_material
+from profilegen.evaluation.dataset import Dataset, Vectors, read_dataset
 from profilegen.evaluation.figures import Evaluation, Figure, Measured, SegmentFigures
 from profilegen.evaluation.inputs import HeldOut, read_heldout, read_labels, read_questions
-from profilegen.evaluation.ranking import chance, place
+from profilegen.evaluation.ranking import chance, rank_of
 from profilegen.evaluation.report import render, write_report
-from profilegen.evaluation.segments import against
+from profilegen.evaluation.segments import agreement
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import Embedder
 from profilegen.publish.export import export
@@ -96,7 +96,7 @@ def evaluation(sample: Sample) -> Evaluation:
 @pytest.fixture(scope="module")
 def dataset(sample: Sample) -> Iterator[Dataset]:
     with open_ledger(sample.store, read_only=True) as ledger, open_store(sample.store) as store:
-        yield read_material(ledger, store.embed)
+        yield read_dataset(ledger, store.embed)
 
 
 def test_all_figures_of_a_good_store_are_there_and_good(evaluation: Evaluation) -> None:
@@ -167,8 +167,8 @@ def test_profiles_given_to_the_wrong_users_identify_nobody(dataset: Dataset) -> 
 
 def test_claims_given_to_the_wrong_users_are_their_own_by_chance_only(dataset: Dataset) -> None:
     shuffled = _shuffled(dataset)
-    right = _values(claims.own(dataset, claims.stated(dataset)))["claims.own"]
-    wrong = _values(claims.own(shuffled, claims.stated(shuffled)))["claims.own"]
+    right = _values(claims.specificity(dataset, claims.embed_claims(dataset)))["claims.own"]
+    wrong = _values(claims.specificity(shuffled, claims.embed_claims(shuffled)))["claims.own"]
     assert right > 0.9
     assert 0.35 < wrong < 0.65
 
@@ -194,8 +194,8 @@ def test_a_claim_said_twice_lowers_distinctness(dataset: Dataset) -> None:
         for user in dataset.users
         if user.interests
     )
-    told = claims.stated(replace(dataset, users=users))
-    assert _values([claims.distinct(told)])["claims.distinct"] == 0.5
+    told = claims.embed_claims(replace(dataset, users=users))
+    assert _values([claims.distinctness(told)])["claims.distinct"] == 0.5
 
 
 def test_repetition_and_a_cut_off_end_and_the_wrong_language_are_counted(dataset: Dataset) -> None:
@@ -221,7 +221,7 @@ def test_items_that_others_took_next_are_ranked_no_better_than_by_chance(dataset
 
 def test_a_random_clustering_agrees_with_nothing() -> None:
     random = np.random.default_rng(1)
-    values = _values(against(random.integers(0, 6, 3000), random.integers(0, 6, 3000)))
+    values = _values(agreement(random.integers(0, 6, 3000), random.integers(0, 6, 3000)))
     assert values["segments.nmi"] < 0.02
     assert abs(values["segments.ari"]) < 0.02
     assert values["segments.purity"] < 0.25
@@ -252,7 +252,7 @@ def test_profiles_given_to_the_wrong_users_identify_as_many_as_the_chance_level_
 
 def test_a_random_clustering_agrees_with_labels_as_much_as_the_chance_level_says() -> None:
     random = np.random.default_rng(1)
-    for figure in against(random.integers(0, 6, 200), random.integers(0, 9, 200)):
+    for figure in agreement(random.integers(0, 6, 200), random.integers(0, 9, 200)):
         assert isinstance(figure, Figure)
         assert figure.value == pytest.approx(figure.chance, abs=0.04), figure.name
 
@@ -306,7 +306,7 @@ def test_an_interval_is_as_wide_as_the_spread_of_a_mean() -> None:
 
 
 def test_candidates_that_tie_share_the_mean_of_their_places() -> None:
-    assert place(np.array([0.5, 0.9, 0.5, 0.1], np.float32), 0) == 2.5
+    assert rank_of(np.array([0.5, 0.9, 0.5, 0.1], np.float32), 0) == 2.5
 
 
 # The judge
@@ -339,11 +339,11 @@ def test_labels_in_one_cell_are_joined_with_a_bar(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("read", "content", "said"),
     [
-        (read_labels, b"user,label\nu1,dogs\n", "wants the columns user_id and label"),
+        (read_labels, b"user,label\nu1,dogs\n", "needs the columns user_id and label"),
         (read_labels, b"\xff\xfe\x00", "UTF-8"),
-        (read_heldout, b'{"user_id": 3, "item_title": "x"}\n', ":1: wants user_id and item_title"),
-        (read_questions, b'{"query": "q", "relevant": ["a"]}\nnot json\n', ":2: is not JSON"),
-        (read_questions, b'{"query": "q", "relevant": "a"}\n', ":1: wants query as text and relevant as a list"),
+        (read_heldout, b'{"user_id": 3, "item_title": "x"}\n', ":1: needs user_id and item_title"),
+        (read_questions, b'{"query": "q", "relevant": ["a"]}\nnot json\n', ":2: not JSON"),
+        (read_questions, b'{"query": "q", "relevant": "a"}\n', ":1: needs query as text and relevant as a list"),
     ],
 )
 def test_a_broken_file_is_named_with_what_it_lacks(tmp_path: Path, read: object, content: bytes, said: str) -> None:
@@ -359,13 +359,13 @@ def test_labels_of_other_users_are_refused(sample: Sample, tmp_path: Path) -> No
         evaluate(load_settings(store=sample.store), labels=tmp_path / "labels.csv", quick=True)
 
 
-def test_an_evaluation_of_a_store_that_has_changed_since_is_not_kept(sample: Sample, evaluation: Evaluation) -> None:
+def test_an_evaluation_of_a_store_that_has_changed_since_is_not_saved(sample: Sample, evaluation: Evaluation) -> None:
     old = evaluation.model_copy(update={"revision": "another"})
     with pytest.raises(StoreError, match="has changed while it was evaluated"):
-        keep(old, sample.store)
+        save_evaluation(old, sample.store)
 
 
-def test_the_command_prints_the_same_figures_again_writes_a_report_and_keeps_them_in_the_store(
+def test_the_command_prints_the_same_figures_again_writes_a_report_and_saves_them_in_the_store(
     sample: Sample, evaluation: Evaluation, tmp_path: Path
 ) -> None:
     done = CliRunner().invoke(

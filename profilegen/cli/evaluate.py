@@ -47,7 +47,7 @@ def evaluate(
     """
     from profilegen.config import load_settings
     from profilegen.evaluation import evaluate as run
-    from profilegen.evaluation import keep
+    from profilegen.evaluation import save_evaluation
     from profilegen.evaluation.report import write_report
     from profilegen.store.files import EVALUATION_DIRECTORY
 
@@ -72,4 +72,4 @@ def evaluate(
         print_page(terminal.evaluation_table(evaluation))
     written = write_report(evaluation, report or settings.store / EVALUATION_DIRECTORY, private=report is None)
     print_text(f"wrote {', '.join(str(path) for path in written)}", error=True)
-    keep(evaluation, settings.store)
+    save_evaluation(evaluation, settings.store)

@@ -1,7 +1,7 @@
 """Values with their 95% bootstrap interval: percentiles over 1,000 resamples of the users (Efron 1979).
 
-A resample is a row of weights: how many times each user was drawn. The seed is fixed, so that figures over the same
-users are resampled alike, and a difference of two is resampled in pairs.
+A resample is a row of weights: how many times each user was drawn. The seed is fixed, so figures over the same users
+share their resamples, and the difference of two figures is resampled in pairs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from profilegen.evaluation.figures import Figure, LeftOut, Measured
 Array = npt.NDArray[np.float64]
 
 _RESAMPLES = 1_000
-_TOGETHER = 100
+_RESAMPLES_PER_BATCH = 100
 _SEED = 20_240
 _BOUNDS = (2.5, 97.5)
 
@@ -70,8 +70,8 @@ def statistic(
 
 def _resamples(n: int) -> Iterator[Array]:
     random = np.random.default_rng(_SEED)
-    for _ in range(0, _RESAMPLES, _TOGETHER):
-        yield random.multinomial(n, np.full(n, 1 / n), size=_TOGETHER).astype(np.float64)
+    for _ in range(0, _RESAMPLES, _RESAMPLES_PER_BATCH):
+        yield random.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES_PER_BATCH).astype(np.float64)
 
 
 def _rounded(value: float) -> float:

@@ -8,7 +8,10 @@ from profilegen.evaluation.figures import Measured
 
 
 def measure(dataset: Dataset) -> list[Measured]:
-    """Return the share of users with a finished profile, with a segment, and of these, whom HDBSCAN placed."""
+    """Return the share of users with a profile, with a segment, and of the latter those whom HDBSCAN placed.
+
+    :param dataset: the store.
+    """
     users = dataset.users
     ones = [1] * len(users)
     segmented = [user.segment is not None for user in users]

@@ -20,17 +20,23 @@ Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Embed = Callable[[Sequence[str]], Vectors]
 
-# In a larger store, figures that compare a user with all others are asked of so many users, sampled by a hash.
-_MAX_ASKED = 2_000
-_QUERIES_TOGETHER = 256
+# Figures that compare a user with all others are computed for a sample of so many users in a larger store.
+_MAX_SAMPLED_USERS = 2_000
+_QUERIES_PER_BATCH = 256
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A store as the figures need it; users are in order of id, documents in order of user.
+    """A store in memory; users are in order of id, documents in order of user.
 
-    `text_vectors` and `item_vectors` are (n_documents, n_dims), zero rows where there is none; `user_vectors` is
-    (n_users, n_dims), rows L2-normalised. `starts` says where each user's documents begin.
+    :param users: profiles with reviewers' decisions applied.
+    :param documents: the documents of each user.
+    :param text_vectors: (n_documents, n_dims) float32; a row of zeros for a document without text.
+    :param item_vectors: (n_documents, n_dims) float32; a row of zeros for a document without item title.
+    :param starts: (n_users,) row of each user's first document.
+    :param user_vectors: (n_users, n_dims) float32, rows L2-normalised.
+    :param segments: segments with reviewers' decisions applied.
+    :param embed: function from texts to L2-normalised rows, by the store's embedder.
     """
 
     users: tuple[UserProfile, ...]
@@ -44,49 +50,58 @@ class Dataset:
 
     @cached_property
     def document_vectors(self) -> Vectors:
-        """(n_documents, n_dims), rows L2-normalised."""
+        """Vectors of text and item title together, (n_documents, n_dims) float32, rows L2-normalised."""
         return document_vectors(self.text_vectors, self.item_vectors)
 
     @cached_property
-    def asked(self) -> Rows:
-        """The rows of the users whom costly figures are about: all, or a sample by a hash of the id."""
-        if len(self.users) <= _MAX_ASKED:
+    def sampled_rows(self) -> Rows:
+        """Rows of the users for whom costly figures are computed: all, or a sample by a hash of the id."""
+        if len(self.users) <= _MAX_SAMPLED_USERS:
             return np.arange(len(self.users))
-        return np.array(sorted(self.scattered()[:_MAX_ASKED]))
+        return np.array(sorted(self.rows_by_hash()[:_MAX_SAMPLED_USERS]))
 
-    def scattered(self) -> list[int]:
-        """Return the rows of all users in an order that only a hash of their ids decides."""
-        return sorted(range(len(self.users)), key=lambda row: scattered(self.users[row].user_id))
+    def rows_by_hash(self) -> list[int]:
+        """Return the rows of all users, ordered by a hash of their ids; the first n are a random sample."""
+        return sorted(range(len(self.users)), key=lambda row: _hash(self.users[row].user_id))
 
     def nearest_documents(self, queries: Vectors) -> Iterator[Vectors]:
-        """Give for each query (n_dims,) the cosine with the nearest document of every user, (n_users,)."""
-        for start in range(0, len(queries), _QUERIES_TOGETHER):
-            likeness = queries[start : start + _QUERIES_TOGETHER] @ self.document_vectors.T
-            yield from np.maximum.reduceat(likeness, self.starts, axis=1)
+        """Yield for each query the cosine with the nearest document of every user, (n_users,) float32.
 
-    def of_user(self, rows: Vectors, user: int) -> Vectors:
-        """Return the part of an array of documents that is one user's."""
-        end = self.starts[user + 1] if user + 1 < len(self.starts) else len(rows)
-        return rows[self.starts[user] : end]
+        :param queries: (n_queries, n_dims) float32, rows L2-normalised.
+        """
+        for start in range(0, len(queries), _QUERIES_PER_BATCH):
+            cosines = queries[start : start + _QUERIES_PER_BATCH] @ self.document_vectors.T
+            yield from np.maximum.reduceat(cosines, self.starts, axis=1)
+
+    def rows_of_user(self, vectors: Vectors, user_row: int) -> Vectors:
+        """Return the part of an array of documents that belongs to one user.
+
+        :param vectors: (n_documents, n_dims).
+        :param user_row: row of the user in `users`.
+        """
+        end = self.starts[user_row + 1] if user_row + 1 < len(self.starts) else len(vectors)
+        return vectors[self.starts[user_row] : end]
 
 
-def read_material(ledger: Ledger, embed: Embed) -> Dataset:
-    """Read a store.
+def read_dataset(ledger: Ledger, embed: Embed) -> Dataset:
+    """Read a store into memory.
 
-    :raises StoreError: not every user has a profile and a segment.
+    :param ledger: open ledger of the store.
+    :param embed: function from texts to L2-normalised rows, by the store's embedder.
+    :raises StoreError: not every user has a profile and a vector.
     """
     users = tuple(overlay.profiles(ledger))
-    written = list(ledger.iter_users())
+    stored = list(ledger.iter_users())
     user_ids, user_vectors = ledger.user_matrix()
     ids = [user.user_id for user in users]
-    if not users or ids != user_ids or ids != [user.user_id for user in written]:
+    if not users or ids != user_ids or ids != [user.user_id for user in stored]:
         raise StoreError("the last build was not finished; run the same build again, then evaluate")
-    counts = [len(user.documents) for user in written]
+    counts = [len(user.documents) for user in stored]
     return Dataset(
         users=users,
-        documents=tuple(tuple(user.documents) for user in written),
-        text_vectors=np.concatenate([user.text_vectors for user in written]),
-        item_vectors=np.concatenate([user.item_vectors for user in written]),
+        documents=tuple(tuple(user.documents) for user in stored),
+        text_vectors=np.concatenate([user.text_vectors for user in stored]),
+        item_vectors=np.concatenate([user.item_vectors for user in stored]),
         starts=np.cumsum([0, *counts[:-1]]),
         user_vectors=user_vectors,
         segments=tuple(overlay.segments(ledger)),
@@ -94,17 +109,22 @@ def read_material(ledger: Ledger, embed: Embed) -> Dataset:
     )
 
 
-def scattered(user_id: str) -> str:
-    """Return a hash by which users are sampled, the same in every run."""
-    return blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
 def profile_text(user: UserProfile) -> str:
-    """Return what a profile says as one text: the summary, then each claim with a full stop."""
+    """Return a profile as one text: the summary, then the text of each claim with a full stop.
+
+    :param user: profile of the user.
+    """
     return " ".join([user.summary, *(f"{claim.text}." for _, claim in user.iter_claims())]).strip()
 
 
-def unit(vectors: Vectors) -> Vectors:
-    """Return rows L2-normalised, zero rows as they are."""
+def normalise_rows(vectors: Vectors) -> Vectors:
+    """Return the rows of an array L2-normalised; rows of zeros stay as they are.
+
+    :param vectors: (n_rows, n_dims) float32.
+    """
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-9), np.float32)
+
+
+def _hash(user_id: str) -> str:
+    return blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""What an evaluation gives, as records."""
+"""The result of an evaluation, as records."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class LeftOut(Record):
 
 
 class SegmentFigures(Record):
-    """How one segment does. `stability` is the mean Jaccard index with its nearest cluster of each new clustering.
+    """Figures of one segment. `stability` is the mean Jaccard index with its nearest cluster of each new clustering.
 
-    `label` is the one that most members with a label have, `purity` the share of them that have it, and
-    `nearest_label` the one whose name is nearest to what the segment is called and told.
+    `label` is the most frequent label of the members, `purity` the share of labelled members who have it, and
+    `nearest_label` the label whose text is nearest to the name and summary of the segment.
     """
 
     id: str
@@ -73,9 +73,10 @@ class Evaluation(Record):
     seconds: float = Field(ge=0)
 
     def figure(self, name: str) -> Figure:
-        """Return the figure of that name.
+        """Return a figure by its name.
 
-        :raises KeyError: it is not among them.
+        :param name: such as `identify.hit1`.
+        :raises KeyError: the evaluation has no such figure.
         """
         for figure in self.figures:
             if figure.name == name:

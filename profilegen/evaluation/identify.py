@@ -1,29 +1,31 @@
-"""Whether a profile tells its user from all others: from its text alone to the user's own documents."""
+"""Whether a profile identifies its user: from its text alone to the user's own documents."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from profilegen.evaluation.bootstrap import share
-from profilegen.evaluation.dataset import Dataset, Vectors, profile_text, unit
+from profilegen.evaluation.dataset import Dataset, Vectors, normalise_rows, profile_text
 from profilegen.evaluation.figures import Measured
-from profilegen.evaluation.ranking import WORTH, chance, place
+from profilegen.evaluation.ranking import METRICS, Ranks, chance, rank_of
 
 _METRICS = ("hit1", "hit10", "mrr")
-_PROFILES_TOGETHER = 256
+_PROFILES_PER_BATCH = 256
 
 
 def measure(dataset: Dataset) -> list[Measured]:
-    """Rank all users by the cosine of one profile's text and the mean of each one's documents."""
-    rows = [int(row) for row in dataset.asked if dataset.users[row].status == "ok"]
+    """Return hit rates and reciprocal rank of users, ranked by the cosine of a profile's text with their documents.
+
+    :param dataset: the store.
+    """
+    rows = [int(row) for row in dataset.sampled_rows if dataset.users[row].status == "ok"]
     texts = [profile_text(dataset.users[row]) for row in rows]
-    places = _places(dataset.embed(texts), rows, _mean_documents(dataset)) if rows else np.zeros(0)
-    ones = np.ones(len(rows))
+    ranks = _ranks(dataset.embed(texts), rows, _mean_documents(dataset)) if rows else np.zeros(0)
     return [
         share(
             f"identify.{metric}",
-            WORTH[metric](places),
-            ones,
+            METRICS[metric](ranks),
+            np.ones(len(rows)),
             reason="no user has a profile",
             chance=chance(metric, len(dataset.users)),
         )
@@ -32,12 +34,12 @@ def measure(dataset: Dataset) -> list[Measured]:
 
 
 def _mean_documents(dataset: Dataset) -> Vectors:
-    return unit(np.add.reduceat(dataset.document_vectors, dataset.starts, axis=0))
+    return normalise_rows(np.add.reduceat(dataset.document_vectors, dataset.starts, axis=0))
 
 
-def _places(profiles: Vectors, rows: list[int], users: Vectors) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    places = []
-    for start in range(0, len(rows), _PROFILES_TOGETHER):
-        likeness = profiles[start : start + _PROFILES_TOGETHER] @ users.T
-        places += [place(scores, right) for scores, right in zip(likeness, rows[start:], strict=False)]
-    return np.array(places, np.float64)
+def _ranks(profiles: Vectors, rows: list[int], users: Vectors) -> Ranks:
+    ranks = []
+    for start in range(0, len(rows), _PROFILES_PER_BATCH):
+        cosines = profiles[start : start + _PROFILES_PER_BATCH] @ users.T
+        ranks += [rank_of(scores, right) for scores, right in zip(cosines, rows[start:], strict=False)]
+    return np.array(ranks, np.float64)

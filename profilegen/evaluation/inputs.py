@@ -16,14 +16,14 @@ Labels = Mapping[str, tuple[str, ...]]
 
 
 class HeldOut(Record):
-    """What a user took next, by its title."""
+    """An item that a user took next."""
 
     user_id: str
     item_title: str
 
 
 class Question(Record):
-    """A question for users, and the labels that answer it."""
+    """A question that asks for users, and the labels that answer it."""
 
     query: str
     relevant: tuple[str, ...]
@@ -32,29 +32,31 @@ class Question(Record):
 def read_labels(path: Path) -> Labels:
     """Return the labels of each user from a CSV file with the columns user_id and label, several joined with a bar.
 
+    :param path: the file.
     :raises InputError: the file cannot be read or has other columns.
     """
-    found: dict[str, list[str]] = {}
+    labels: dict[str, list[str]] = {}
     with _opened(path) as lines:
         rows = csv.DictReader(lines)
         if not {"user_id", "label"} <= set(rows.fieldnames or ()):
-            raise InputError(f"{path} wants the columns user_id and label; it has {', '.join(rows.fieldnames or ())}")
+            raise InputError(f"{path} needs the columns user_id and label; it has {', '.join(rows.fieldnames or ())}")
         for row in rows:
             names = [name.strip() for name in (row["label"] or "").split("|") if name.strip()]
-            found.setdefault(row["user_id"], []).extend(names)
-    return {user_id: tuple(dict.fromkeys(names)) for user_id, names in found.items() if names}
+            labels.setdefault(row["user_id"], []).extend(names)
+    return {user_id: tuple(dict.fromkeys(names)) for user_id, names in labels.items() if names}
 
 
 def read_heldout(path: Path) -> list[HeldOut]:
     """Return the held-out items that have a title, from JSON Lines with user_id and item_title.
 
+    :param path: the file.
     :raises InputError: the file cannot be read, or a line is not such an object.
     """
     found = []
     for number, row in _objects(path):
         user_id, title = row.get("user_id"), row.get("item_title")
         if not isinstance(user_id, str) or not isinstance(title, str | None):
-            raise InputError(f"{path}:{number}: wants user_id and item_title as text")
+            raise InputError(f"{path}:{number}: needs user_id and item_title as text")
         if title and title.strip():
             found.append(HeldOut(user_id=user_id, item_title=title.strip()))
     return found
@@ -63,6 +65,7 @@ def read_heldout(path: Path) -> list[HeldOut]:
 def read_questions(path: Path) -> list[Question]:
     """Return the questions from JSON Lines with query and relevant.
 
+    :param path: the file.
     :raises InputError: the file cannot be read, or a line is not such an object.
     """
     found = []
@@ -70,7 +73,7 @@ def read_questions(path: Path) -> list[Question]:
         query, relevant = row.get("query"), row.get("relevant")
         named = isinstance(relevant, list) and all(isinstance(name, str) for name in relevant)
         if not isinstance(query, str) or not query.strip() or not named:
-            raise InputError(f"{path}:{number}: wants query as text and relevant as a list of labels")
+            raise InputError(f"{path}:{number}: needs query as text and relevant as a list of labels")
         found.append(Question(query=query, relevant=tuple(relevant or ())))
     return found
 
@@ -83,15 +86,15 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise InputError(f"{path}:{number}: is not JSON: {error}") from None
+                raise InputError(f"{path}:{number}: not JSON: {error}") from None
             if not isinstance(row, dict):
-                raise InputError(f"{path}:{number}: is not a JSON object")
+                raise InputError(f"{path}:{number}: not a JSON object")
             yield number, row
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
-    """Open a file of UTF-8 text, with or without a byte order mark, and explain what goes wrong."""
+    """Open a file of UTF-8 text, with or without a byte order mark; errors name the file."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             yield lines

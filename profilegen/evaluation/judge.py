@@ -1,7 +1,7 @@
-"""A larger local model grades a sample of profiles beside the texts they were made from.
+"""Grades that a larger local model gives to a sample of profiles, with the texts they were made from beside them.
 
-The grades are the judge's opinion and worth what the judge is worth. A model grades what it wrote itself too well, so
-take another one than the store's writer.
+Grades are as reliable as the judge. A model overrates what it wrote itself, so use another one than the store's writer
+(Panickssery et al. 2024, arXiv 2404.13076).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from profilegen.resources import prompts_dir
 GRADES = ("faithfulness", "specificity", "readability")
 _PROFILES = 50
 _ANSWER_TOKENS = 48
-# What of a user's documents the judge sees, in bytes, so that it fits in most models' reading.
+# Bytes of a user's documents in the prompt, few enough for the context of most models.
 _SHOWN_BYTES = 3_600
 _CONTEXT_TOKENS = 3_072
 _SLOTS = 2
@@ -32,16 +32,21 @@ _SLOTS = 2
 def measure(
     dataset: Dataset, model: ResolvedModel, *, workers: int, progress: Callable[[str, int, int], None]
 ) -> list[Measured]:
-    """Return the mean grade, 1 to 5, of each kind, over up to 50 profiles that a hash of the user chooses."""
-    rows = [row for row in dataset.scattered() if dataset.users[row].status == "ok"][:_PROFILES]
+    """Return the mean grades, 1 to 5, of up to 50 profiles, those with the smallest hashes of the user id.
+
+    :param dataset: the store.
+    :param model: the judge.
+    :param workers: number of processes of the judge.
+    :param progress: called with the stage, the number of profiles done and their total.
+    """
+    rows = [row for row in dataset.rows_by_hash() if dataset.users[row].status == "ok"][:_PROFILES]
     settings = WriterSettings(workers=workers, slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
     grades: dict[int, tuple[int, ...]] = {}
     with Writer(model, settings) as writer:
         for done, (row, answer) in enumerate(writer.write(_prompts(dataset, rows))):
             progress("judge", done, len(rows))
-            given = _grades(answer.text) if isinstance(answer, Answer) else None
-            if given:
-                grades[row] = given
+            if isinstance(answer, Answer) and (parsed := _grades(answer.text)):
+                grades[row] = parsed
     progress("judge", len(rows), len(rows))
     reason = f"{model.name} graded none of {len(rows)} profiles"
     if not grades:
@@ -83,19 +88,19 @@ def _prompts(dataset: Dataset, rows: list[int]) -> Iterator[tuple[int, Prompt]]:
 
 
 def _shown(documents: tuple[Document, ...]) -> list[str]:
-    """Return the documents a line each, the latest first, each cut to its part of what may be shown."""
+    """Return the latest documents, one a line, each cut to an equal share of the bytes."""
     latest = documents[::-1][:8]
-    room = _SHOWN_BYTES // max(len(latest), 1)
-    return [_cut(". ".join(filter(None, (document.item_title, document.text))), room) for document in latest]
+    max_bytes = _SHOWN_BYTES // max(len(latest), 1)
+    return [_cut(". ".join(filter(None, (document.item_title, document.text))), max_bytes) for document in latest]
 
 
-def _cut(text: str, n_bytes: int) -> str:
+def _cut(text: str, max_bytes: int) -> str:
     line = _one_line(text).encode("utf-8", "replace")
-    return line.decode() if len(line) <= n_bytes else line[:n_bytes].decode("utf-8", "ignore") + "…"
+    return line.decode() if len(line) <= max_bytes else line[:max_bytes].decode("utf-8", "ignore") + "…"
 
 
 def _one_line(text: str) -> str:
-    """Keep a text on its line, so that it cannot look like a turn of the prompt."""
+    """Join the lines of a text, so that it cannot look like a turn of the prompt."""
     return " ".join(text.split())
 
 

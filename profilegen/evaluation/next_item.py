@@ -1,7 +1,7 @@
-"""Whether the store knows what a user takes next: held-out items ranked from documents, from profiles, from both.
+"""Whether the store predicts what a user takes next: held-out items ranked from documents, from profiles, from both.
 
-The candidates are the titles of all held-out items. What a user has is scored against them in several ways, each
-standardised over the candidates, and added up.
+The candidates are the titles of all held-out items. Each is scored in several ways; scores are standardised over the
+candidates and added up.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from profilegen.evaluation.bootstrap import share
 from profilegen.evaluation.dataset import Dataset, Vectors, profile_text
 from profilegen.evaluation.figures import LeftOut, Measured
 from profilegen.evaluation.inputs import HeldOut, Labels
-from profilegen.evaluation.ranking import WORTH, chance, place
+from profilegen.evaluation.ranking import METRICS, Ranks, chance, rank_of
 from profilegen.records import Document
 
 Scores = npt.NDArray[np.float64]
 
 # Sharpness of the soft maximum over a user's vectors, chosen on a fifth of the users of one data set.
 _SHARPNESS = 15.0
-# So many users most like a user tell what such users take, chosen in the same way.
+# Number of most similar users whose items count, chosen in the same way.
 _NEIGHBOURS = 10
 # Words of two letters or more; a Han character is a word, and pairs of them are two-word phrases.
 _WORD = r"(?u)[㐀-鿿]|[^\W㐀-鿿]{2,}"
@@ -33,44 +33,45 @@ def measure(dataset: Dataset, heldout: Sequence[HeldOut], labels: Labels) -> lis
 
     :param dataset: the store.
     :param heldout: what users took next.
-    :param labels: the labels of users; what knowing them alone is worth is the chance level of the figures.
+    :param labels: labels of each user, for the chance level: the labels known, and a guess among the items of others
+        who share one. Without labels a guess among all items.
     """
     targets = _targets(dataset, heldout)
     titles = sorted({item.item_title for item in heldout})
-    names = [f"next.{source}.{metric}" for source in ("profile", "texts", "all") for metric in WORTH]
+    names = [f"next.{source}.{metric}" for source in ("profile", "texts", "all") for metric in METRICS]
     if not targets:
         reason = "no held-out item is of a user of the store" if heldout else "needs --heldout"
         return [LeftOut(name=name, reason=reason) for name in names]
     rankings = _rankings(dataset, list(targets), titles)
-    places = {source: _places(scores, targets, titles) for source, scores in rankings.items()}
-    counts = [len(wanted) for wanted in targets.values()]
+    ranks = {source: _ranks(scores, targets, titles) for source, scores in rankings.items()}
+    counts = [len(taken) for taken in targets.values()]
     rivals = _rivals_with_same_label(dataset, targets, heldout, labels)
 
-    def worth(source: str, metric: str) -> Scores:
-        return np.array([WORTH[metric](at).sum() for at in places[source]])
+    def sums(source: str, metric: str) -> Scores:
+        return np.array([METRICS[metric](of_user).sum() for of_user in ranks[source]])
 
     return [
         *(
             share(
                 f"next.{source}.{metric}",
-                worth(source, metric),
+                sums(source, metric),
                 counts,
                 reason="",
                 chance=float(np.average([chance(metric, 1 + others) for others in rivals], weights=counts)),
             )
             for source in ("profile", "texts", "all")
-            for metric in WORTH
+            for metric in METRICS
         ),
         *(
-            share(f"next.all.hit10 - {other}", worth("all", "hit10") - worth(source, "hit10"), counts, reason="")
+            share(f"next.all.hit10 - {other}", sums("all", "hit10") - sums(source, "hit10"), counts, reason="")
             for source, other in (("texts", "next.texts.hit10"), ("documents", "without profiles"))
         ),
     ]
 
 
 def _targets(dataset: Dataset, heldout: Sequence[HeldOut]) -> dict[int, list[str]]:
-    """Return the distinct titles that each user who is asked took next, by the user's row."""
-    rows = {dataset.users[row].user_id: int(row) for row in dataset.asked}
+    """Return the distinct titles that each sampled user took next, by the user's row."""
+    rows = {dataset.users[row].user_id: int(row) for row in dataset.sampled_rows}
     targets: dict[int, dict[str, None]] = {}
     for item in heldout:
         if item.user_id in rows:
@@ -81,15 +82,15 @@ def _targets(dataset: Dataset, heldout: Sequence[HeldOut]) -> dict[int, list[str
 def _rivals_with_same_label(
     dataset: Dataset, targets: Mapping[int, Sequence[str]], heldout: Sequence[HeldOut], labels: Labels
 ) -> list[int]:
-    """Return for each user how many candidates were taken by others who share a label; all, where it has none."""
+    """Return for each user how many candidates others who share a label took; all others where the user has none."""
     labels_of: dict[str, set[str]] = {}
     for item in heldout:
         labels_of.setdefault(item.item_title, set()).update(labels.get(item.user_id, ()))
     rivals = []
-    for row, wanted in targets.items():
+    for row, taken in targets.items():
         own = set(labels.get(dataset.users[row].user_id, ()))
         alike = [title for title, names in labels_of.items() if not own or own & names]
-        rivals.append(len(alike) - len(wanted))
+        rivals.append(len(alike) - len(taken))
     return rivals
 
 
@@ -97,75 +98,80 @@ def _rankings(dataset: Dataset, rows: Sequence[int], titles: Sequence[str]) -> M
     """Return the scores (n_rows, n_titles) by source; `documents` is all that is known but the profiles."""
     items = dataset.embed(titles)
     users = [dataset.users[row] for row in rows]
-    named_vectors = np.where(_has(dataset.item_vectors), dataset.item_vectors, dataset.text_vectors)
-    named = [dataset.of_user(named_vectors, row) for row in rows]
-    wrote = [dataset.of_user(dataset.text_vectors, row) for row in rows]
+    title_vectors = np.where(_is_known(dataset.item_vectors), dataset.item_vectors, dataset.text_vectors)
+    titles_of = [dataset.rows_of_user(title_vectors, row) for row in rows]
+    texts_of = [dataset.rows_of_user(dataset.text_vectors, row) for row in rows]
     interests = _vectors_of(dataset, [[claim.text for claim in user.interests] for user in users])
-    bought = ["\n".join(map(_title, documents)) for documents in dataset.documents]
-    words = _Words([*bought, *titles], titles)
+    joined_titles = ["\n".join(map(_title, documents)) for documents in dataset.documents]
+    words = _Words([*joined_titles, *titles], titles)
 
-    texts = _standardised(_soft_maximum(named, items)) + _standardised(words.likeness([bought[row] for row in rows]))
-    nobody = named_vectors[:0]
-    theirs = [
-        np.concatenate([nobody, *(dataset.of_user(named_vectors, other) for other in near)])
-        for near in _near(dataset, rows)
+    texts = _standardised(_soft_maximum(titles_of, items))
+    texts += _standardised(words.cosines([joined_titles[row] for row in rows]))
+    no_titles = title_vectors[:0]
+    titles_of_similar = [
+        np.concatenate([no_titles, *(dataset.rows_of_user(title_vectors, other) for other in neighbours)])
+        for neighbours in _neighbours(dataset, rows)
     ]
-    documents = texts + _standardised(_soft_maximum(wrote, items)) + _standardised(_soft_maximum(theirs, items))
+    documents = texts + _standardised(_soft_maximum(texts_of, items))
+    documents += _standardised(_soft_maximum(titles_of_similar, items))
     by_interest = _standardised(_soft_maximum(interests, items))
     profile = (
         by_interest
-        + _standardised(words.likeness(["\n".join(claim.text for claim in user.interests) for user in users]))
+        + _standardised(words.cosines(["\n".join(claim.text for claim in user.interests) for user in users]))
         + _standardised(dataset.embed([profile_text(user) for user in users]) @ items.T)
     )
     return {"texts": texts, "documents": documents, "profile": profile, "all": documents + by_interest}
 
 
-def _near(dataset: Dataset, rows: Sequence[int]) -> Iterator[list[int]]:
-    """Give for each user the rows of the other users whose vectors are nearest."""
+def _neighbours(dataset: Dataset, rows: Sequence[int]) -> Iterator[list[int]]:
+    """Yield for each user the rows of the other users whose vectors are nearest."""
     count = min(_NEIGHBOURS, len(dataset.users) - 1)
     for row in rows:
-        likeness = dataset.user_vectors @ dataset.user_vectors[row]
-        likeness[row] = -np.inf
-        yield [int(other) for other in np.argsort(-likeness, kind="stable")[:count]]
+        cosines = dataset.user_vectors @ dataset.user_vectors[row]
+        cosines[row] = -np.inf
+        yield [int(other) for other in np.argsort(-cosines, kind="stable")[:count]]
 
 
 def _title(document: Document) -> str:
     return document.item_title or document.text
 
 
-def _has(vectors: Vectors) -> npt.NDArray[np.bool_]:
+def _is_known(vectors: Vectors) -> npt.NDArray[np.bool_]:
     return np.asarray(np.any(vectors != 0, axis=1, keepdims=True))
 
 
 def _vectors_of(dataset: Dataset, texts: Sequence[Sequence[str]]) -> list[Vectors]:
-    distinct = sorted({text for some in texts for text in some})
+    distinct = sorted({text for of_user in texts for text in of_user})
     vectors = dataset.embed(distinct) if distinct else np.zeros((0, dataset.text_vectors.shape[1]), np.float32)
-    at = {text: row for row, text in enumerate(distinct)}
-    return [vectors[[at[text] for text in some]] for some in texts]
+    row_of = {text: row for row, text in enumerate(distinct)}
+    return [vectors[[row_of[text] for text in of_user]] for of_user in texts]
 
 
-def _soft_maximum(sets: Sequence[Vectors], items: Vectors) -> Scores:
-    """Return (n_sets, n_items): the log-mean-exp of the cosines of a set's vectors; zeros for an empty set."""
-    scores = np.zeros((len(sets), len(items)))
-    for row, vectors in enumerate(sets):
+def _soft_maximum(vectors_of: Sequence[Vectors], items: Vectors) -> Scores:
+    """Return (n_users, n_items): the log-mean-exp of the cosines of a user's vectors; zeros for a user without."""
+    scores = np.zeros((len(vectors_of), len(items)))
+    for row, vectors in enumerate(vectors_of):
         if len(vectors):
             scores[row] = np.log(np.exp(_SHARPNESS * (vectors @ items.T)).mean(axis=0)) / _SHARPNESS
     return scores
 
 
 class _Words:
-    """TF-IDF of words and two-word phrases, fitted on some texts, to compare others with the candidates."""
+    """TF-IDF of words and two-word phrases, fitted on a corpus, to compare texts with the candidates."""
 
-    def __init__(self, fitted: Sequence[str], titles: Sequence[str]) -> None:
+    def __init__(self, corpus: Sequence[str], titles: Sequence[str]) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self._tfidf = TfidfVectorizer(
             sublinear_tf=True, stop_words="english", ngram_range=(1, 2), token_pattern=_WORD
-        ).fit(fitted)
+        ).fit(corpus)
         self._titles = self._tfidf.transform(titles)
 
-    def likeness(self, texts: Sequence[str]) -> Scores:
-        """Return (n_texts, n_titles) cosines."""
+    def cosines(self, texts: Sequence[str]) -> Scores:
+        """Return (n_texts, n_titles) cosines of TF-IDF vectors.
+
+        :param texts: texts to compare with the candidates.
+        """
         return np.asarray((self._tfidf.transform(texts) @ self._titles.T).toarray())
 
 
@@ -176,16 +182,16 @@ def _standardised(scores: npt.NDArray[np.floating]) -> Scores:
     return np.asarray(np.where(spread > 1e-9, centred / np.maximum(spread, 1e-9), 0.0), np.float64)
 
 
-def _places(scores: Scores, targets: Mapping[int, Sequence[str]], titles: Sequence[str]) -> list[Scores]:
-    """Return the places of each user's items; what else the user took next is no rival of an item."""
+def _ranks(scores: Scores, targets: Mapping[int, Sequence[str]], titles: Sequence[str]) -> list[Ranks]:
+    """Return the ranks of each user's items; other items that the user took are left out of the ranking."""
     column_of = {title: column for column, title in enumerate(titles)}
-    places = []
-    for row, wanted in zip(scores, targets.values(), strict=True):
-        columns = [column_of[title] for title in wanted]
-        own = []
+    ranks = []
+    for row, taken in zip(scores, targets.values(), strict=True):
+        columns = [column_of[title] for title in taken]
+        of_user = []
         for column in columns:
-            rivals = row.copy()
-            rivals[[other for other in columns if other != column]] = -np.inf
-            own.append(place(rivals, column))
-        places.append(np.array(own))
-    return places
+            candidates = row.copy()
+            candidates[[other for other in columns if other != column]] = -np.inf
+            of_user.append(rank_of(candidates, column))
+        ranks.append(np.array(of_user))
+    return ranks

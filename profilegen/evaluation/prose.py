@@ -17,14 +17,20 @@ _CLOSING = "\"'”’)]」』）》 "
 
 
 def measure(dataset: Dataset) -> list[Measured]:
-    """Return the shares of summaries that are degenerate, that are cut off, and that are in the user's language."""
-    told = [user for user in dataset.users if user.status == "ok" and user.summary.strip()]
-    ones = [1] * len(told)
+    """Return the shares of summaries that repeat themselves, that are truncated, and that are in the user's language.
+
+    The first two are checks: a build rejects summaries by `is_repetitive` itself, and templates end sentences.
+
+    :param dataset: the store.
+    """
+    users = [user for user in dataset.users if user.status == "ok" and user.summary.strip()]
+    ones = [1] * len(users)
     none = "no profile has a summary"
-    written, own = [detect_language(user.summary) for user in told], [user.language for user in told]
+    written = [detect_language(user.summary) for user in users]
+    own = [user.language for user in users]
     return [
-        share("text.degenerate", [is_repetitive(user.summary) for user in told], ones, reason=none, check=True),
-        share("text.truncated", [is_cut_off(user.summary) for user in told], ones, reason=none, check=True),
+        share("text.degenerate", [is_repetitive(user.summary) for user in users], ones, reason=none, check=True),
+        share("text.truncated", [is_truncated(user.summary) for user in users], ones, reason=none, check=True),
         share(
             "text.language",
             [one == other for one, other in zip(written, own, strict=True)],
@@ -35,12 +41,15 @@ def measure(dataset: Dataset) -> list[Measured]:
     ]
 
 
+def is_truncated(summary: str) -> bool:
+    """Return whether a summary stops before the end of a sentence.
+
+    :param summary: text in any language.
+    """
+    return not summary.rstrip(_CLOSING).endswith(_ENDS)
+
+
 def _same_by_chance(written: Sequence[str], own: Sequence[str | None]) -> float:
     """Return the expected share of summaries in the user's language, were they exchanged at random."""
     in_language = Counter(own)
     return sum(in_language[one] for one in written) / max(len(written) ** 2, 1)
-
-
-def is_cut_off(summary: str) -> bool:
-    """Tell whether a summary stops before the end of a sentence."""
-    return not summary.rstrip(_CLOSING).endswith(_ENDS)

@@ -1,4 +1,4 @@
-"""An evaluation as a page to read: Markdown, and HTML with plots."""
+"""An evaluation as a report: Markdown, and HTML with plots."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ def write_report(evaluation: Evaluation, directory: Path, *, private: bool = Fal
 
 
 def render(evaluation: Evaluation, page: str) -> str:
-    """Return the text of `report.md` or `report.html`."""
+    """Return the text of a report.
+
+    :param evaluation: the figures.
+    :param page: `report.md` or `report.html`.
+    """
     groups: dict[str, list[Figure]] = {}
     measured = [figure for figure in evaluation.figures if not figure.check]
     for figure in measured:

@@ -23,47 +23,57 @@ def measure(
     labels: Labels,
     progress: Callable[[str, int, int], None],
 ) -> tuple[list[Measured], list[QuestionFigures]]:
-    """Ask the store each question that some user answers; returns the figures, and those of each question."""
+    """Search the store for each question that some user answers; return the figures, and those of each question.
+
+    :param store: the open store.
+    :param dataset: the same store in memory.
+    :param questions: questions with the labels that answer them.
+    :param labels: labels of each user.
+    :param progress: called with the stage, the number of questions done and their total.
+    """
     rows, chances = [], []
     for number, question in enumerate(questions):
         progress("questions", number, len(questions))
-        answering = {user.user_id for user in dataset.users} & _labelled(labels, question.relevant)
-        if answering:
-            found = [hit.user_id in answering for hit in store.search(question.query, _FIRST)]
-            p10, ndcg10 = round(sum(found) / _FIRST, 4), round(_ndcg(found, len(answering)), 4)
+        relevant = {user.user_id for user in dataset.users} & _users_with(labels, question.relevant)
+        if relevant:
+            hits = [hit.user_id in relevant for hit in store.search(question.query, _FIRST)]
+            p10, ndcg10 = round(sum(hits) / _FIRST, 4), round(_ndcg(hits, len(relevant)), 4)
             rows.append(QuestionFigures(query=question.query, p10=p10, ndcg10=ndcg10))
-            chances.append(_chance(len(answering), len(dataset.users)))
+            chances.append(_chance(len(relevant), len(dataset.users)))
     progress("questions", len(questions), len(questions))
     reason = "no user answers any question" if questions and labels else "needs --queries and --labels"
-    ones = [1] * len(rows)
-    p10_chance, ndcg10_chance = np.mean(chances, axis=0) if chances else (None, None)
+    chance = np.mean(chances, axis=0) if chances else (None, None)
     figures = [
-        share("search.p10", [row.p10 for row in rows], ones, reason=reason, unit="questions", chance=p10_chance),
         share(
-            "search.ndcg10", [row.ndcg10 for row in rows], ones, reason=reason, unit="questions", chance=ndcg10_chance
-        ),
+            name,
+            [getattr(row, name.partition(".")[2]) for row in rows],
+            np.ones(len(rows)),
+            reason=reason,
+            unit="questions",
+            chance=level,
+        )
+        for name, level in zip(("search.p10", "search.ndcg10"), chance, strict=True)
     ]
     return figures, rows
 
 
-def _chance(right: int, users: int) -> tuple[float, float]:
-    """Return the expected precision and NDCG of the first ten of users in random order, `right` of them relevant."""
-    shown = min(_FIRST, users)
-    return right / users * shown / _FIRST, right / users * _discounts(shown).sum() / _discounts(
-        min(right, _FIRST)
-    ).sum()
+def _users_with(labels: Labels, names: Sequence[str]) -> set[str]:
+    return {user_id for user_id, own in labels.items() if not set(names).isdisjoint(own)}
 
 
-def _labelled(labels: Labels, relevant: Sequence[str]) -> set[str]:
-    return {user_id for user_id, names in labels.items() if not set(relevant).isdisjoint(names)}
+def _chance(n_relevant: int, n_users: int) -> tuple[float, float]:
+    """Return the expected precision and NDCG of the first ten users in random order."""
+    n_shown, share_relevant = min(_FIRST, n_users), n_relevant / n_users
+    ideal = _discounts(min(n_relevant, _FIRST)).sum()
+    return share_relevant * n_shown / _FIRST, share_relevant * _discounts(n_shown).sum() / ideal
 
 
-def _ndcg(found: Sequence[bool], right: int) -> float:
+def _ndcg(hits: Sequence[bool], n_relevant: int) -> float:
     """Return normalised discounted cumulative gain (Järvelin and Kekäläinen 2002) of the first ten."""
-    gained = _discounts(len(found)) @ np.array(found, np.float64)
-    return float(gained / _discounts(min(right, _FIRST)).sum())
+    gain = _discounts(len(hits)) @ np.array(hits, np.float64)
+    return float(gain / _discounts(min(n_relevant, _FIRST)).sum())
 
 
 def _discounts(n: int) -> npt.NDArray[np.float64]:
-    """Return what a relevant user is worth at each of the first `n` ranks."""
+    """Return what a relevant user counts at each of the first `n` ranks."""
     return np.asarray(1 / np.log2(np.arange(n) + 2))
