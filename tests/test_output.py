@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -9,18 +10,19 @@ from handmade_store import BUILT_WITH, write_store
 from test_cli import Done, on_terminal, profilegen_
 
 import profilegen
-from profilegen.language.cleaning import printable
 from profilegen.publish.output import printable_lines
 from profilegen.records import Behaviour, Claim, Document, Evidence, UserProfile
 
 # A window title, clearing the screen, C1 controls, going back over what stands there, a text turned round, Rich markup.
 ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\x08\x7f\u202egnp.\u2066 [bold red]"
+DIRECTION_MARKS = {*map(chr, [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])}
 SGR = re.compile(r"\x1b\[[\d;]*m")
 
 
 def acting(text: str) -> set[str]:
     """Return the characters of a text that act on a terminal, besides line breaks."""
-    return {character for character in text if character != "\n" and printable(character) != character}
+    controls = {character for character in text if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}}
+    return controls.union(set(text) & DIRECTION_MARKS) - {"\n"}
 
 
 @pytest.fixture(scope="module")
