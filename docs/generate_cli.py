@@ -14,8 +14,8 @@ _HEAD = """# Commands
 
 What `profilegen COMMAND --help` says. This page is made by `make docs`; edit the texts in `profilegen/cli/`.
 
-Exit status: 0 when the work is done, 1 when it failed, 2 for misuse, 130 when it was interrupted. Progress is shown on
-a terminal only.
+Exit status: 0 when the work is done, 1 when it failed, 2 for misuse, 130 when Ctrl-C ended it,
+143 when SIGTERM did. Progress is shown on a terminal only.
 """
 
 

@@ -7,21 +7,25 @@ import json
 import os
 import pty
 import re
-import resource
+import resource as limits
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pyarrow.parquet as pq
 import pytest
 
 import profilegen
 from profilegen.cli import main
-from profilegen.errors import UsageError
+from profilegen.errors import StoreError, UsageError
 from profilegen.publish.export import export
 from profilegen.publish.terminal import build_summary
 from profilegen.records import BuildReport, Document, SkippedFile
+from profilegen.resources import resource
 from profilegen.store.ledger import open_ledger
 
 COMMAND = [sys.executable, "-m", "profilegen"]
@@ -240,13 +244,13 @@ def test_an_export_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it(
     file = tmp_path / "users"
     file.write_text("from before")
     with profilegen.open_store(sample_store) as opened:
-        at_most, ever = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, ever))  # as a disk that is full then
+        at_most, ever = limits.getrlimit(limits.RLIMIT_FSIZE)
+        limits.setrlimit(limits.RLIMIT_FSIZE, (5_000, ever))  # as a disk that is full then
         try:
             with pytest.raises(UsageError, match=r"cannot write .*users: File too large"):
                 export(opened, "users", format, file)  # type: ignore[arg-type]
         finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (at_most, ever))
+            limits.setrlimit(limits.RLIMIT_FSIZE, (at_most, ever))
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"users": "from before"}
 
 
@@ -433,3 +437,59 @@ def test_a_flag_is_stronger_than_the_environment_and_that_than_the_file(tmp_path
 
 def test_an_environment_variable_that_is_wrong_is_told_in_one_line(tmp_path: Path) -> None:
     assert "the setting 'seed' is wrong" in told(profilegen_("segments", cwd=tmp_path, PROFILEGEN_SEED="x"), 2)
+
+
+# --- the end of a process ---------------------------------------------------------------------------------
+
+
+def children(pid: int) -> set[int]:
+    """Return the process ids of the children of a process."""
+    return {int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()}
+
+
+def is_running(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system has no /proc")
+def test_sigterm_ends_a_build_as_ctrl_c_does_and_its_processes_and_loses_nothing(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    command = [*COMMAND, "build", str(resource("examples/sample.jsonl")), "--store", str(store), "--workers", "1"]
+    slow = environment(PROFILEGEN_SLOTS="1")
+    with subprocess.Popen(command, env=slow, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not (before := profiles_in(store)):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        workers = children(process.pid)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (143, "")
+    assert err == "error: stopped; a build goes on from where it was with the same command\n"
+    assert workers
+    assert [pid for pid in workers if is_running(pid)] == []
+    assert before <= profiles_in(store) < 68
+
+
+def profiles_in(store: Path) -> int:
+    try:
+        with open_ledger(store, read_only=True) as ledger:
+            return len(ledger.profile_hashes())
+    except StoreError:
+        return 0
+
+
+def test_sigterm_ends_the_review_page(sample_store: Path) -> None:
+    command = [*COMMAND, "review", "--port", "0", "--store", str(sample_store)]
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        link = re.search(r"http://\S+", process.stdout.readline())
+        assert link
+        with urlopen(link[0]) as page:  # It answers, so it has its signal handlers.
+            assert page.status == 200
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (143, "error: stopped\n")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+from types import FrameType
 from typing import Any, Never
 
 import typer
 
 from profilegen.cli import building, evaluate, models, reading, review  # noqa: F401 (they register their commands)
-from profilegen.cli.app import StoppedError, app
+from profilegen.cli.app import StoppedError, TerminatedError, app
 from profilegen.errors import ProfilegenError, UsageError
 from profilegen.publish.output import print_text
 
@@ -25,6 +27,7 @@ def main() -> Never:
     """Run the command line; a user's mistake is one line and an exit status, never a traceback."""
     status = 0
     try:
+        _raise_at_sigterm()
         try:
             status = app(standalone_mode=False) or 0
         finally:
@@ -39,9 +42,12 @@ def main() -> Never:
         _fail("stopped", 130)
     except typer.Abort:  # the end of the input where an answer was to be typed
         _fail("stopped", 1)
+    except TerminatedError:
+        _fail("stopped", 128 + signal.SIGTERM)
     except StoppedError as error:
-        goes_on = error.args[0] in ("build", "demo")
-        _fail("stopped; a build goes on from where it was with the same command" if goes_on else "stopped", 130)
+        resumable = error.command in ("build", "demo")
+        hint = "; a build goes on from where it was with the same command" if resumable else ""
+        _fail(f"stopped{hint}", error.status)
     except BrokenPipeError:
         # The reader of the pipe has gone; Python would complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,6 +55,16 @@ def main() -> Never:
     except OSError as error:  # such as a full disk
         _fail(str(error), 1)
     sys.exit(status)
+
+
+def _raise_at_sigterm() -> None:
+    """Have SIGTERM end what is running as Ctrl-C does: child processes end, and files are left whole."""
+
+    def terminate(signal_number: int, frame: FrameType | None) -> None:
+        raise TerminatedError
+
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # else whoever started the process has other plans
+        signal.signal(signal.SIGTERM, terminate)
 
 
 def _fail(message: str, status: int) -> Never:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated, Any
 
 import typer
@@ -11,19 +12,34 @@ from profilegen import __version__
 from profilegen.publish.output import print_text
 
 
+class TerminatedError(BaseException):
+    """SIGTERM was received; not an `Exception`, so that nothing but cleaning up handles it, as with Ctrl-C."""
+
+
+class StoppedError(Exception):
+    """A command was ended by Ctrl-C or SIGTERM.
+
+    :param command: its name.
+    :param signal_number: the number of the signal.
+    """
+
+    def __init__(self, command: str | None, signal_number: int) -> None:
+        super().__init__(command, signal_number)
+        self.command = command
+        self.status = 128 + signal_number
+
+
 class Commands(TyperGroup):
-    """Commands that leave Ctrl-C to `main`; Typer says nothing, or `Aborted.`, according to its version."""
+    """Commands that leave Ctrl-C and SIGTERM to `main`; what Typer prints at Ctrl-C depends on its version."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise StoppedError(ctx.invoked_subcommand) from None
-
-
-class StoppedError(Exception):
-    """Ctrl-C was pressed; holds the name of the command."""
+            raise StoppedError(ctx.invoked_subcommand, signal.SIGINT) from None
+        except TerminatedError:
+            raise StoppedError(ctx.invoked_subcommand, signal.SIGTERM) from None
 
 
 app = typer.Typer(

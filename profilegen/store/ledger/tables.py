@@ -79,7 +79,9 @@ class Tables:
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         with explained(self._path):
-            yield from self._connection.execute(sql, parameters)
+            # Not `yield from`: it would close the cursor of a generator that Ctrl-C left behind, after the connection.
+            for row in self._connection.execute(sql, parameters):  # noqa: UP028
+                yield row
 
     def _added_rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         """Give the rows of a query on the tables of `ADDED`; none where an older version made the ledger."""
