@@ -23,7 +23,6 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import profilegen
-from profilegen.errors import InputError
 from profilegen.publish import report
 from profilegen.resources import resource
 from profilegen.review import actions
@@ -342,8 +341,8 @@ def test_decisions_go_to_another_copy_of_the_store(client: TestClient, store: Pa
     post(client, "/user/claim", claim_form(client, "forty", "edit", words="Other words"))
     post(client, "/segment/rename", {"segment": "seg-2", "name": "Quiet ones", "seen": "0"})
     assert export_decisions(store, tmp_path / "d.jsonl") == 2
-    assert import_decisions(copy, tmp_path / "d.jsonl") == "took in 2 of 2 decisions"
-    assert "2 were here already" in import_decisions(copy, tmp_path / "d.jsonl")
+    assert import_decisions(copy, tmp_path / "d.jsonl") == "imported 2 of 2 decisions"
+    assert "2 were in the store already" in import_decisions(copy, tmp_path / "d.jsonl")
     with profilegen.open_store(copy) as opened, profilegen.open_store(store) as first:
         assert opened.user("forty") == first.user("forty")
         assert opened.segments() == first.segments()
@@ -359,16 +358,52 @@ def test_decisions_on_users_that_are_not_here_are_left_out(client: TestClient, s
         assert list(ledger.iter_decisions()) == []
 
 
-def test_a_broken_line_is_named_and_nothing_is_taken_in(client: TestClient, store: Path, tmp_path: Path) -> None:
+def run_import(store: Path, file: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "profilegen", "review", "--import", str(file), "--store", str(store)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"action": "flag"}', "by: Field required"),
+        ("{", "Invalid JSON"),
+        ("\xff", "Invalid JSON"),
+        ('{"action": "flag", "\x1b[2J": 1}', ""),
+        ('{"action": "flag", "\\u001b[2J": 1}', ""),
+        ("x" * 300_000, "longer than"),
+        ('{"action": "flag", "words": "' + "x" * 5_000_000 + '"}', "longer than"),
+        ("[" * 100_000, "Invalid JSON"),
+        ('{"at": ' + "9" * 5_000 + "}", "at"),
+    ],
+    ids=range(9),
+)
+def test_a_line_that_is_no_decision_is_named_and_nothing_is_imported(
+    client: TestClient, store: Path, tmp_path: Path, line: str, reason: str
+) -> None:
     post(client, "/user/profile", {"action": "flag", "user_id": "forty", "note": "x"})
     export_decisions(store, tmp_path / "d.jsonl")
     copy = hostile_store(tmp_path / "copy")
-    with (tmp_path / "d.jsonl").open("a") as file:
-        file.write('{"action": "flag"}\n')
-    with pytest.raises(InputError, match=r"d\.jsonl:2: no decision: by"):
-        import_decisions(copy, tmp_path / "d.jsonl")
+    with (tmp_path / "d.jsonl").open("a", encoding="latin-1") as file:
+        file.write(f"\n{line}\n")
+    done = run_import(copy, tmp_path / "d.jsonl")
+    assert done.returncode == 1
+    assert "d.jsonl:3: " in done.stderr
+    assert reason in done.stderr
+    assert "\x1b" not in done.stderr
+    assert len(done.stderr) < 500
     with open_ledger(copy) as ledger:
         assert list(ledger.iter_decisions()) == []
+
+
+def test_a_file_without_an_end_is_refused(store: Path) -> None:
+    blank = subprocess.Popen(["yes", " " * 100_000], stdout=subprocess.PIPE)
+    command = [sys.executable, "-m", "profilegen", "review", "--import", "-", "--store", str(store)]
+    with blank:
+        done = subprocess.run(command, stdin=blank.stdout, capture_output=True, text=True, check=False)
+        blank.kill()
+    assert done.returncode == 1
+    assert "-: the file is larger than" in done.stderr
 
 
 @contextmanager
