@@ -163,9 +163,15 @@ def test_nothing_is_claimed_of_empty_documents(weighed: Weigh, texts: list[str])
 
 
 @pytest.mark.parametrize("language", ["en", "zh", "de", "xx"])
-def test_hostile_documents_in_any_language_do_not_break(weighed: Weigh, language: str) -> None:
+def test_claims_of_hostile_documents_in_any_language_quote_them_word_for_word(weighed: Weigh, language: str) -> None:
     for text in HOSTILE:
-        weighed(documents_of((text, text), (None, text)), language)
+        claims = [
+            claim
+            for of_kind in weighed(documents_of((text, text), (None, text)), language).claims.values()
+            for claim in of_kind
+        ]
+        assert all(0 < claim.support <= 0.75 for claim in claims)
+        assert all(evidence.quote and evidence.quote in text for claim in claims for evidence in claim.evidence)
 
 
 def test_each_claim_comes_with_its_vector(weighed: Weigh) -> None:
