@@ -20,6 +20,7 @@ from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 import pytest
 from handmade_store import HOSTILE_IDS, HOSTILE_TEXTS, SCRIPT, hostile_store, remove_users
 from starlette.applications import Starlette
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 import profilegen
@@ -31,7 +32,7 @@ from profilegen.review.app import make_app
 from profilegen.review.security import CSRF_COOKIE
 from profilegen.review.transfer import export_decisions, import_decisions
 from profilegen.store import overlay
-from profilegen.store.ledger import open_ledger
+from profilegen.store.ledger import Filters, open_ledger
 
 ORIGIN = "http://127.0.0.1:8765"
 TOKEN = "a-token-of-the-test"
@@ -191,10 +192,114 @@ def test_what_is_not_there_is_said_to_be_not_there(client: TestClient, path: str
 
 
 @pytest.mark.parametrize(
-    "query", ["support=much", "since=tomorrow", "status=odd", "polygon=1,2", "polygon=a", "documents=1.5"]
+    "query",
+    [
+        "support=much",
+        "support=nan",
+        "documents=1e400",
+        "documents=-1",
+        "rating_from=inf",
+        "documents=99999999999999999999",
+        "since=tomorrow",
+        "status=odd",
+        "polygon=1,2",
+        "polygon=a",
+        "documents=1.5",
+    ],
 )
 def test_conditions_that_make_no_sense_are_named(client: TestClient, query: str) -> None:
     assert client.get(f"/search/found?{query}").status_code == 422
+
+
+ODD_VALUES = [
+    *(
+        "",
+        "-1",
+        "0",
+        "9" * 5_000,
+        "-" + "9" * 5_000,
+        "9223372036854775808",
+        "1e400",
+        "nan",
+        "inf",
+        "-inf",
+        "1.5",
+        "0x10",
+    ),
+    *("\0", "a\0b", "x" * 30_000, "\ud800", "\u0663", "\u00b2", "\u202e", "\r\n\r\nX: y", "%", "1_0", "[]", "../.."),
+    *("0000-00-00", "9999-12-31", "99999999999", "1,2,3,4,5,6", "nan,1,2,3,4,5", "1e308,-1e308,-1e308,1e308,5,5e307"),
+    "1," * 2_001 + "1",
+]
+CONDITIONS = {name: "" for name in [*Filters.model_fields, "polygon", "audience"]}
+PARAMETERS: dict[str, dict[str, str]] = {
+    "/": {},
+    "/segment": {"id": "seg-1", "page": "1"},
+    "/user": {"id": "forty"},
+    "/user/near": {"id": "nobody"},
+    "/document": {"id": "forty-0", "quote": "a"},
+    "/queue": {"page": "1"},
+    "/search": {"q": "", "page": "1", **CONDITIONS},
+    "/search/found": {"page": "1", **CONDITIONS},
+    "/list.{format}": CONDITIONS,
+    "/lists": {},
+    "/map/points": {"v": "VERSION"},
+    "/map/user": {"v": "VERSION", "row": "0"},
+}
+FIELDS: dict[str, dict[str, str]] = {
+    "/segment/rename": {"segment": "seg-1", "name": "n", "seen": "0"},
+    "/user/claim": {"user_id": "forty", "kind": "interest", "text": "t", "action": "edit", "seen": "0", "words": "w"},
+    "/user/add": {"user_id": "forty", "kind": "interest", "words": "w", "quote": ""},
+    "/user/profile": {"user_id": "forty", "action": "flag", "seen": "", "note": "n"},
+    "/lists": {"name": "x", "address": "", "replace": "yes"},
+    "/lists/remove": {"name": "x"},
+    "/reviewer": {"name": "x", "back": "/"},
+}
+
+
+def test_every_address_is_given_odd_values_below(client: TestClient) -> None:
+    routes = [route for route in cast("Starlette", client.app).routes if isinstance(route, Route)]
+    assert {route.path for route in routes if route.methods == {"POST"}} == FIELDS.keys()
+    assert {route.path for route in routes if route.methods != {"POST"}} == PARAMETERS.keys()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("path", PARAMETERS)
+def test_no_value_of_a_parameter_is_an_error_of_the_server(client: TestClient, path: str) -> None:
+    version = re.findall(r'"version": "(\w+)"', client.get("/").text)[0]
+    given = {name: version if value == "VERSION" else value for name, value in PARAMETERS[path].items()}
+    address = path.replace("{format}", "csv")
+    for changed in [{name: odd} for name in given if name != "q" for odd in ODD_VALUES]:
+        query = urlencode(given | changed, errors="surrogatepass")
+        answer = client.get(f"{address}?{query}")
+        assert answer.status_code in {200, 404, 409, 422}, changed
+        assert len(answer.text) < 200_000
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("path", FIELDS)
+def test_no_value_of_a_form_is_an_error_of_the_server(client: TestClient, path: str) -> None:
+    post(client, "/lists/remove", {"name": ""})
+    for changed in [{name: odd} for name in [*FIELDS[path], "csrf", "extra"] for odd in ODD_VALUES]:
+        form = {"csrf": client.cookies[CSRF_COOKIE], **FIELDS[path], **changed}
+        headers = {"Origin": ORIGIN, "Content-Type": "application/x-www-form-urlencoded"}
+        answer = client.post(path, content=urlencode(form, errors="surrogatepass"), headers=headers)
+        assert answer.status_code in {200, 303, 403, 404, 409, 422}, changed
+        assert len(answer.text) < 100_000
+
+
+def test_a_question_of_any_characters_is_answered(sample_store: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(sample_store, store)
+    with TestClient(make_app(store, token=TOKEN), base_url=ORIGIN) as client:
+        client.get(f"/lists?token={TOKEN}")
+        for odd in ODD_VALUES:
+            answer = client.get("/search/found?" + urlencode({"q": odd}, errors="surrogatepass"))
+            assert answer.status_code == 200, odd
+
+
+def test_a_point_with_a_number_of_5000_digits_is_not_found(client: TestClient) -> None:
+    version = re.findall(r'"version": "(\w+)"', client.get("/").text)[0]
+    assert client.get(f"/map/user?v={version}&row={'9' * 5_000}").status_code == 404
 
 
 def test_users_are_listed_by_conditions_and_by_a_line_on_the_map(client: TestClient) -> None:

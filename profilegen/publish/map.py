@@ -14,6 +14,7 @@ from profilegen.store.ledger import Points
 
 NO_SEGMENT = 65_535
 _MAX_CORNERS = 500
+_MAX_COORDINATE = 1e6  # The map is from 0 to 1; of numbers near the largest, products overflow.
 
 
 class Map(NamedTuple):
@@ -60,7 +61,7 @@ def inside(places: NDArray[np.float32], polygon: str) -> NDArray[np.intp]:
         corners = np.array(numbers, np.float64).reshape(-1, 2)
     except ValueError:
         raise UsageError("the line on the map is broken; draw it again") from None
-    if not 3 <= len(corners) <= _MAX_CORNERS or not np.isfinite(corners).all():
+    if not 3 <= len(corners) <= _MAX_CORNERS or not (np.abs(corners) <= _MAX_COORDINATE).all():
         raise UsageError("the line on the map has no inside; draw it again")
     x, y = places[:, 0], places[:, 1]
     within = np.zeros(len(places), np.bool_)

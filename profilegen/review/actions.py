@@ -91,17 +91,17 @@ def flag(ledger: Ledger, user_id: str, note: str, *, by: str) -> None:
     :raises UsageError: no note, or too long a one.
     """
     note = _words(note, "note", decisions.MAX_NOTE_CHARS)
-    _on_profile(ledger, Decision(by=by, action="flag", user_id=user_id, words=note))
+    _decide_on_profile(ledger, user_id, "flag", by=by, words=note)
 
 
 def unflag(ledger: Ledger, user_id: str, *, by: str) -> None:
     """Take the flag off a profile."""
-    _on_profile(ledger, Decision(by=by, action="unflag", user_id=user_id))
+    _decide_on_profile(ledger, user_id, "unflag", by=by)
 
 
 def write_again(ledger: Ledger, user_id: str, *, by: str) -> None:
     """Have the next build write a profile anew; what persons decided stays."""
-    _on_profile(ledger, Decision(by=by, action="rewrite", user_id=user_id))
+    _decide_on_profile(ledger, user_id, "rewrite", by=by)
     ledger.write_again(user_id)
 
 
@@ -122,10 +122,12 @@ def rename(ledger: Ledger, segment_id: str, name: str, *, by: str, seen: str) ->
     ledger.decide([decision], {decision.on: seen})
 
 
-def _on_profile(ledger: Ledger, decision: Decision) -> None:
-    _profile(ledger, decision.user_id)
-    # Notes add up and take nothing away from each other, so nothing need have been seen.
-    ledger.decide([decision], {})
+def _decide_on_profile(
+    ledger: Ledger, user_id: str, action: Literal["flag", "unflag", "rewrite"], *, by: str, words: str = ""
+) -> None:
+    _profile(ledger, user_id)
+    # Each stands beside those before it and replaces none, so there is no version that the person must have seen.
+    ledger.decide([Decision(by=by, action=action, user_id=user_id, words=words)], {})
 
 
 def _profile(ledger: Ledger, user_id: str) -> UserProfile:

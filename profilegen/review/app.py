@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import reprlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -224,12 +225,12 @@ def _points(request: Request) -> Response:
 def _point(request: Request) -> Response:
     session = _session(request)
     drawn = session.facts().map
-    row = request.query_params.get("row", "")
-    if drawn is None or drawn.version != request.query_params.get("v") or not row.isdecimal():
+    row = _number(request.query_params.get("row", ""))
+    if drawn is None or drawn.version != request.query_params.get("v"):
         raise HTTPException(409, "The store has been built again; load the page again.")
-    if int(row) >= len(drawn.user_ids):
+    if row is None or row >= len(drawn.user_ids):
         raise HTTPException(404, "There is no such point.")
-    user_id = drawn.user_ids[int(row)]
+    user_id = drawn.user_ids[row]
     profile = session.store.user(user_id)
     segment = session.segment(profile.segment) if profile else None
     return JSONResponse(
@@ -248,7 +249,7 @@ def _point(request: Request) -> Response:
 def _claim(request: Request, form: Form) -> Response:
     action = form.get("action", "")
     if action not in get_args(actions.ClaimAction):
-        raise UsageError(f"there is no action {action!r}")
+        raise UsageError(f"there is no action {reprlib.repr(action)}")
     return _acted(
         request,
         form,
@@ -279,7 +280,7 @@ def _profile(request: Request, form: Form) -> Response:
         return _acted(request, form, "Flag taken off", actions.unflag, user_id)
     if action == "write_again":
         return _acted(request, form, "The next build writes this profile again", actions.write_again, user_id)
-    raise UsageError(f"there is no action {action!r}")
+    raise UsageError(f"there is no action {reprlib.repr(action)}")
 
 
 def _acted(
@@ -392,13 +393,17 @@ def _reviewer_name(request: Request) -> str:
 def _kind(form: Mapping[str, str]) -> Kind:
     kind = form.get("kind", "")
     if kind not in KINDS:
-        raise UsageError(f"there is no kind of claim {kind!r}")
+        raise UsageError(f"there is no kind of claim {reprlib.repr(kind)}")
     return kind
 
 
 def _page_number(request: Request) -> int:
-    given = request.query_params.get("page", "1")
-    return max(1, int(given)) if given.isdecimal() and len(given) < 8 else 1
+    return max(1, _number(request.query_params.get("page", "")) or 1)
+
+
+def _number(text: str) -> int | None:
+    """Return the number that up to seven ASCII digits stand for, or None for any other text."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else None
 
 
 def _own_address(address: str) -> str:

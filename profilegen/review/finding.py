@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ def asked(parameters: Mapping[str, str]) -> Asked:
     except ValidationError as error:
         wrong = error.errors()[0]
         name = str(wrong["loc"][0])
-        raise UsageError(f"{name.replace('_', ' ')} cannot be {given[name]!r}: {wrong['msg']}") from None
+        raise UsageError(f"{name.replace('_', ' ')} cannot be {reprlib.repr(given[name])}: {wrong['msg']}") from None
     return Asked(given.get("q", ""), given.get("polygon", ""), given.get("audience", ""), filters, given)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, FiniteFloat
 
 from profilegen.records import Record
 from profilegen.store.ledger.tables import Tables
@@ -20,12 +22,12 @@ class Filters(Record):
     segment: str | None = None
     language: str | None = None
     status: Literal["ok", "insufficient", "failed"] | None = None
-    support: float | None = None
-    documents: int | None = None
+    support: Annotated[float, Field(ge=0, le=1)] | None = None
+    documents: Annotated[int, Field(ge=0, le=2**53)] | None = None
     since: date | None = None
-    spend: float | None = None
-    rating_from: float | None = None
-    rating_to: float | None = None
+    spend: FiniteFloat | None = None
+    rating_from: FiniteFloat | None = None
+    rating_to: FiniteFloat | None = None
 
 
 class ReviewTables(Tables):
