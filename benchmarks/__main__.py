@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
-_NEEDS = {"review": "a browser (Debian: apt-get install chromium)", "works": "a labels.csv beside the reviews"}
+_SHARED = _HERE.parents[1] / "shared" / "data"
+_NEEDS = {
+    "review": "a browser (Debian: apt-get install chromium)",
+    "works": "a labels.csv beside the reviews",
+    "clustering": "a labels.csv beside the reviews, or --stores",
+}
 
 
 def main() -> None:
@@ -44,6 +49,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"what to measure: {', '.join(_ROWS)}; all by default")
     parser.add_argument("--reviews", type=Path, help="JSON Lines to measure on; the shared reviews, or the sample")
     parser.add_argument("--store", type=Path, help="a finished store of these reviews, to spare building one")
+    parser.add_argument(
+        "--stores", type=Path, nargs="+", default=[], help="finished stores to cluster, named after folders of --data"
+    )
+    parser.add_argument("--data", type=Path, default=_SHARED, help="where NAME/labels.csv is of each of --stores")
     parser.add_argument("--users", type=int, help="take the first so many users only")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (%(default)s)")
     parser.add_argument("--writing-users", type=int, default=24, help="users a round of writing (%(default)s)")
@@ -83,6 +92,8 @@ class _Bench:
         """Tell whether there is what a row needs: a browser for the review page, labels for works."""
         if row == "review":
             return self.has("playwright") and bool(shutil.which("chromium") or shutil.which("google-chrome"))
+        if row == "clustering":
+            return bool(self.options.stores) or self.labels.is_file()
         return row != "works" or self.labels.is_file()
 
     @cached_property
@@ -101,6 +112,13 @@ class _Bench:
     def labels(self) -> Path:
         """The labels beside the reviews."""
         return self.reviews.with_name("labels.csv")
+
+    @property
+    def labelled_stores(self) -> dict[str, tuple[Path, Path]]:
+        """The stores of --stores, else the one store, each with its labels, by name."""
+        if not self.options.stores:
+            return {self.reviews.parent.name: (self.store, self.labels)}
+        return {store.name: (store, self.options.data / store.name / "labels.csv") for store in self.options.stores}
 
     @cached_property
     def users(self) -> list[Any]:
@@ -252,6 +270,12 @@ def _works(bench: _Bench) -> Any:
     return works.measure(bench.store, bench.labels)
 
 
+def _clustering(bench: _Bench) -> Any:
+    from benchmarks import clustering
+
+    return clustering.measure(bench.labelled_stores)
+
+
 _ROWS: dict[str, Callable[[_Bench], Any]] = {
     "startup": _startup,
     "build": _build,
@@ -261,6 +285,7 @@ _ROWS: dict[str, Callable[[_Bench], Any]] = {
     "scale": _scale,
     "review": _review,
     "works": _works,
+    "clustering": _clustering,
 }
 
 if __name__ == "__main__":

@@ -304,9 +304,9 @@ def load_agreement(store: str) -> Callable[[int], dict[str, float]]:
 
     def agreement(n_users: int) -> dict[str, float]:
         vectors, truth = map(np.array, zip(*(drawn() for _ in range(n_users)), strict=True))
-        clustering._FITTED_USERS = n_users
+        clustering._SAMPLE_USERS = n_users
         whole, other_seed = (clustering.cluster(vectors, seed=seed).labels for seed in (42, 43))
-        clustering._FITTED_USERS = n_users // 2
+        clustering._SAMPLE_USERS = n_users // 2
         sampled = clustering.cluster(vectors, seed=42).labels
         return {
             "users": n_users,

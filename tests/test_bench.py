@@ -6,12 +6,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from benchmarks import clustering
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.resources import resource
+from profilegen.store.ledger import open_ledger
 
 ROOT = Path(__file__).parents[1]
+_KMEANS = "k-means, true number of labels"
 
 
 def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -58,3 +62,25 @@ def test_a_benchmark_that_there_is_not_is_refused() -> None:
     done = bench("reading")
     assert done.returncode == 2
     assert "there is no reading" in done.stderr
+
+
+def test_clusterings_are_compared_with_labels_and_with_shuffled_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants = clustering._VARIANTS
+    monkeypatch.setattr(clustering, "_VARIANTS", {name: variants[name] for name in ("3 layouts", _KMEANS)})
+    random = np.random.default_rng(0)
+    centres = np.eye(8, dtype=np.float32)[:2]
+    vectors = np.repeat(centres, 15, axis=0) + random.normal(0, 0.1, (30, 8)).astype(np.float32)
+    with open_ledger(tmp_path, create=True) as ledger:
+        ledger.put_users((f"u{number:02}", "en", "hash", vector) for number, vector in enumerate(vectors))
+    labels = tmp_path / "labels.csv"
+    labels.write_text("user_id,label\n" + "".join(f"u{number:02},{number // 15}|x\n" for number in range(30)))
+    facts = clustering.measure({"two": (tmp_path, labels)}).facts
+    assert list(facts) == ["two: 3 layouts", f"two: {_KMEANS}"]
+    for figures in facts.values():
+        assert figures["nmi"] == [1, 1, 1]
+        assert figures["chance"] < 0.2
+        assert figures["segments"] == [2, 2, 2]
+        assert figures["seeds_ari"] == figures["samples_ari"] == 1
+        assert figures["difference"] == [0, 0, 0]

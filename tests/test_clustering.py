@@ -6,9 +6,8 @@ import pytest
 from profilegen.segments import clustering
 from profilegen.segments.clustering import (
     Clusters,
-    _assign_noise,
     _consensus,
-    _density_clusters,
+    _mean_co_assignment,
     _spherical_kmeans,
     _subtract_mean,
     assign_by_neighbors,
@@ -34,17 +33,6 @@ def around(centres: Vectors, n_each: int, spread: float, seed: int = 1) -> Vecto
     """Return unit rows near each centre, centre by centre."""
     noise = np.random.default_rng(seed).normal(size=(len(centres) * n_each, centres.shape[1]))
     return unit(np.repeat(centres, n_each, axis=0) + (spread * noise).astype(np.float32))
-
-
-def blobs(*parts: tuple[list[float], int]) -> Vectors:
-    """Return points in five dimensions, as UMAP leaves them: (centre, number of points) each."""
-    generator = np.random.default_rng(0)
-    return np.concatenate([generator.normal(centre, 0.3, (n, 5)) for centre, n in parts]).astype(np.float32)
-
-
-def islands(n: int) -> list[tuple[list[float], int]]:
-    """Return `n` far apart groups of twenty points."""
-    return [([20.0 * (number + 1), 0.0, 0.0, 0.0, 0.0], 20) for number in range(n)]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +71,7 @@ def test_users_who_wrote_all_the_same_are_clustered() -> None:
 
 @pytest.fixture
 def sampled(users: Vectors, monkeypatch: pytest.MonkeyPatch) -> Clusters:
-    monkeypatch.setattr(clustering, "_FITTED_USERS", 60)
+    monkeypatch.setattr(clustering, "_SAMPLE_USERS", 60)
     return cluster(users, seed=42)
 
 
@@ -101,7 +89,7 @@ def test_users_beyond_the_sample_have_a_confidence_too(sampled: Clusters) -> Non
 def test_the_same_seed_draws_the_same_sample(
     users: Vectors, sampled: Clusters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clustering, "_FITTED_USERS", 60)
+    monkeypatch.setattr(clustering, "_SAMPLE_USERS", 60)
     again = cluster(users, seed=42)
     assert (again.labels == sampled.labels).all()
     assert (again.confidence == sampled.confidence).all()
@@ -130,46 +118,6 @@ def test_fewer_users_than_two_of_the_smallest_clusters_are_one_cluster() -> None
 
 def test_the_smallest_cluster_grows_with_the_root_of_the_users_and_is_never_under_five() -> None:
     assert [default_min_cluster_size(n) for n in (0, 100, 10_000, 1_000_000)] == [5, 5, 41, 410]
-
-
-def test_noise_goes_to_the_nearest_cluster_is_marked_and_less_sure_the_nearer_another_is() -> None:
-    reduced = np.array([[0, 0], [10, 0], [1, 0], [4.5, 0], [9, 0]], np.float32)
-    found = _assign_noise(reduced, np.array([0, 1, -1, -1, -1]), np.array([1, 0.8, 0, 0, 0], np.float32))
-    assert found.labels.tolist() == [0, 1, 0, 0, 1]
-    assert found.assigned.tolist() == [False, False, True, True, True]
-    assert found.confidence[:2].tolist() == pytest.approx([1, 0.8])
-    assert 0 < found.confidence[3] < found.confidence[2] < 0.5
-
-
-def test_noise_beside_a_single_cluster_goes_to_it() -> None:
-    found = _assign_noise(np.array([[0, 0], [3, 0]], np.float32), np.array([0, -1]), np.array([1, 0], np.float32))
-    assert found.labels.tolist() == [0, 0]
-    assert 0 < found.confidence[1] < 0.5
-
-
-def test_a_lump_of_several_groups_beside_many_clusters_is_split() -> None:
-    # The two touch, and everything else is far from them.
-    lump = [([x, 0.0, 0.0, 0.0, 0.0], n) for x, n in ((-40.0, 60), (-38.5, 60))]
-    points = blobs(*islands(9), *lump)
-    labels, _ = _density_clusters(points, 8)
-    parts = [set(labels[180:240].tolist()) - {-1}, set(labels[240:].tolist()) - {-1}]
-    assert all(parts)
-    assert parts[0].isdisjoint(parts[1])
-
-
-def test_a_lump_that_the_density_does_not_divide_stays_whole() -> None:
-    # Each point is a little farther from the last than that from the one before: nowhere is there a second core.
-    trail = np.zeros((80, 5), np.float32)
-    trail[:, 0] = -40 - 0.01 * 1.05 ** np.arange(80)
-    labels, _ = _density_clusters(np.concatenate([blobs(*islands(9)), trail]), 8)
-    assert (labels[180:] == labels[180]).mean() > 0.5
-    assert labels[180] not in [-1, *labels[:180]]
-
-
-def test_a_large_cluster_beside_few_others_is_no_lump() -> None:
-    labels, _ = _density_clusters(blobs(*islands(3), ([-40.0, 0, 0, 0, 0], 300)), 8)
-    largest = labels[60:]
-    assert (largest == np.bincount(largest[largest >= 0]).argmax()).mean() > 0.9
 
 
 def test_two_languages_meet_by_topic_once_the_language_is_taken_out() -> None:
@@ -229,25 +177,35 @@ def test_a_segment_of_other_users_has_no_id_to_keep() -> None:
 # What several clusterings agree on
 
 
-def clustering_of(*labels: int, assigned: bool = False) -> Clusters:
-    return Clusters(np.array(labels), np.ones(len(labels), np.float32), np.full(len(labels), assigned, np.bool_))
+def co_assignment(*clusterings: list[int]) -> Vectors:
+    """Return the share of the clusterings in which two users are together."""
+    return np.asarray(np.mean([np.equal.outer(labels, labels) for labels in clusterings], axis=0), np.float32)
 
 
-def test_users_who_are_together_in_most_clusterings_are_one_cluster() -> None:
-    vectors = around(random_units(2), 6, 0.01)
-    halves, lump = [0] * 6 + [1] * 6, [0] * 12
-    agreed = _consensus(vectors, [clustering_of(*halves), clustering_of(*halves), clustering_of(*lump)], 5)
-    assert agreed.labels.tolist() == halves
-    assert agreed.confidence == pytest.approx(1)
+def test_users_who_are_together_in_most_clusterings_are_one_group() -> None:
+    halves, everybody = [0] * 6 + [1] * 6, [0] * 12
+    assert _consensus(co_assignment(halves, halves, everybody), 5).tolist() == halves
 
 
-def test_clusters_that_are_too_small_go_to_the_nearest_and_users_hdbscan_left_out_are_marked() -> None:
-    vectors = np.concatenate([around(random_units(2), 6, 0.01), random_units(1)])
-    found = clustering_of(*[0] * 6, *[1] * 6, 2, assigned=True)
-    agreed = _consensus(vectors, [found, found], 5)
-    assert agreed.labels.tolist() == [0] * 6 + [1] * 6 + [0]
-    assert agreed.assigned.all()
-    assert (agreed.confidence <= 0.5).all()
+def test_users_in_groups_below_the_smallest_size_are_in_no_group() -> None:
+    groups = _consensus(co_assignment([0] * 6 + [1] * 4 + [2] * 5), 5)
+    assert groups[6:10].tolist() == [-1] * 4
+    assert sorted([{*groups[:6].tolist()}, {*groups[10:].tolist()}], key=max) == [{0}, {1}]
+
+
+def test_confidence_is_the_mean_co_assignment_with_the_users_of_the_same_cluster() -> None:
+    shares = co_assignment([0] * 4, [0, 0, 0, 1])
+    assert _mean_co_assignment(shares, np.array([0, 0, 0, 0])) == pytest.approx([0.875] * 3 + [0.625])
+
+
+@pytest.mark.parametrize("max_consensus_users", [5_000, 50], ids=["twelve layouts", "one layout"])
+def test_users_who_are_like_nobody_are_marked_as_assigned_more_often_than_users_of_a_group(
+    max_consensus_users: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clustering, "_MAX_CONSENSUS_USERS", max_consensus_users)
+    in_groups, alone = around(random_units(5), 30, 0.3), random_units(30, seed=9)
+    found = cluster(np.concatenate([in_groups, alone]), seed=42, min_cluster_size=10)
+    assert found.assigned[150:].mean() > 2 * found.assigned[:150].mean() > 0
 
 
 def test_a_user_nearer_to_another_centre_moves_there() -> None:
@@ -258,3 +216,7 @@ def test_a_user_nearer_to_another_centre_moves_there() -> None:
 def test_who_is_in_no_cluster_yet_is_in_no_centre() -> None:
     vectors = around(random_units(2), 6, 0.01)
     assert _spherical_kmeans(vectors, np.array([0] * 5 + [-1] + [1] * 6)).tolist() == [0] * 6 + [1] * 6
+
+
+def test_if_nobody_is_in_a_cluster_yet_everybody_is_in_one() -> None:
+    assert _spherical_kmeans(random_units(5), np.full(5, -1)).tolist() == [0] * 5

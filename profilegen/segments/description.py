@@ -1,4 +1,4 @@
-"""One cluster to a Segment: what its users have in common and what sets them apart from the others."""
+"""Descriptions of segments: what the users of a cluster have in common and what distinguishes them from others."""
 
 from __future__ import annotations
 
@@ -168,7 +168,11 @@ class _Everywhere:
 
 @dataclass(frozen=True)
 class Sketch:
-    """A segment before its summary is written, and its vector."""
+    """A segment without its summary.
+
+    `members` are user ids, the nearest to the centre first; `exemplars` are document ids; `centroid` is (n_dims,)
+    float32, L2-normalised.
+    """
 
     segment_id: str
     language: str
@@ -180,7 +184,7 @@ class Sketch:
     centroid: Vectors
 
     def telling(self) -> Telling:
-        """Return what the summary is to tell."""
+        """Return the claims that the summary names."""
         return Telling(
             subject="segment",
             language=self.language,
@@ -188,7 +192,11 @@ class Sketch:
         )
 
     def segment(self, summary: str, built_with: BuiltWith) -> Segment:
-        """Return the finished segment."""
+        """Return the segment with its summary.
+
+        :param summary: text written from `telling()`.
+        :param built_with: the models and prompts that the segment was made with.
+        """
         return Segment(
             id=self.segment_id,
             name=self.name,
@@ -204,7 +212,10 @@ class Sketch:
 
 
 def new_id(members: Iterable[str]) -> str:
-    """Return the id of a segment that is new: a hash of whom it began with."""
+    """Return the id of a new segment: a hash of its first members, whatever their order.
+
+    :param members: user ids.
+    """
     digest = hashlib.sha256("\0".join(sorted(members)).encode("utf-8", "surrogatepass")).hexdigest()
     return f"seg-{digest[:6]}"
 
@@ -219,14 +230,15 @@ def sketch(
 ) -> list[Sketch]:
     """Describe every segment, the largest first.
 
-    Phrases are ranked by class-based TF-IDF (Grootendorst 2022, arXiv 2203.05794), so that a segment is told
-    apart from the others, times how much nearer they are to its centre than to the others'.
+    Phrases are ranked by class-based TF-IDF (Grootendorst 2022, arXiv 2203.05794) times how much nearer they are to the
+    centre of the segment than to the other centres.
 
-    :param profiles: of all users, in any order; read once.
+    :param profiles: profiles of all users, in any order; read once.
     :param segment_of: segment id by user id.
-    :param vectors: (n_users, n_dims) unit rows, in the order of `user_ids`.
-    :param embed: phrases to unit vectors.
-    :param taxonomy: what the categories of the profiles are of.
+    :param user_ids: ids of all users, in the order of `vectors`.
+    :param vectors: (n_users, n_dims) float32, rows L2-normalised.
+    :param embed: returns the vectors of phrases, (n_phrases, n_dims) float32, rows L2-normalised.
+    :param taxonomy: the taxonomy that the categories of the profiles belong to.
     """
     tallies = _tallies(profiles, segment_of, taxonomy)
     rows: dict[str, list[int]] = defaultdict(list)

@@ -1,0 +1,237 @@
+"""What each step of the clustering contributes: segments against labels, with steps left out and beside plain methods.
+
+Every variant is the shipped code with a part replaced, on the user vectors of finished stores. A user with several
+labels counts with the first. NMI (normalised mutual information, arithmetic mean) grows with the number of segments
+also where they mean nothing, so `chance` is the NMI of the same segments with shuffled labels.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.measures import Section
+from profilegen.evaluation.agreement import Tables, codes
+from profilegen.evaluation.bootstrap import statistic
+from profilegen.evaluation.inputs import read_labels
+from profilegen.segments import clustering, reduction
+from profilegen.segments.clustering import Labels, _hdbscan
+from profilegen.segments.reduction import reduce_dimensions
+from profilegen.segments.user_vectors import Vectors
+from profilegen.store.ledger import open_ledger
+
+_SEEDS = (42, 43, 44)
+_SHUFFLES = 20
+
+
+def measure(stores: Mapping[str, tuple[Path, Path]]) -> Section:
+    """Cluster the users of each store by every variant.
+
+    :param stores: for each set of users, a finished store and a CSV of users and their labels.
+    """
+    section = Section(
+        "Segments against labels, means of three seeds: NMI with its 95% bootstrap interval over users, the difference "
+        "to the shipped clustering with the interval of pairs, NMI of shuffled labels, number of segments, adjusted "
+        "Rand index of two seeds and of two samples of 80% of the users, seconds a clustering."
+    )
+    for name, (store, labels) in stores.items():
+        users = _Users(store, labels)
+        shipped: list[Tables] = []
+        for variant, run in _VARIANTS.items():
+            figures, tables = _figures(users, run)
+            shipped = shipped or tables
+            figures["difference"] = _interval(users, partial(_nmi_difference, tables, shipped))
+            section.facts[f"{name}: {variant}"] = figures
+            print(f"  {name}: {variant}: {figures}", flush=True)
+    return section
+
+
+class _Users:
+    """The labelled users of a store, and the layouts that were computed of them.
+
+    Variants share most layouts. `seconds` counts those that a variant takes from the cache as if it had computed them.
+    """
+
+    def __init__(self, store: Path, labels: Path) -> None:
+        with open_ledger(store, read_only=True) as ledger:
+            user_ids, self._vectors = ledger.user_matrix()
+            self._languages = ledger.user_languages()
+        label_of = read_labels(labels)
+        self.labelled = np.array([user_id in label_of for user_id in user_ids])
+        self.truth = codes([label_of[user_id][0] for user_id in user_ids if user_id in label_of])
+        self._layouts: dict[tuple[Any, ...], tuple[Vectors, float]] = {}
+        self.seconds = 0.0
+
+    def sample(self, seed: int) -> npt.NDArray[np.int64]:
+        """Return the rows of a random sample of 80% of the users."""
+        n_users = len(self._vectors)
+        return np.sort(np.random.default_rng(seed).permutation(n_users)[: round(0.8 * n_users)])
+
+    def cluster(self, run: _Variant, seed: int, rows: Any = slice(None)) -> Labels:
+        """Return the label of each user in `rows`."""
+        languages = np.array(self._languages)[rows].tolist()
+        vectors = clustering.remove_language_means(self._vectors[rows], languages)
+        start = time.perf_counter()
+        with patch.object(clustering, "reduce_dimensions", self._reduce):
+            labels = run(vectors, seed, len(set(self.truth)))
+        self.seconds += time.perf_counter() - start
+        return labels
+
+    def _reduce(self, vectors: Vectors, n_dims: int, *, min_dist: float, seed: int, n_epochs: int | None) -> Vectors:
+        key = (hash(vectors.tobytes()), n_dims, seed, reduction._NEIGHBORS)
+        start = time.perf_counter()
+        if key in self._layouts:
+            layout, seconds = self._layouts[key]
+            self.seconds += seconds
+        else:
+            layout = reduce_dimensions(vectors, n_dims, min_dist=min_dist, seed=seed, n_epochs=n_epochs)
+            self._layouts[key] = layout, time.perf_counter() - start
+        return layout
+
+
+def _figures(users: _Users, run: _Variant) -> tuple[dict[str, Any], list[Tables]]:
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+    users.seconds = 0.0
+    found = [users.cluster(run, seed) for seed in _SEEDS]
+    seconds = users.seconds / len(_SEEDS)
+    samples = [(rows, users.cluster(run, seed, rows)) for seed, rows in ((seed, users.sample(seed)) for seed in _SEEDS)]
+    labelled = [codes(labels[users.labelled].tolist()) for labels in found]
+    tables = [Tables(users.truth, labels) for labels in labelled]
+    random = np.random.default_rng(_SEEDS[0])
+    shuffled = [
+        normalized_mutual_info_score(random.permutation(users.truth), labels)
+        for labels in labelled
+        for _ in range(_SHUFFLES)
+    ]
+    figures = {
+        "nmi": _interval(users, partial(_nmi, tables)),
+        "chance": _mean(shuffled),
+        "segments": [len(set(labels.tolist())) for labels in found],
+        "seeds_ari": _mean([adjusted_rand_score(one, other) for one, other in combinations(found, 2)]),
+        "samples_ari": _mean([_ari_of_both(one, other) for one, other in combinations(samples, 2)]),
+        "seconds": round(seconds, 1),
+    }
+    return figures, tables
+
+
+def _nmi(tables: Sequence[Tables], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the mean NMI of several clusterings for each weighting of the users."""
+    return np.asarray(np.mean([table.nmi(weights) for table in tables], axis=0))
+
+
+def _nmi_difference(
+    tables: Sequence[Tables], other: Sequence[Tables], weights: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    return _nmi(tables, weights) - _nmi(other, weights)
+
+
+def _interval(users: _Users, value: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]) -> list[float]:
+    """Return a value, and the bounds of its interval."""
+    figure = statistic("", value, len(users.truth))
+    return [round(bound, 3) for bound in (figure.value, figure.low, figure.high)]
+
+
+def _ari_of_both(one: tuple[npt.NDArray[np.int64], Labels], other: tuple[npt.NDArray[np.int64], Labels]) -> float:
+    from sklearn.metrics import adjusted_rand_score
+
+    _, first, second = np.intersect1d(one[0], other[0], return_indices=True)
+    return float(adjusted_rand_score(one[1][first], other[1][second]))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(float(np.mean(values)), 3)
+
+
+# --- variants: (vectors, seed, number of labels) to labels ---------------------------------------------------
+
+_Variant = Callable[[Vectors, int, int], Labels]
+
+
+def _shipped(**replaced: Any) -> _Variant:
+    """Return the shipped clustering with parts of its module replaced."""
+
+    def run(vectors: Vectors, seed: int, n_labels: int) -> Labels:
+        with ExitStack() as stack:
+            for name, part in replaced.items():
+                stack.enter_context(patch.object(clustering, name, part))
+            return clustering.cluster(vectors, seed=seed).labels
+
+    return run
+
+
+def _split(layout: Vectors, smallest: int) -> tuple[Labels, Vectors]:
+    """Split a cluster of more than a fifth of the users where there are eight or more (a step until METHOD 5)."""
+    import hdbscan
+
+    labels, probabilities = _hdbscan(layout, smallest)
+    sizes = np.bincount(labels[labels >= 0])
+    limit = int(0.2 * len(layout))
+    if len(sizes) < 8 or sizes.max() <= limit:
+        return labels, probabilities
+    min_samples = max(2, round(0.4 * smallest))
+    model = hdbscan.HDBSCAN(min_cluster_size=smallest, min_samples=min_samples, max_cluster_size=limit).fit(layout)
+    parts = np.unique(model.labels_[(labels == sizes.argmax()) & (model.labels_ >= 0)])
+    return (np.asarray(model.labels_, np.int64), probabilities) if len(parts) > 1 else (labels, probabilities)
+
+
+def _noise_in_layout(layout: Vectors, smallest: int) -> tuple[Labels, Vectors]:
+    """Assign noise to the nearest centre in the layout (a step until METHOD 5)."""
+    labels, probabilities = _hdbscan(layout, smallest)
+    return _nearest_centre(layout, labels), probabilities
+
+
+def _before(layout: Vectors, smallest: int) -> tuple[Labels, Vectors]:
+    labels, probabilities = _split(layout, smallest)
+    return _nearest_centre(layout, labels), probabilities
+
+
+def _nearest_centre(points: Vectors, labels: Labels) -> Labels:
+    """Assign users with -1 to the nearest centre; nobody else moves."""
+    if labels.max() < 0:
+        return np.zeros_like(labels)
+    centres = np.stack([points[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+    nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(axis=1)
+    return np.where(labels < 0, nearest, labels)
+
+
+def _kmeans(vectors: Vectors, seed: int, n_labels: int) -> Labels:
+    from sklearn.cluster import KMeans
+
+    return np.asarray(KMeans(n_labels, n_init=10, random_state=seed).fit(vectors).labels_, np.int64)
+
+
+def _umap_hdbscan(neighbors: int, smallest: int | None = None) -> _Variant:
+    """Return the recipe of BERTopic: UMAP to five dimensions and HDBSCAN, once; noise to the nearest centre."""
+
+    def run(vectors: Vectors, seed: int, n_labels: int) -> Labels:
+        with patch.object(reduction, "_NEIGHBORS", neighbors):
+            layout = clustering._layout(vectors, seed)
+        labels, _ = _hdbscan(layout, smallest or clustering.default_min_cluster_size(len(vectors)))
+        return _nearest_centre(layout, labels)
+
+    return run
+
+
+_VARIANTS: dict[str, _Variant] = {
+    "shipped": _shipped(),
+    "before, METHOD 4": _shipped(_hdbscan=_before),
+    "large clusters split": _shipped(_hdbscan=_split),
+    "noise assigned in the layout": _shipped(_hdbscan=_noise_in_layout),
+    "k-means left out": _shipped(_spherical_kmeans=_nearest_centre),
+    "3 layouts": _shipped(_LAYOUTS=3),
+    "1 layout": _shipped(_LAYOUTS=1),
+    "mean not subtracted": _shipped(_MEAN_SHARES=(0.0,), _KMEANS_MEAN_SHARE=0.0),
+    "k-means, true number of labels": _kmeans,
+    "UMAP (15 neighbours), HDBSCAN": _umap_hdbscan(15),
+    "UMAP (5 neighbours), HDBSCAN of 3": _umap_hdbscan(5, smallest=3),
+}
