@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from profilegen.config import BuildOptions
-    from profilegen.errors import InputError, ModelError, ProfilegenError, StoreError, UsageError
+    from profilegen.errors import InputError, ModelError, ProfilegenError, RemovalError, StoreError, UsageError
     from profilegen.records import BuildReport, Claim, Document, Evidence, Found, Segment, UserProfile
     from profilegen.store.store import Store, open_store
 
@@ -32,6 +32,7 @@ __all__ = [
     "InputError",
     "ModelError",
     "ProfilegenError",
+    "RemovalError",
     "Segment",
     "Store",
     "StoreError",
@@ -48,6 +49,7 @@ def build(
     mapping: Mapping[str, str] | None = None,
     add: bool = False,
     re_embed: bool = False,
+    remove: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
     **settings: Unpack[BuildOptions],
 ) -> BuildReport:
@@ -58,10 +60,12 @@ def build(
     :param mapping: our field to the name of the column that holds it, such as `{"text": "body"}`.
     :param add: keep what is in the store and not in the sources.
     :param re_embed: embed everything again where the store was made with another embedder.
+    :param remove: allow to remove many users: more than a tenth of those in the store, or more than ten.
     :param progress: called with the stage, what is done of it, and how much there is or 0.
     :param settings: fields of `profilegen.config.Settings`, such as `writer`, `seed` or `workers`; what is not given
         comes from the environment and `profilegen.toml`.
     :return: what was done: counts, times, bad lines.
+    :raises RemovalError: many users would be removed, and `remove` does not allow it; the store is as it was.
     :raises ProfilegenError: the work cannot be done; the message says what to do.
     """
     from profilegen.config import load_settings
@@ -69,7 +73,7 @@ def build(
 
     chosen = load_settings(store=Path(store), **settings)
     names = [str(source) for source in sources]
-    return run(names, chosen, mapping=mapping, add=add, re_embed=re_embed, progress=progress)
+    return run(names, chosen, mapping=mapping, add=add, re_embed=re_embed, remove=remove, progress=progress)
 
 
 _HOMES = {name: "profilegen.errors" for name in __all__ if name.endswith("Error")} | {

@@ -199,7 +199,7 @@ def test_users_are_clustered_again_once_more_than_one_in_twenty_is_another(
 
 
 def test_a_user_who_is_in_no_file_any_more_goes(store: Path, tmp_path: Path) -> None:
-    report = build(written(tmp_path / "five.jsonl", rows_of(*SIX[1:])), store)
+    report = build(written(tmp_path / "five.jsonl", rows_of(*SIX[1:])), store, remove=True)
     assert report.removed_users == 1
     assert profiles(store).keys() == {*SIX[1:]}
     with profilegen.open_store(store) as opened:

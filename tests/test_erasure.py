@@ -85,7 +85,7 @@ def wait(*_, **__):
     print("there", flush=True)
     time.sleep(60)
 {function} = wait
-profilegen.build(sys.argv[1], store=sys.argv[2], workers=1)
+profilegen.build(sys.argv[1], store=sys.argv[2], workers=1, remove=True)
 """
     child = subprocess.Popen(
         [sys.executable, "-c", code, fewer, store],
@@ -105,7 +105,7 @@ def test_before_a_user_goes_the_ledger_and_the_index_hold_the_user(store: Path) 
 
 
 def test_after_a_build_without_a_user_no_file_holds_the_user(store: Path, fewer: Path) -> None:
-    profilegen.build(fewer, store=store, workers=1)
+    profilegen.build(fewer, store=store, workers=1, remove=True)
     assert holders(store) == set()
     with open_ledger(store, read_only=True) as ledger:
         assert ledger.audience_users("all") == list(STAYING)
@@ -117,14 +117,14 @@ def test_a_build_beside_a_reader_says_that_the_user_is_still_there_and_the_next_
 ) -> None:
     monkeypatch.setattr("profilegen.store.ledger.removal._ERASE_TIMEOUT_S", 0.1)
     with reading(store):
-        profilegen.build(fewer, store=store, workers=1)
+        profilegen.build(fewer, store=store, workers=1, remove=True)
         assert "still holds text that was removed" in caplog.text
         assert f"{LEDGER_FILE}-wal" in {path.name for path in store.iterdir()}
         caplog.clear()
-        profilegen.build(fewer, store=store, workers=1)
+        profilegen.build(fewer, store=store, workers=1, remove=True)
         assert "still holds text that was removed" in caplog.text
     caplog.clear()
-    profilegen.build(fewer, store=store, workers=1)
+    profilegen.build(fewer, store=store, workers=1, remove=True)
     assert holders(store) == set()
     assert not caplog.text
 
@@ -140,7 +140,7 @@ def test_a_build_beside_a_reader_says_that_the_user_is_still_there_and_the_next_
 def test_after_a_kill_the_next_build_erases_the_user(store: Path, fewer: Path, function: str) -> None:
     build_until_killed(store, fewer, function)
     assert holders(store)
-    profilegen.build(fewer, store=store, workers=1)
+    profilegen.build(fewer, store=store, workers=1, remove=True)
     assert holders(store) == set()
     assert len(list(store.glob("index-*"))) == 1
 

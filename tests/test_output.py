@@ -1,6 +1,7 @@
 """No name and no text from outside acts on the terminal: what is printed holds no control character but line breaks."""
 
 import json
+import logging
 import re
 import unicodedata
 from pathlib import Path
@@ -181,3 +182,14 @@ def test_the_settings_file_is_quoted_without_anything_that_acts(tmp_path: Path) 
 def test_line_breaks_stay_and_other_characters_too() -> None:
     text = "Zürich\n北京 👩‍👩‍👧 \\n \\x1b\n\n"
     assert printable_lines(text) == text
+
+
+def test_a_warning_prints_nothing_that_acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def examine(store: Path) -> list[object]:
+        logging.getLogger("profilegen.store").warning("about %s", ATTACK)
+        return []
+
+    monkeypatch.setattr("profilegen.doctor.examine", examine)
+    done = profilegen_("doctor", cwd=tmp_path)
+    assert done.stderr.startswith("warning: about ")
+    assert acting(done.stderr) == set()

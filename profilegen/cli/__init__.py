@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ def main() -> Never:
     status = 0
     try:
         _raise_at_sigterm()
+        _print_warnings()
         try:
             status = app(standalone_mode=False) or 0
         finally:
@@ -65,6 +67,19 @@ def _raise_at_sigterm() -> None:
 
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # else whoever started the process has other plans
         signal.signal(signal.SIGTERM, terminate)
+
+
+def _print_warnings() -> None:
+    logger = logging.getLogger("profilegen")
+    if not logger.handlers:
+        logger.addHandler(_Warnings(logging.WARNING))
+
+
+class _Warnings(logging.Handler):
+    """Prints what the package logs as `logging` does by default, with control characters escaped."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print_text(f"warning: {record.getMessage()}", error=True)
 
 
 def _fail(message: str, status: int) -> Never:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from profilegen.cli.console import progress_bars
 from profilegen.cli.options import Embedder, Json, Store, Workers, Writer, readable
 from profilegen.errors import UsageError
 from profilegen.publish.output import print_json, print_page, print_text
+
+if TYPE_CHECKING:
+    from profilegen.store.ledger import Removals
 
 _DEMO_USERS = ("oldboy_walter", "laochen_yuanzi")
 _DEMO_QUERY = "people who train their dogs"
@@ -35,6 +39,9 @@ def build(
         ),
     ] = None,
     add: Annotated[bool, typer.Option("--add", help="Keep what the store has and the files have not.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove many users without a question: those whom the files have not.")
+    ] = False,
     re_embed: Annotated[
         bool, typer.Option("--re-embed", help="Embed everything again, with another embedder.")
     ] = False,
@@ -50,8 +57,10 @@ def build(
 ) -> None:
     """Read what users wrote and make or update the store.
 
-    CSV, TSV, JSON Lines, JSON and Parquet, plain or compressed. The store ends up with what the files hold: users
-    and texts that are in it already are not worked on again, those that are gone are removed (see --add).
+    CSV, TSV, JSON Lines, JSON and Parquet, plain or compressed. The store ends up with what the files hold: users and
+    texts that are in it already are not worked on again, those that are gone are removed. If more than a tenth of the
+    users, or more than ten, would be removed, it asks first; where nobody can be asked, it stops unless --remove is
+    given. With --add, nothing is removed.
 
     Example: profilegen build reviews.jsonl --store store
 
@@ -73,7 +82,16 @@ def build(
         workers=workers,
     )
     with progress_bars() as progress:
-        report = run(files, settings, mapping=_mapping(map or []), add=add, re_embed=re_embed, progress=progress)
+        report = run(
+            files,
+            settings,
+            mapping=_mapping(map or []),
+            add=add,
+            re_embed=re_embed,
+            remove=remove,
+            confirm=None if json_ or "-" in files else progress.asking(_confirm_removal),
+            progress=progress,
+        )
     if json_:
         print_json(report.model_dump(mode="json"))
     else:
@@ -99,7 +117,8 @@ def demo(
     sample = resource("examples/sample.jsonl")
     print_text("Building the sample: 68 invented users, English and Chinese. The first time takes a few minutes.")
     with progress_bars() as progress:
-        report = run([str(sample)], load_settings(store=store), progress=progress)
+        ask = progress.asking(_confirm_removal)
+        report = run([str(sample)], load_settings(store=store), confirm=ask, progress=progress)
     print_page(terminal.build_summary(report, str(store)))
     with open_store(store) as opened:
         print_text(f"\n$ profilegen segments --store {store}", bold=True)
@@ -137,6 +156,17 @@ def doctor(store: Store = None, json_: Json = False) -> None:
             print_text(f"{mark}{check.name}: {check.found}")
     if any(check.ok is False for check in checks):
         raise typer.Exit(1)
+
+
+def _confirm_removal(removals: Removals) -> bool:
+    print_text(
+        f"The files have no text of {removals.users:,} of the {removals.all_users:,} users in the store; a build "
+        f"removes them (documents: {removals.documents:,}, decisions of reviewers: {removals.decisions:,}).\n"
+        "Remove them? [y/N] ",
+        error=True,
+        end="",
+    )
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _mapping(pairs: Sequence[str]) -> dict[str, str]:

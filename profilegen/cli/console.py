@@ -6,9 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from profilegen.publish.output import escaping_console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -21,11 +26,47 @@ def opened_store(store: Path | None) -> Iterator[Any]:
         yield opened
 
 
+class ProgressBars:
+    """A bar for each stage of a command, with the time left; called with the stage, what is done, and the total.
+
+    :param bars: Rich's; None to show nothing.
+    """
+
+    def __init__(self, bars: Progress | None) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show how far a stage is; `total` is 0 where it is not known."""
+        if self._bars is None:
+            return
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total or None)
+        self._bars.update(self._tasks[stage], completed=done, total=total or None)
+
+    def asking(self, question: Callable[[T], bool]) -> Callable[[T], bool] | None:
+        """Return a question that is asked without bars that move beside it; None where nobody can be asked.
+
+        :param question: prints on standard error, and reads the answer from standard input.
+        """
+        bars = self._bars
+        if bars is None or not sys.stdin.isatty():
+            return None
+
+        def ask(about: T) -> bool:
+            bars.stop()
+            answer = question(about)
+            bars.start()
+            return answer
+
+        return ask
+
+
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar with the time left for each stage on a terminal; say nothing in a pipe."""
+def progress_bars() -> Iterator[ProgressBars]:
+    """Show a bar with the time left for each stage on a terminal, and nothing in a pipe."""
     if not sys.stderr.isatty():
-        yield lambda stage, done, total: None
+        yield ProgressBars(None)
         return
     from rich.progress import (
         BarColumn,
@@ -44,12 +85,5 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    tasks: dict[str, Any] = {}
     with Progress(*columns, console=escaping_console(error=True)) as bars:
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total or None)
-            bars.update(tasks[stage], completed=done, total=total or None)
-
-        yield show
+        yield ProgressBars(bars)

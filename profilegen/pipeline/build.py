@@ -19,7 +19,7 @@ import numpy.typing as npt
 from profilegen.claims import categories
 from profilegen.claims.taxonomy import Taxonomy
 from profilegen.config import Settings
-from profilegen.errors import InputError, StoreError
+from profilegen.errors import InputError, RemovalError, StoreError, UsageError
 from profilegen.ingest import Intake, read_documents
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.pipeline.model_choice import keep_choice, models_for, models_of_store
@@ -36,6 +36,7 @@ from profilegen.store.ledger import (
     Changes,
     Ledger,
     Membership,
+    Removals,
     Staged,
     open_ledger,
     write_lock,
@@ -48,6 +49,8 @@ Progress = Callable[[str, int, int], None]
 _EMBEDDED_TOGETHER = 1_000
 # Up to this share of users who are new, changed or gone, users are not clustered again.
 _FEW_MOVED = 0.05
+# Past either of these, a build removes users only if a person allows it.
+_MAX_REMOVED_USERS, _MAX_REMOVED_SHARE = 10, 0.1
 
 
 def build(
@@ -57,6 +60,8 @@ def build(
     mapping: Mapping[str, str] | None = None,
     add: bool = False,
     re_embed: bool = False,
+    remove: bool = False,
+    confirm: Callable[[Removals], bool] | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Read what users wrote and bring the store up to date with it.
@@ -65,10 +70,16 @@ def build(
     :param mapping: our field to the name of the column that holds it.
     :param add: keep what is in the store and not in the sources; else the store ends up with the sources alone.
     :param re_embed: embed everything again where the store was made with another embedder.
+    :param remove: allow to remove many users, those of whom the sources have no text.
+    :param confirm: asked before many users are removed, where `remove` does not allow it.
+    :raises RemovalError: more than a tenth of the users, or more than ten, would go, and neither `remove` nor `confirm`
+        allows it; the store is as it was.
     :raises InputError: too many bad lines, or nothing to read; the store is as it was.
     :raises ModelError: a model cannot be had or used.
     :raises StoreError: the store is in use, damaged, or was made with another embedder.
     """
+    if add and remove:
+        raise UsageError("to add and to remove exclude each other: with --add nothing is removed")
     clock = _Clock()
     report = progress or _silent
     # Most of the time that the index takes to answer, it takes to be opened: it is, while the sources are read.
@@ -85,6 +96,8 @@ def build(
 
         with clock.stage("read"):
             intake, staged = _read(ledger, sources, mapping or {}, settings, on_new, report)
+        if not add and not remove:
+            _check_removals(ledger.staged_removals(), confirm)
         models, reason = before or models_for(intake.languages, settings, report)
         if not before:
             opened.enter_context(models)
@@ -198,6 +211,12 @@ def _read(
     staged = ledger.stage(counted(), on_new)
     progress("read", intake.documents, intake.documents)
     return intake, staged
+
+
+def _check_removals(removals: Removals, confirm: Callable[[Removals], bool] | None) -> None:
+    many = removals.users > min(_MAX_REMOVED_USERS, _MAX_REMOVED_SHARE * removals.all_users)
+    if many and not (confirm and confirm(removals)):
+        raise RemovalError(*removals)
 
 
 def _too_many_bad(intake: Intake, max_bad: float) -> str:

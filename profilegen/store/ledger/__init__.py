@@ -26,7 +26,7 @@ from profilegen.store.ledger.profiles import ClaimVector, ProfileTables
 from profilegen.store.ledger.review import Filters, ReviewTables
 from profilegen.store.ledger.schema import SCHEMA_VERSION
 from profilegen.store.ledger.segments import Membership, Points, SegmentTables
-from profilegen.store.ledger.staging import Changes, Staged, Staging
+from profilegen.store.ledger.staging import Changes, Removals, Staged, Staging
 
 __all__ = [
     "INCOMING_FILE",
@@ -43,6 +43,7 @@ __all__ = [
     "Ledger",
     "Membership",
     "Points",
+    "Removals",
     "Staged",
     "UserDocuments",
     "Vector",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +34,15 @@ class Changes(NamedTuple):
     removed_users: int
 
 
+class Removals(NamedTuple):
+    """What goes from the truth if the staged documents replace it; `decisions` are those on users who go."""
+
+    users: int
+    all_users: int
+    documents: int
+    decisions: int
+
+
 class Staging(Removal):
     """What a ledger does to take documents in; mixed into `Ledger`."""
 
@@ -60,24 +69,42 @@ class Staging(Removal):
             remove_incoming(self._path.parent)
             raise
 
+    def staged_removals(self) -> Removals:
+        """Count what `apply_staged` removes unless it is to add; nothing is changed."""
+        gone = "(SELECT user_id FROM main.documents EXCEPT SELECT user_id FROM incoming.documents)"
+        with self._attached():
+            return Removals(
+                users=self._count(f"SELECT count(*) FROM {gone}"),
+                all_users=self._count("SELECT count(DISTINCT user_id) FROM main.documents"),
+                documents=self._count(
+                    "SELECT count(*) FROM main.documents WHERE id NOT IN (SELECT id FROM incoming.documents)"
+                ),
+                decisions=self._count(f"SELECT count(*) FROM main.decisions WHERE user_id IN {gone}"),
+            )
+
     def apply_staged(self, *, add: bool) -> Changes:
         """Make the staged documents the truth, all or nothing; without `add`, what is not among them goes.
 
         A document that changed keeps its vectors if its text, title and item title did not. A user who has no
         document left goes with everything that was said of them.
         """
-        with explained(self._path):
-            self._connection.execute("ATTACH ? AS incoming", (str(self._incoming.absolute()),))
-        try:
-            with self._transaction():
-                changes = self._apply(add=add)
-                if any(changes):
-                    self._touch()
-        finally:
-            self._connection.execute("DETACH incoming")
+        with self._attached(), self._transaction():
+            changes = self._apply(add=add)
+            if any(changes):
+                self._touch()
         remove_incoming(self._path.parent)
         self._erase_removed()
         return changes
+
+    @contextmanager
+    def _attached(self) -> Iterator[None]:
+        """Have the staged documents as the database `incoming`."""
+        with explained(self._path):
+            self._connection.execute("ATTACH ? AS incoming", (str(self._incoming.absolute()),))
+        try:
+            yield
+        finally:
+            self._connection.execute("DETACH incoming")
 
     def _watched(self, rows: Iterable[Row], on_new: Callable[[], None]) -> Iterator[Row]:
         stream = iter(rows)
