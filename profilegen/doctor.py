@@ -86,7 +86,7 @@ def _store(store: Path) -> Check:
     except ProfilegenError as error:
         return Check(name="store", ok=False, found=str(error))
     healthy = fresh and index.probe(store)
-    state = "index answers" if healthy else "index is missing, old or damaged; the next search or build makes it anew"
+    state = "index answers" if healthy else "index is missing, old or damaged; the next build makes it again"
     return Check(
         name="store",
         ok=healthy,

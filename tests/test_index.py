@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +19,11 @@ from profilegen.records import Behaviour, BuiltWith, Document, Segment, UserProf
 from profilegen.store.index import (
     COLLECTIONS,
     POINTER_FILE,
+    CollectionName,
+    Index,
+    UserFilter,
     build_index,
     current_revision,
-    open_index,
     probe,
 )
 from profilegen.store.ledger import ClaimVector, Ledger, Membership, Vector, open_ledger
@@ -125,6 +128,12 @@ def index_directory(store: Path) -> Path:
     return store / str(json.loads((store / POINTER_FILE).read_text())["directory"])
 
 
+def stored(index: Index, name: CollectionName, id_: str) -> tuple[dict[str, Any], str]:
+    """Return the metadata and the document of a row."""
+    found = index.ask(name, lambda rows: rows.get(ids=[id_], include=["metadatas", "documents"]))
+    return dict((found["metadatas"] or [])[0] or {}), (found["documents"] or [])[0]
+
+
 # What can be found
 
 
@@ -152,18 +161,18 @@ def test_each_collection_is_found_by_its_vectors_with_its_metadata(ledger: Ledge
     expected = {
         "users": (
             "u1",
-            {"language": "en", "status": "ok", "documents": 3, "segment": "s", "segment_confidence": 0.75},
+            {"language": "en", "segment": "s"},
             "likes tea",
         ),
-        "segments": ("s", {"name": "name of s", "size": 1}, "about s"),
+        "segments": ("s", {}, "about s"),
     }
-    with open_index(store) as index:
+    with Index(store) as index:
         for name in COLLECTIONS:
-            hit = index.query(name, units(2)[0], 1)[0]
-            assert (hit.id, hit.metadata, hit.document) == expected[name]
-            assert 0 <= hit.distance < 1e-3
+            ((id_, cosine),) = index.nearest(name, units(2)[0], 1).items()
+            assert (id_, *stored(index, name, id_)) == expected[name]
+            assert 1 - 1e-3 < cosine <= 1
         assert [index.count(name) for name in COLLECTIONS] == [2, 1]
-        assert set(index.query("users", units(2)[1], 1)[0].metadata) == {"language", "status", "documents"}
+        assert stored(index, "users", "u2")[0] == {"language": "en"}
 
 
 def test_more_rows_than_chroma_takes_at_once_are_all_found(ledger: Ledger, store: Path) -> None:
@@ -171,12 +180,12 @@ def test_more_rows_than_chroma_takes_at_once_are_all_found(ledger: Ledger, store
     add_users(ledger, [f"u{i}" for i in range(n)], units(n))
     told: list[tuple[int, int]] = []
     build_index(ledger, store, lambda done, total: told.append((done, total)))
-    with open_index(store) as index:
+    with Index(store) as index:
         assert index.count("users") == n
-        found = index.query("users", units(n)[17], n + 1_000)
-    assert found[0].id == "u17"
-    assert len({hit.id for hit in found}) == n
-    assert [hit.distance for hit in found] == sorted(hit.distance for hit in found)
+        found = index.nearest("users", units(n)[17], n + 1_000)
+    assert next(iter(found)) == "u17"
+    assert len(found) == n
+    assert list(found.values()) == sorted(found.values(), reverse=True)
     assert told[0] == (5_000, n)
     assert told[-1] == (n, n)
 
@@ -189,27 +198,20 @@ def test_every_row_is_written_out_so_that_no_reader_has_to_add_it_again(ledger: 
     assert n * 4 in lengths  # four bytes a row
 
 
-def test_many_vectors_are_asked_at_once(indexed: Ledger, store: Path) -> None:
-    with open_index(store) as index:
-        hits = index.query_many("users", units(N_USERS)[:3], 1)
-    assert [row[0].id for row in hits] == ["u0", "u1", "u2"]
-
-
 def test_all_conditions_must_be_met(indexed: Ledger, store: Path) -> None:
     indexed.put_memberships([Membership("u2", "s", 0.75, False)])
     build_index(indexed, store)
-    with open_index(store) as index:
-        hits = index.query("users", units(3)[0], 3, {"language": {"$in": ["en", "zh"]}, "segment": "s"})
-        assert [hit.id for hit in hits] == ["u2"]
-        assert index.query("users", units(3)[0], 3, {"language": "zh"}) == []
+    with Index(store) as index:
+        assert list(index.nearest("users", units(3)[0], 3, UserFilter(language="en", segment="s"))) == ["u2"]
+        assert index.nearest("users", units(3)[0], 3, UserFilter(language="zh")) == {}
 
 
 def test_empty_collections_answer_with_nothing(ledger: Ledger, store: Path) -> None:
     build_index(ledger, store)
-    with open_index(store) as index:
+    with Index(store) as index:
         for name in COLLECTIONS:
             assert index.count(name) == 0
-            assert index.query(name, units(1)[0], 5) == []
+            assert index.nearest(name, units(1)[0], 5) == {}
     assert probe(store)
 
 
@@ -218,16 +220,16 @@ def test_hostile_ids_are_only_names(ledger: Ledger, store: Path) -> None:
     add_users(ledger, HOSTILE_IDS, units(n))
     ledger.put_segments((segment(name, name), "h", vector) for name, vector in zip(HOSTILE_IDS, units(n), strict=True))
     build_index(ledger, store)
-    with open_index(store) as index:
+    with Index(store) as index:
         for name, vector in zip(HOSTILE_IDS, units(n), strict=True):
-            assert index.query("users", vector, 1)[0].id == name
-            assert index.query("segments", vector, 1)[0].metadata["name"] == f"name of {name}"
+            assert list(index.nearest("users", vector, 1)) == [name]
+            assert list(index.nearest("segments", vector, 1)) == [name]
     assert sorted(path.name for path in store.parent.iterdir()) == ["store"]
 
 
 def test_vectors_of_another_model_are_a_store_error(indexed: Ledger, store: Path) -> None:
-    with open_index(store) as index, pytest.raises(StoreError, match="another embedding model"):
-        index.query("users", np.ones(DIMS + 1, dtype=np.float32), 1)
+    with Index(store) as index, pytest.raises(StoreError, match="another embedding model"):
+        index.nearest("users", np.ones(DIMS + 1, dtype=np.float32), 1)
 
 
 # One index after another
@@ -245,12 +247,12 @@ def test_an_open_index_follows_to_the_new_one_and_the_old_one_is_removed(ledger:
     add_users(ledger, ["u1"], units(1))
     build_index(ledger, store)
     old = index_directory(store)
-    with open_index(store) as index:
-        assert index.query("users", units(1)[0], 1)[0].id == "u1"
+    with Index(store) as index:
+        assert list(index.nearest("users", units(1)[0], 1)) == ["u1"]
         add_users(ledger, ["u2"], units(1))
         remove_users(ledger, "u1")
         build_index(ledger, store)
-        assert index.query("users", units(1)[0], 1)[0].id == "u2"
+        assert list(index.nearest("users", units(1)[0], 1)) == ["u2"]
     assert not old.exists()
     assert [path.name for path in store.glob("index-*")] == [index_directory(store).name]
 
@@ -258,18 +260,18 @@ def test_an_open_index_follows_to_the_new_one_and_the_old_one_is_removed(ledger:
 def test_an_index_removed_under_an_open_one_is_an_error_and_no_crash(indexed: Ledger, store: Path) -> None:
     indexed.put_segments((segment(f"s{at}", "u1"), "h", vector) for at, vector in enumerate(units(9)))
     build_index(indexed, store)
-    with open_index(store) as index:
-        assert index.query("users", units(1)[0], 1)
+    with Index(store) as index:
+        assert index.nearest("users", units(1)[0], 1)
         shutil.rmtree(index_directory(store))
         # What was read already may still answer, as its files live on while they are open; Chroma decides.
         with suppress(StoreError):
-            assert index.query("users", units(1)[0], 1)
+            assert index.nearest("users", units(1)[0], 1)
         with pytest.raises(StoreError, match="damaged"):
-            index.query("segments", units(1)[0], 1)
+            index.nearest("segments", units(1)[0], 1)
 
 
 def test_a_closed_index_opens_again_when_asked(indexed: Ledger, store: Path) -> None:
-    index = open_index(store)
+    index = Index(store)
     index.close()
     assert index.count("users") == N_USERS
     index.close()
@@ -286,7 +288,7 @@ def test_a_build_that_fails_leaves_the_old_index_and_no_directory(ledger: Ledger
     with pytest.raises(OSError, match="no space"):
         build_index(ledger, store, full_disk)
     assert sorted(path.name for path in store.iterdir()) == before
-    with open_index(store) as index:
+    with Index(store) as index:
         assert index.count("users") == 1
 
 
@@ -320,11 +322,11 @@ build_index(open_ledger(store), store, told)
     assert len(list(store.glob("index-*"))) == 2
     assert index_directory(store) == old
     assert probe(store)
-    with open_index(store) as index:
-        assert [hit.id for hit in index.query("users", units(1)[0], 5)] == ["u1"]
+    with Index(store) as index:
+        assert list(index.nearest("users", units(1)[0], 5)) == ["u1"]
     build_index(ledger, store)
     assert list(store.glob("index-*")) == [index_directory(store)]
-    with open_index(store) as index:
+    with Index(store) as index:
         assert index.count("users") == n + 1
 
 
@@ -348,7 +350,7 @@ def test_no_byte_of_a_removed_user_is_left_in_the_store_after_the_index_is_built
     remove_users(ledger, secret)
     build_index(ledger, store)
     assert not holders()
-    with open_index(store) as index:
+    with Index(store) as index:
         assert index.count("users") == 2
 
 
@@ -368,10 +370,10 @@ def test_a_new_user_costs_only_the_rows_of_that_user(indexed: Ledger, store: Pat
     assert rows_built(indexed, store) == 1
     assert current_revision(store) == indexed.revision()
     assert probe(store)
-    with open_index(store) as index:
+    with Index(store) as index:
         assert [index.count(name) for name in COLLECTIONS] == [N_USERS + 1, 0]
-        assert index.query("users", vector[0], 1)[0].id == "new"
-        assert index.query("users", units(N_USERS)[7], 1)[0].id == "u7"
+        assert list(index.nearest("users", vector[0], 1)) == ["new"]
+        assert list(index.nearest("users", units(N_USERS)[7], 1)) == ["u7"]
 
 
 def test_a_store_whose_path_has_a_line_break_is_extended_like_any_other(indexed_store: Path, tmp_path: Path) -> None:
@@ -391,10 +393,10 @@ def test_a_changed_user_is_found_by_what_is_said_now_alone(indexed: Ledger, stor
     indexed.put_memberships([])
     add_profiles(indexed, ["u1"], vector, summary="likes coffee")
     assert rows_built(indexed, store) == 1
-    with open_index(store) as index:
-        assert index.query("users", vector[0], 1)[0].document == "u1 likes coffee"
-        assert set(index.query("users", vector[0], 1)[0].metadata) == {"language", "status", "documents"}
-        assert index.query("users", units(N_USERS)[1], 1)[0].distance > 1e-3
+    with Index(store) as index:
+        assert list(index.nearest("users", vector[0], 1)) == ["u1"]
+        assert stored(index, "users", "u1") == ({"language": "en"}, "u1 likes coffee")
+        assert next(iter(index.nearest("users", units(N_USERS)[1], 1).values())) < 1 - 1e-3
 
 
 def test_what_a_user_wrote_and_took_back_makes_the_index_anew(indexed: Ledger, store: Path) -> None:
@@ -422,7 +424,7 @@ def test_a_damaged_index_is_not_built_upon(indexed: Ledger, store: Path, name: s
     add_users(indexed, ["new"], units(1))
     build_index(indexed, store)
     assert probe(store)
-    with open_index(store) as index:
+    with Index(store) as index:
         assert index.count("users") == N_USERS + 1
 
 
@@ -431,8 +433,8 @@ def test_a_damaged_index_is_not_built_upon(indexed: Ledger, store: Path, name: s
 
 def test_no_index_is_told_and_not_healthy(ledger: Ledger, store: Path) -> None:
     assert not probe(store)
-    with pytest.raises(StoreError, match="no search index"):
-        open_index(store)
+    with pytest.raises(StoreError, match="no search index"), Index(store) as index:
+        index.count("users")
     (store / POINTER_FILE).write_text('{"directory": ')
     assert current_revision(store) is None
     assert not probe(store)
@@ -442,8 +444,8 @@ def test_a_missing_directory_is_told_and_not_made(indexed: Ledger, store: Path) 
     directory = index_directory(store)
     shutil.rmtree(directory)
     assert not probe(store)
-    with pytest.raises(StoreError, match="is missing"):
-        open_index(store)
+    with pytest.raises(StoreError, match="is missing"), Index(store) as index:
+        index.count("users")
     assert not directory.exists()
 
 
@@ -459,5 +461,5 @@ def test_an_overwritten_index_is_not_healthy_and_is_built_again(indexed: Ledger,
 def test_a_damaged_index_that_can_be_opened_is_a_store_error_when_asked(indexed: Ledger, store: Path) -> None:
     for path in index_directory(store).glob("*/header.bin"):
         path.write_bytes(bytes(path.stat().st_size))
-    with open_index(store) as index, pytest.raises(StoreError, match="damaged"):
-        index.query("users", units(1)[0], 1)
+    with Index(store) as index, pytest.raises(StoreError, match="damaged"):
+        index.nearest("users", units(1)[0], 1)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from handmade_store import remove_users
 
 from profilegen.claims import categories
 from profilegen.claims.taxonomy import shipped_taxonomy
@@ -15,7 +22,8 @@ from profilegen.llama.embedder import Embedder
 from profilegen.records import Behaviour, BuiltWith, Category, Claim, Document, Evidence, Segment, UserProfile
 from profilegen.review import actions
 from profilegen.store.decisions import UNSEEN
-from profilegen.store.ledger import ClaimVector, Membership, open_ledger
+from profilegen.store.index import POINTER_FILE, build_index, current_revision
+from profilegen.store.ledger import ClaimVector, Ledger, Membership, open_ledger, write_lock
 from profilegen.store.store import Store, open_store
 
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
@@ -61,6 +69,7 @@ def directory(models: dict[str, ResolvedModel], tmp_path_factory: pytest.TempPat
         ledger.put_segments(
             (_segment(segment_id), "h", vector) for segment_id, vector in zip(NAMES, for_segments, strict=True)
         )
+        build_index(ledger, directory)
     return directory
 
 
@@ -174,6 +183,7 @@ def alike(models: dict[str, ResolvedModel], tmp_path: Path) -> Path:
             node = taxonomy.by_id[{"cook": "kitchen", "guest": "cooking-ingredients"}.get(user, "car-accessories")]
             category = Category(scheme=taxonomy.scheme, id=node.id, name=node.name("en"))
             ledger.put_categories([_with_present(user, text, category)])
+        build_index(ledger, directory)
     return directory
 
 
@@ -195,3 +205,168 @@ def test_a_category_that_a_person_has_struck_finds_its_user_no_more(alike: Path)
         actions.on_claim(ledger, "cook", "interest", "present", "strike", by="bea", seen=UNSEEN)
     with open_store(alike) as store:
         assert store.search("pots and pans for the kitchen", 1)[0].user_id == "guest"
+
+
+# Beside a build, and without an index
+
+
+@pytest.fixture
+def copy(directory: Path, tmp_path: Path) -> Path:
+    """Give a copy of the store, to be changed."""
+    return Path(shutil.copytree(directory, tmp_path / "store"))
+
+
+def found(directory: Path, **conditions: str) -> list[tuple[str, float, str]]:
+    with open_store(directory) as store:
+        return [(row.user_id, row.likeness, row.why) for row in store.search("people who have a dog", 5, **conditions)]
+
+
+def files(directory: Path) -> set[str]:
+    return {str(path.relative_to(directory)) for path in directory.rglob("*")}
+
+
+def remove_index(directory: Path) -> None:
+    (directory / POINTER_FILE).unlink()
+    for path in directory.glob("index-*"):
+        shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("conditions", [{}, {"segment": "Hair care"}, {"language": "de"}, {"language": "fi"}], ids=repr)
+def test_without_an_index_the_same_users_are_found_and_none_is_built(copy: Path, conditions: dict[str, str]) -> None:
+    expected = found(copy, **conditions)
+    remove_index(copy)
+    assert found(copy, **conditions) == expected
+    assert not list(copy.glob("index*"))
+
+
+def test_without_an_index_a_category_leaves_its_users_only(alike: Path) -> None:
+    expected = found(alike, category="home")
+    remove_index(alike)
+    assert [row[0] for row in expected] == ["cook"]
+    assert found(alike, category="home") == expected
+
+
+def test_that_there_is_no_index_is_said_once(copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+    remove_index(copy)
+    with open_store(copy) as store:
+        for _ in range(2):
+            store.similar("curly", 2)
+    assert caplog.text.count("there is no search index") == 1
+
+
+def test_while_a_build_writes_any_number_of_readers_search_the_index_that_is_there(copy: Path) -> None:
+    expected = found(copy)
+    with write_lock(copy), open_ledger(copy) as ledger:
+        _add_user(ledger, "new")
+        assert current_revision(copy) != ledger.revision()
+        before = files(copy)
+        code = "import sys; from profilegen import open_store; print(open_store(sys.argv[1]).similar('curly', 2))"
+        readers = [
+            subprocess.Popen([sys.executable, "-c", code, copy], stdout=subprocess.PIPE, text=True) for _ in range(3)
+        ]
+        answers = [reader.communicate()[0] for reader in readers]
+        assert answers[0].count("user_id") == 2
+        assert len(set(answers)) == 1
+        assert found(copy) == expected
+        assert files(copy) == before
+
+
+def test_a_user_who_is_gone_from_the_ledger_is_not_found_in_an_old_index(copy: Path) -> None:
+    with open_store(copy) as store, open_ledger(copy) as ledger:
+        assert "rex" in [row.user_id for row in store.search("dog training", 7)]
+        remove_users(ledger, "rex")
+        assert current_revision(copy) != ledger.revision()
+        names = [row.user_id for row in store.search("dog training", 7)]
+        assert sorted([*names, "rex"]) == sorted([*INTERESTS, "silent"])
+        assert "rex" not in [row.user_id for row in store.similar("fido", 7)]
+
+
+def test_when_every_user_is_gone_an_old_index_finds_nobody(copy: Path) -> None:
+    with open_store(copy) as store, open_ledger(copy) as ledger:
+        remove_users(ledger, *INTERESTS, "silent")
+        assert store.search("dog training", 7) == []
+
+
+def test_a_user_who_is_in_another_segment_now_is_not_found_in_the_former_one(copy: Path) -> None:
+    with open_store(copy) as store, open_ledger(copy) as ledger:
+        ledger.put_memberships(Membership(user, "seg-hair", 0.9, False) for user in INTERESTS if user != "rex")
+        assert [row.user_id for row in store.search("dogs", 7, segment="seg-pets")] == []
+
+
+def test_an_open_store_searches_the_next_index_after_a_build(copy: Path) -> None:
+    with open_store(copy) as store:
+        assert "new" not in [row.user_id for row in store.similar("curly", 7)]
+        with open_ledger(copy) as ledger:
+            _add_user(ledger, "new")
+            build_index(ledger, copy)
+        assert "new" in [row.user_id for row in store.similar("curly", 7)]
+        remove_index(copy)
+        assert "new" in [row.user_id for row in store.similar("curly", 7)]
+
+
+def test_an_index_made_with_another_embedder_is_not_used(copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+    expected = found(copy)
+    pointer = json.loads((copy / POINTER_FILE).read_text())
+    (copy / POINTER_FILE).write_text(json.dumps(pointer | {"embedder": "another"}))
+    assert found(copy) == expected
+    assert "made with another embedding model" in caplog.text
+
+
+def _add_user(ledger: Ledger, user_id: str) -> None:
+    vector = ledger.user_vectors(["curly"])["curly"]
+    ledger.stage([Document(id=f"d-{user_id}", user_id=user_id, text="Curls.", language="en")])
+    ledger.apply_staged(add=True)
+    ledger.put_document_vectors([(f"d-{user_id}", vector, None)])
+    ledger.put_users([(user_id, "en", "h", vector)])
+    ledger.put_profiles([(_profile("curly", "Curls.").model_copy(update={"user_id": user_id}), "h", [])])
+
+
+# Read-only stores
+
+
+COMMANDS = [
+    ["search", "people who have a dog", "-n", "3"],
+    ["similar", "curly"],
+    ["show", "rex"],
+    ["segments"],
+    ["export", "users"],
+    ["export", "segments"],
+    ["export", "documents"],
+    ["export", "report", "--format", "md"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
+def test_on_a_read_only_file_system_every_command_that_reads_prints_the_same(copy: Path, command: list[str]) -> None:
+    mount = f"mount --bind {copy} {copy} && mount -o remount,bind,ro {copy}"
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-m", "sh", "-c", mount]).returncode:
+        pytest.skip("needs the right to mount a file system")
+    line = [sys.executable, "-m", "profilegen", *command, "--store", str(copy)]
+    expected = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True).stdout
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f'{mount} && exec "$0" "$@"', *line], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == expected != ""
+    assert done.stderr.count("is read-only") == (command[0] in ("search", "similar"))
+
+
+def test_in_a_read_only_directory_of_another_account_users_are_found(directory: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become someone else")
+    with tempfile.TemporaryDirectory() as open_to_all, open_store(directory) as store:
+        expected = [row.user_id for row in store.similar("curly", 3)]
+        Path(open_to_all).chmod(0o755)
+        copy = Path(shutil.copytree(directory, Path(open_to_all) / "store"))
+        for path in (*copy.rglob("*"), copy):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        code = """
+import os, sys, chromadb, profilegen
+profilegen.open_store(sys.argv[1]).similar("curly", 3)  # reads all code that is needed
+os.setuid(65534)
+with profilegen.open_store(sys.argv[1]) as store:
+    print(*(row.user_id for row in store.similar("curly", 3)))
+    print(store.user("rex").user_id, len(store.segments()), len(list(store.users())))
+"""
+        done = subprocess.run([sys.executable, "-c", code, copy], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.split() == [*expected, "rex", "2", "7"]

@@ -7,20 +7,21 @@ removal of the old one, forgets a user.
 """
 
 from profilegen.store.index.building import Standby, build_index, current_revision, probe, standing_by
-from profilegen.store.index.reading import Hit, Index, open_index
-from profilegen.store.index.rows import COLLECTIONS, category_field
+from profilegen.store.index.exact import ExactSearch
+from profilegen.store.index.reading import Index
+from profilegen.store.index.rows import COLLECTIONS, CollectionName, UserFilter
 from profilegen.store.pointer import POINTER_FILE
 
 __all__ = [
     "COLLECTIONS",
     "POINTER_FILE",
-    "Hit",
+    "CollectionName",
+    "ExactSearch",
     "Index",
     "Standby",
+    "UserFilter",
     "build_index",
-    "category_field",
     "current_revision",
-    "open_index",
     "probe",
     "standing_by",
 ]

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Timer
 from typing import Literal
@@ -20,7 +19,7 @@ from profilegen.errors import StoreError
 from profilegen.processes import python_command, python_environment
 from profilegen.store.files import INDEX_PREFIX, remove_unused_indexes
 from profilegen.store.ledger import Ledger
-from profilegen.store.pointer import Pointer, point, read_pointer
+from profilegen.store.pointer import Pointer, read_pointer, write_pointer
 
 Progress = Callable[[int, int], None]
 Job = Literal["stand by", "build"]
@@ -43,6 +42,7 @@ def build_index(
     :raises StoreError: Chroma could not build it.
     """
     revision = ledger.revision()
+    embedder = str((ledger.get_meta("embedder") or {}).get("sha256", ""))
     fresh = store_dir / f"{INDEX_PREFIX}{secrets.token_hex(8)}"
     told = progress or (lambda done, total: None)
     try:
@@ -54,7 +54,7 @@ def build_index(
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    point(store_dir, Pointer(fresh.name, revision, datetime.now(UTC).isoformat(timespec="seconds")))
+    write_pointer(store_dir, Pointer(fresh.name, revision, embedder))
     remove_unused_indexes(store_dir)
 
 

@@ -21,7 +21,7 @@ from profilegen.errors import StoreError
 from profilegen.store.index.building import DONE, PROGRESS, SOUND
 from profilegen.store.index.chroma import building
 from profilegen.store.index.fingerprints import Fingerprints, Made, fingerprints_of, keep_made, kept_made, key_of
-from profilegen.store.index.reading import open_index, query
+from profilegen.store.index.reading import Index, nearest_rows
 from profilegen.store.index.rows import COLLECTIONS, CollectionName, Row, rows_of
 from profilegen.store.ledger import Ledger, open_ledger
 from profilegen.store.pointer import read_pointer
@@ -29,6 +29,7 @@ from profilegen.store.pointer import read_pointer
 if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
+    from chromadb.api.types import Metadata
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -163,12 +164,12 @@ def _ids_of(collection: Collection, keys: set[int]) -> list[str]:
 
 
 def _add(collection: Collection, rows: Sequence[Row]) -> None:
-    documents = [row.document for row in rows if row.document is not None]
+    metadata: list[Metadata] = [{**row.metadata} for row in rows]
     collection.add(
         ids=[row.id for row in rows],
         embeddings=np.stack([row.vector for row in rows]),
-        metadatas=[row.metadata for row in rows],
-        documents=documents or None,
+        metadatas=metadata if any(metadata) else None,  # Chroma refuses empty ones.
+        documents=[row.document for row in rows],
     )
 
 
@@ -194,7 +195,7 @@ def _settle(directory: Path) -> None:
 
 def _answers(store_dir: Path) -> bool:
     """Tell whether each collection finds a sample of its own rows."""
-    with open_index(store_dir) as index:
+    with Index(store_dir) as index:
         return all(index.ask(name, _finds_its_rows) for name in COLLECTIONS)
 
 
@@ -211,8 +212,8 @@ def _finds_its_rows(collection: Collection) -> bool:
         return False
     # By distance and not by id, as rows may be equal. Half of them: the search is approximate, and among thousands of
     # equal rows, such as a claim that many users share, it loses its way.
-    nearest = [hits[0].distance for hits in query(collection, vectors, 1, None) if hits]
-    return sum(distance < 1e-3 for distance in nearest) >= 0.5 * len(vectors)
+    _, distances = nearest_rows(collection, vectors, 1)
+    return sum(distance < 1e-3 for nearest in distances for distance in nearest) >= 0.5 * len(vectors)
 
 
 def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from profilegen.claims import categories
+from profilegen.claims.taxonomy import Taxonomy
+from profilegen.records import UserProfile
 from profilegen.store import overlay
 from profilegen.store.ledger import Ledger
 
@@ -19,17 +21,55 @@ COLLECTIONS: tuple[CollectionName, ...] = ("users", "segments")
 
 
 class Row(NamedTuple):
-    """A row of a collection."""
+    """A row of a collection.
+
+    :param id: of the user or segment.
+    :param vector: (n_dims,) float32, L2-normalised.
+    :param metadata: what `UserFilter` has conditions on.
+    :param document: the summary.
+    """
 
     id: str
     vector: Vector
-    metadata: dict[str, str | int | float]
-    document: str | None = None
+    metadata: dict[str, str | bool]
+    document: str
 
 
-def category_field(node_id: str) -> str:
-    """Return the name under which a user's row says that an interest is of a category or of one below it."""
-    return f"category {node_id}"
+class UserFilter(NamedTuple):
+    """Conditions on users, all of which must be met.
+
+    :param segment: the id of the user's segment.
+    :param language: of the user's profile, a code such as `en`.
+    :param categories: ids, of one of which, or of one below it, an interest of the user must be; none for any.
+    """
+
+    segment: str | None = None
+    language: str | None = None
+    categories: frozenset[str] = frozenset()
+
+    def chroma_conditions(self) -> dict[str, Any] | None:
+        """Return the conditions in Chroma's form, None where there is none."""
+        conditions: list[dict[str, Any]] = []
+        if self.segment is not None:
+            conditions.append({"segment": self.segment})
+        if self.language is not None:
+            conditions.append({"language": self.language})
+        if self.categories:
+            fields = [{_category_field(node): True} for node in sorted(self.categories)]
+            conditions.append({"$or": fields} if len(fields) > 1 else fields[0])
+        return {"$and": conditions} if len(conditions) > 1 else conditions[0] if conditions else None
+
+    def matches(self, profile: UserProfile, taxonomy: Taxonomy | None) -> bool:
+        """Tell whether a user meets the conditions.
+
+        :param profile: with the decisions of persons on it.
+        :param taxonomy: the one that the categories are of, where there are any.
+        """
+        return (
+            self.segment in (None, profile.segment)
+            and self.language in (None, profile.language)
+            and (not self.categories or not self.categories.isdisjoint(categories.nodes_of(profile, taxonomy)))
+        )
 
 
 def rows_of(ledger: Ledger) -> dict[CollectionName, tuple[int, Iterator[Row]]]:
@@ -47,14 +87,10 @@ def _user_rows(ledger: Ledger) -> Iterator[Row]:
     for profile, vector in ledger.iter_profile_vectors():
         if profile.user_id in decided:
             profile = overlay.laid_over(ledger, profile)
-        metadata: dict[str, str | int | float] = {
-            "language": profile.language,
-            "status": profile.status,
-            "documents": profile.behaviour.documents,
-        }
-        if profile.segment is not None and profile.segment_confidence is not None:
-            metadata |= {"segment": profile.segment, "segment_confidence": profile.segment_confidence}
-        metadata |= {category_field(node): True for node in categories.nodes_of(profile, taxonomy)}
+        metadata: dict[str, str | bool] = {"language": profile.language}
+        if profile.segment is not None:
+            metadata["segment"] = profile.segment
+        metadata |= {_category_field(node): True for node in categories.nodes_of(profile, taxonomy)}
         if vector.any():
             yield Row(profile.user_id, vector, metadata, profile.summary)
 
@@ -63,5 +99,9 @@ def _segment_rows(ledger: Ledger) -> Iterator[Row]:
     vectors = dict(zip(*ledger.segment_matrix(), strict=True))
     for segment in overlay.segments(ledger):
         if segment.id in vectors and vectors[segment.id].any():
-            metadata: dict[str, str | int | float] = {"name": segment.name, "size": segment.size}
-            yield Row(segment.id, vectors[segment.id], metadata, segment.summary)
+            yield Row(segment.id, vectors[segment.id], {}, segment.summary)
+
+
+def _category_field(node_id: str) -> str:
+    """Return the name under which a user's row tells that an interest is of a category or of one below it."""
+    return f"category {node_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -63,6 +64,22 @@ class ProfileTables(Tables):
         rows = self._among("SELECT user_id, vector FROM users WHERE vector IS NOT NULL AND user_id IN {}", user_ids)
         with self._intact("the vector of a user"):
             return dict(zip(*unpack_named(rows), strict=True))
+
+    def matching_users(self, segment: str | None, language: str | None, categories: Iterable[str]) -> set[str]:
+        """Return the ids of the users who meet all conditions.
+
+        :param segment: id of the user's segment, None for any.
+        :param language: a code such as `en`, None for any.
+        :param categories: ids, of one of which an interest of the user must be; none for any.
+        """
+        wanted = list(categories)
+        rows = self._rows(
+            "SELECT user_id FROM users LEFT JOIN memberships USING (user_id)"
+            " WHERE (?1 IS NULL OR segment_id = ?1) AND (?2 IS NULL OR language = ?2) AND (?3 = '[]' OR user_id IN"
+            " (SELECT user_id FROM interest_categories WHERE category IN (SELECT value FROM json_each(?3))))",
+            (segment, language, json.dumps(wanted)),
+        )
+        return {user_id for (user_id,) in rows}
 
     # Profiles
 
