@@ -90,8 +90,8 @@ def _written(profiles: Sequence[Any], writer: Any, budget: int) -> Iterator[tupl
 def _telling(profile: Any) -> Any:
     from profilegen.profiles.summaries import Telling
 
-    kinds = (profile.interests, profile.values, profile.lifestyle)
-    return Telling("user", profile.language, *(tuple(claim.name for claim in claims) for claims in kinds))
+    names = {kind: tuple(claim.name for claim in claims) for kind, claims in profile.claims.items()}
+    return Telling("user", profile.language, names)
 
 
 def _repetitive(texts: Sequence[str]) -> float:

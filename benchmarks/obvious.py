@@ -81,7 +81,7 @@ def _store(users: Sequence[User], vectors: Any, told: Sequence[str]) -> None:
     from chromadb.config import Settings
 
     with tempfile.TemporaryDirectory() as directory:
-        client = chromadb.PersistentClient(directory, Settings(anonymized_telemetry=False))
+        client: Any = chromadb.PersistentClient(directory, Settings(anonymized_telemetry=False))
         collection = client.create_collection("users", embedding_function=None)
         ids = [user.user_id for user in users]
         collection.add(ids=ids, embeddings=vectors, documents=list(told))

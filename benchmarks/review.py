@@ -103,8 +103,7 @@ def _called(profile: UserProfile, user_id: str) -> UserProfile:
             for claim in claims
         )
 
-    kinds = {kind: cited(getattr(profile, kind)) for kind in ("interests", "values", "lifestyle")}
-    return profile.model_copy(update={"user_id": user_id, **kinds})
+    return profile.with_claims({kind: cited(held) for kind, held in profile.claims.items()}, user_id=user_id)
 
 
 def _grown(source: Ledger, drawn: Sequence[tuple[UserProfile, str]]) -> Iterator[tuple[Segment, str, Any]]:

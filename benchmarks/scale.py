@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from benchmarks.measures import Contestant, Section, in_turn
 
@@ -164,9 +165,11 @@ def load_build(source: str) -> Callable[[tuple[str, str]], dict[str, Any]]:
 
     def build(job: tuple[str, str]) -> dict[str, Any]:
         reviews, store = job
-        pipeline._embed = _embed_with(sources)
-        pipeline.write_profiles = _write_with(sources)
-        report = pipeline.build([reviews], load_settings(store=Path(store)), progress=progress)
+        with (
+            patch.object(pipeline, "_embed", _embed_with(sources)),
+            patch.object(pipeline, "write_profiles", _write_with(sources)),
+        ):
+            report = pipeline.build([reviews], load_settings(store=Path(store)), progress=progress)
         peaks["end"] = _peak_mb()
         return report.model_dump() | {"peak_mb": dict(peaks)}
 
@@ -250,9 +253,9 @@ def _renamed(profile: Any, user: Any) -> Any:
             for claim in told
         )
 
-    parts = {name: claims(getattr(profile, name)) for name in ("interests", "values", "lifestyle")}
+    renamed = {kind: claims(held) for kind, held in profile.claims.items()}
     built_with = profile.built_with.model_copy(update={"taxonomy": None})
-    return profile.model_copy(update={"user_id": user.user_id, "built_with": built_with, **parts})
+    return profile.with_claims(renamed, user_id=user.user_id, built_with=built_with)
 
 
 # --- searching ---------------------------------------------------------------------------------------------

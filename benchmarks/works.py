@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.measures import Section
+
+if TYPE_CHECKING:
+    from profilegen.claims.categories import Vectors
 
 # What one of a label's products may be called.
 _KINDS = {
@@ -63,5 +68,5 @@ def measure(store: Path, labels: Path) -> Section:
     return section
 
 
-def _no_texts(texts: object) -> object:
+def _no_texts(texts: Sequence[str]) -> Vectors:
     raise RuntimeError("the store has no vectors of the shipped list; build it with this version")

@@ -192,7 +192,7 @@ def load_chat(model: str) -> Callable[[Sequence[User]], Round]:
 
     def ask(user: User) -> tuple[str, int, int]:
         answer: Any = chat.create_chat_completion(
-            [{"role": role, "content": content} for role, content in _turns(user)],  # type: ignore[misc]
+            [{"role": role, "content": content} for role, content in _turns(user)],
             response_format={"type": "json_object", "schema": _schema()},
             temperature=0.0,
             repeat_penalty=1.0,
