@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo lint test bench docs screenshots lock clean
+.PHONY: help env demo lint lint-docstrings test bench docs site screenshots lock clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 env: $(STAMP) ## the environment in .venv, installed anew when pyproject.toml or constraints.txt changes
 
@@ -22,6 +22,9 @@ lint: env ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+lint-docstrings: env ## count public functions with parameters that are not documented, by package
+	-@$(BIN)/python docs/check_docstrings.py $(PACKAGE)
+
 test: env ## all tests, with the real models, which are fetched first
 	$(BIN)/profilegen models pull $(MODELS)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -r s
@@ -32,8 +35,12 @@ bench: env ## measure all that docs/performance.md tells, beside llama.cpp and s
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
 	$(BIN)/python -m benchmarks $(ROWS)
 
-docs: env ## write docs/cli.md from the help texts
+docs: env ## write docs/cli.md from the help texts, and build the documentation site in site/
 	$(BIN)/python docs/generate_cli.py
+	@$(MAKE) --no-print-directory site
+
+site: env ## build the documentation site in site/; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 screenshots: env ## take the pictures of the review page in docs/images; needs Chromium
 	$(BIN)/profilegen build examples/sample.jsonl --store demo-store
@@ -45,8 +52,8 @@ lock: env ## write constraints.txt: the newest releases that pyproject.toml allo
 		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 		--quiet --output-file constraints.txt
 
-clean: ## remove caches, built wheels and the demo's store; .venv, models and store stay
-	rm -rf build dist demo-store .mypy_cache .pytest_cache .ruff_cache
+clean: ## remove caches, built wheels, the site and the demo's store; .venv, models and store stay
+	rm -rf build dist site demo-store .mypy_cache .pytest_cache .ruff_cache
 	find profilegen tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/pip

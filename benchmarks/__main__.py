@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
+_RESULTS = _HERE / "results.json"
+_PICTURE = _HERE.parent / "docs" / "images" / "benchmarks.svg"  # where docs/performance.md shows it
 _SHARED = _HERE.parents[1] / "shared" / "data"
 _NEEDS = {
     "review": "a browser (Debian: apt-get install chromium)",
@@ -40,8 +42,9 @@ def main() -> None:
             report.write(options.results, described, {name: section})
     print(f"\nwritten: {options.results}")
     if bench.has("matplotlib"):
-        report.draw(options.results, options.results.with_suffix(".svg"))
-        print(f"drawn: {options.results.with_suffix('.svg')}")
+        picture = _PICTURE if options.results == _RESULTS else options.results.with_suffix(".svg")
+        report.draw(options.results, picture)
+        print(f"drawn: {picture}")
 
 
 def _options() -> argparse.Namespace:
@@ -65,7 +68,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--agreement-users", type=int, default=10_000, help="users to cluster whole and by a sample")
     parser.add_argument("--writer-type", help="weight type of the requantised writer; the one that builds use")
-    parser.add_argument("--results", type=Path, default=_HERE / "results.json", help="where the figures go")
+    parser.add_argument("--results", type=Path, default=_RESULTS, help="where the figures go")
     parser.add_argument(
         "--without", nargs="+", default=[], metavar="PACKAGE", help="leave out xllamacpp, torch or matplotlib"
     )
