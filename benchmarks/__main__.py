@@ -174,7 +174,8 @@ class _Bench:
 
 def _model(job: Any) -> Any:
     """Return the default model of a job as a build resolves it."""
-    from profilegen.llama.catalog import default_model, resolve
+    from profilegen.llama.catalog import default_model
+    from profilegen.llama.resolve import resolve
 
     model = default_model(job, "en")
     assert model is not None

@@ -53,8 +53,8 @@ def _opened(store: Path) -> Iterator[tuple[Sequence[Any], Any, Any]]:
     import numpy as np
 
     from profilegen import open_store
-    from profilegen.llama.catalog import default_model, resolve
-    from profilegen.llama.writer import Writer, WriterSettings
+    from profilegen.backends import Options, open_writer
+    from profilegen.llama.catalog import default_model
     from profilegen.store import overlay
     from profilegen.store.ledger import open_ledger
 
@@ -71,12 +71,12 @@ def _opened(store: Path) -> Iterator[tuple[Sequence[Any], Any, Any]]:
             before = (likeness > likeness[np.arange(len(own)), own][:, None]).sum(axis=1)
             return float((before < _FIRST).mean())
 
-        with Writer(resolve(model.name, "writer", pull=True), WriterSettings(workers=cores())) as writer:
+        with open_writer(model.name, Options(workers=cores())) as writer:
             yield profiles, found, writer
 
 
 def _written(profiles: Sequence[Any], writer: Any, budget: int) -> Iterator[tuple[str, Any]]:
-    from profilegen.llama.writer import Answer
+    from profilegen.backends import Answer
     from profilegen.profiles import summaries
 
     summaries._MAX_TOLD["user"] = budget

@@ -82,10 +82,9 @@ def load_counter(model: str) -> Callable[[Sequence[str]], list[int]]:
 
 def load_profilegen(model: str) -> _Embedding:
     """Embed with profilegen's embedder."""
-    from profilegen.llama.catalog import resolve
-    from profilegen.llama.embedder import Embedder
+    from profilegen.backends import Options, open_embedder
 
-    embedder = Embedder(resolve(model, "embedder"), workers=cores())
+    embedder = open_embedder(model, Options(workers=cores()))
     return _timed(embedder.embed)
 
 

@@ -68,7 +68,7 @@ def _clusters(vectors: Any) -> Any:
 
 
 def _describe(chat: Any, user: User) -> str:
-    from profilegen.llama.writer import turns_from
+    from profilegen.backends import turns_from
 
     turns = turns_from(_PROMPT.read_text().replace("{{ texts }}", user.told(_MAX_PROMPT_CHARS)))
     messages = [{"role": role, "content": content} for role, content in turns]

@@ -127,7 +127,7 @@ def _operations(model: Path) -> tuple[int, int]:
 
 
 def _turns(user: User) -> tuple[tuple[Any, str], ...]:
-    from profilegen.llama.writer import turns_from
+    from profilegen.backends import turns_from
 
     return turns_from((_FOLDER / "profile.txt").read_text().replace("{{ texts }}", user.told(_MAX_PROMPT_CHARS)))
 
@@ -158,20 +158,14 @@ def _is_whole(text: str) -> bool:
 
 def load_profilegen(model: str) -> Callable[[Sequence[User]], Round]:
     """Write with profilegen's writer."""
-    from llguidance import LLMatcher
+    from profilegen.backends import Answer, JsonSchema, Options, Prompt, open_writer
 
-    from profilegen.llama.catalog import resolve
-    from profilegen.llama.writer import Answer, Prompt, Writer, WriterSettings
-
-    # Blanks are not the schema's matter: with one way to set them, what stands between values is known beforehand.
-    blanks = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-    grammar = LLMatcher.grammar_from_json_schema(_schema(), overrides=blanks)
-    settings = WriterSettings(workers=cores(), slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
-    writer = Writer(resolve(model, "writer"), settings)
+    options = Options(workers=cores(), slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
+    writer = open_writer(model, options)
 
     def prompt(user: User) -> Prompt:
         *shared, (_, request) = _turns(user)
-        return Prompt(tuple(shared), request, grammar, _MAX_ANSWER_TOKENS, repeat_penalty=1.0)
+        return Prompt(tuple(shared), request, JsonSchema(_schema()), _MAX_ANSWER_TOKENS)
 
     def run(users: Sequence[User]) -> Round:
         start = time.perf_counter()
@@ -250,9 +244,9 @@ def _told(answer: dict[str, Any]) -> tuple[str, int, int]:
 
 def load_stage(store: str) -> Callable[[Sequence[User]], Round]:
     """Find claims and write summaries as a build does, in a copy of the store; both models stay loaded."""
+    from profilegen.backends import Options, open_embedder
     from profilegen.config import load_settings
-    from profilegen.llama.catalog import resolve
-    from profilegen.pipeline.model_choice import writer_of, writer_settings
+    from profilegen.pipeline.model_choice import writer_of
     from profilegen.pipeline.models import Models
     from profilegen.pipeline.writing import write_profiles
     from profilegen.store.ledger import LEDGER_FILE, open_ledger
@@ -261,8 +255,8 @@ def load_stage(store: str) -> Callable[[Sequence[User]], Round]:
     shutil.copy(Path(store) / LEDGER_FILE, copy.name)
     ledger = open_ledger(Path(copy.name), create=True)
     settings = load_settings(store=Path(copy.name))
-    embedder = resolve(ledger.get_meta("embedder")["source"], "embedder", pull=True)
-    models = Models(embedder, writer_of(settings, lambda *_: None), writer_settings(settings))
+    embedder = open_embedder(ledger.get_meta("embedder")["source"], Options(workers=settings.workers))
+    models = Models(embedder, writer_of(settings, lambda *_: None))
 
     def run(users: Sequence[User], _kept: Any = copy) -> Round:
         start = time.perf_counter()

@@ -8,7 +8,8 @@ import pytest
 from filelock import FileLock
 
 import profilegen
-from profilegen.llama.catalog import ResolvedModel, load_catalog, resolve
+from profilegen.llama.catalog import ResolvedModel, load_catalog
+from profilegen.llama.resolve import resolve
 from profilegen.resources import resource
 from profilegen.store.index import POINTER_FILE
 

@@ -14,10 +14,10 @@ from profilegen.llama.catalog import (
     is_pulled,
     known_models,
     load_catalog,
-    resolve,
 )
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.header import read_header
+from profilegen.llama.resolve import resolve
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from profilegen.claims.taxonomy import load_taxonomy, shipped_taxonomy
 from profilegen.cli import app
 from profilegen.errors import UsageError
 from profilegen.llama.catalog import ResolvedModel
-from profilegen.llama.embedder import Embedder
+from profilegen.llama.embedder import GgufEmbedder
 from profilegen.records import UserProfile
 from profilegen.resources import resource
 
@@ -52,25 +52,25 @@ CHINESE = [
 
 
 @pytest.fixture(scope="module")
-def english(models: dict[str, ResolvedModel]) -> Iterator[Embedder]:
-    with Embedder(models["all-minilm-l6-v2"], workers=1) as embedder:
+def english(models: dict[str, ResolvedModel]) -> Iterator[GgufEmbedder]:
+    with GgufEmbedder(models["all-minilm-l6-v2"], workers=1) as embedder:
         yield embedder
 
 
 @pytest.fixture(scope="module")
-def multilingual(models: dict[str, ResolvedModel]) -> Iterator[Embedder]:
-    with Embedder(models["multilingual-e5-small"], workers=1) as embedder:
+def multilingual(models: dict[str, ResolvedModel]) -> Iterator[GgufEmbedder]:
+    with GgufEmbedder(models["multilingual-e5-small"], workers=1) as embedder:
         yield embedder
 
 
-def found(categoriser: Categoriser, embedder: Embedder, interest: str, title: str, language: str) -> str | None:
+def found(categoriser: Categoriser, embedder: GgufEmbedder, interest: str, title: str, language: str) -> str | None:
     vectors = embedder.embed([interest, title])
     category = categoriser.category(vectors[0], vectors[1:], language)
     return category.id if category else None
 
 
 def test_plain_interests_get_the_right_category_and_hardly_any_a_wrong_one(
-    english: Embedder, multilingual: Embedder
+    english: GgufEmbedder, multilingual: GgufEmbedder
 ) -> None:
     for embedder, cases, language in ((english, ENGLISH, "en"), (multilingual, CHINESE, "zh")):
         categoriser = Categoriser(shipped_taxonomy(), embedder.embed)
@@ -91,11 +91,13 @@ def test_plain_interests_get_the_right_category_and_hardly_any_a_wrong_one(
         ("xqzv", "xqzv"),
     ],
 )
-def test_an_interest_that_fits_no_name_has_no_category(english: Embedder, interest: str, title: str) -> None:
+def test_an_interest_that_fits_no_name_has_no_category(english: GgufEmbedder, interest: str, title: str) -> None:
     assert found(Categoriser(shipped_taxonomy(), english.embed), english, interest, title, "en") is None
 
 
-def test_a_short_list_of_ones_own_takes_what_fits_and_leaves_what_does_not(english: Embedder, tmp_path: Path) -> None:
+def test_a_short_list_of_ones_own_takes_what_fits_and_leaves_what_does_not(
+    english: GgufEmbedder, tmp_path: Path
+) -> None:
     path = tmp_path / "ours.txt"
     path.write_text("Dog walking: dog leash, dog harness\nHome brewing\nEspresso: coffee beans, espresso machine\n")
     categoriser = Categoriser(load_taxonomy(path), english.embed)
@@ -109,7 +111,7 @@ def test_a_short_list_of_ones_own_takes_what_fits_and_leaves_what_does_not(engli
     }
 
 
-def test_names_that_are_embedded_already_are_not_embedded_again(english: Embedder) -> None:
+def test_names_that_are_embedded_already_are_not_embedded_again(english: GgufEmbedder) -> None:
     first = Categoriser(shipped_taxonomy(), english.embed)
     assert found(first, english, "dog harness", "Dog Harness", "en") == "dogs"
 

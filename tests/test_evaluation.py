@@ -27,7 +27,8 @@ from profilegen.evaluation.ranking import chance, rank_of
 from profilegen.evaluation.report import render, write_report
 from profilegen.evaluation.segments import agreement
 from profilegen.llama.catalog import ResolvedModel
-from profilegen.llama.embedder import Embedder
+from profilegen.llama.embedder import GgufEmbedder
+from profilegen.llama.writer import GgufWriter
 from profilegen.publish.export import export
 from profilegen.records import Claim, UserProfile
 from profilegen.store.ledger import open_ledger, write_lock
@@ -323,7 +324,8 @@ def test_a_judge_gives_each_profile_three_grades_from_one_to_five(
         documents=tuple(dataset.documents[row] for row in english),
     )
     writer = next(model for model in models.values() if model.job == "writer")
-    figures = judge.measure(few, writer, workers=1, progress=lambda stage, done, total: None)
+    grader = GgufWriter(writer, judge.judge_options(workers=1))
+    figures = judge.measure(few, grader, progress=lambda stage, done, total: None)
     assert [figure.name for figure in figures] == ["judge.faithfulness", "judge.specificity", "judge.readability"]
     assert all(isinstance(figure, Figure) and figure.n == 4 and 1 <= figure.value <= 5 for figure in figures)
 

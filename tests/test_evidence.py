@@ -9,7 +9,7 @@ from profilegen.claims.evidence import Background, Found, TraitScale, draft, quo
 from profilegen.claims.phrases import Lexicon, keys
 from profilegen.claims.traits import load_traits
 from profilegen.llama.catalog import ResolvedModel
-from profilegen.llama.embedder import Embedder
+from profilegen.llama.embedder import GgufEmbedder
 from profilegen.records import Document
 from profilegen.resources import resource
 from profilegen.segments.user_vectors import document_vectors
@@ -44,7 +44,7 @@ def documents_of(*items: tuple[str | None, str]) -> list[Document]:
 @pytest.fixture(scope="module")
 def weighed(models: dict[str, ResolvedModel]) -> Iterator[Weigh]:
     """Give a function from documents to claims, measured against the documents of the shipped sample."""
-    with Embedder(models["all-minilm-l6-v2"], workers=1) as embedder:
+    with GgufEmbedder(models["all-minilm-l6-v2"], workers=1) as embedder:
 
         def vectors(documents: list[Document]) -> object:
             titles = embedder.embed([document.item_title or "" for document in documents])

@@ -26,11 +26,11 @@ from profilegen.llama.catalog import (
     is_pulled,
     load_catalog,
     read_record,
-    resolve,
 )
 from profilegen.llama.convert import e5s1_to_gguf, minilm_to_gguf, requantize
 from profilegen.llama.fetch import pull
 from profilegen.llama.header import read_header
+from profilegen.llama.resolve import resolve
 
 _S = TypeVar("_S", bound=ThreadingHTTPServer)
 _INSIDE = "tiny_model/tiny.gguf"

@@ -18,7 +18,7 @@ from profilegen.claims import categories
 from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.errors import StoreError, UsageError
 from profilegen.llama.catalog import ResolvedModel
-from profilegen.llama.embedder import Embedder
+from profilegen.llama.embedder import GgufEmbedder
 from profilegen.records import Behaviour, BuiltWith, Category, Claim, Document, Evidence, Segment, UserProfile
 from profilegen.review import actions
 from profilegen.store.decisions import UNSEEN
@@ -45,7 +45,7 @@ def directory(models: dict[str, ResolvedModel], tmp_path_factory: pytest.TempPat
     directory = tmp_path_factory.mktemp("search") / "store"
     model = models["all-minilm-l6-v2"]
     texts = {user: f"I bought {interest} and use it daily." for user, interest in INTERESTS.items()} | {"silent": "Ok."}
-    with Embedder(model, workers=1) as embedder, open_ledger(directory, create=True) as ledger:
+    with GgufEmbedder(model, workers=1) as embedder, open_ledger(directory, create=True) as ledger:
         vectors = dict(zip(texts, embedder.embed(list(texts.values())), strict=True))
         claims = dict(zip(INTERESTS, embedder.embed(list(INTERESTS.values())), strict=True))
         ledger.set_meta("embedder", {"name": model.name, "sha256": model.sha256, "source": model.name})
@@ -166,7 +166,7 @@ def alike(models: dict[str, ResolvedModel], tmp_path: Path) -> Path:
     """Make a store of twelve users who wrote the same, and whose interest is of other categories."""
     directory, model, text = tmp_path / "store", models["all-minilm-l6-v2"], "A present for the weekend."
     users = [f"u{number}" for number in range(10)] + ["cook", "guest"]
-    with Embedder(model, workers=1) as embedder, open_ledger(directory, create=True) as ledger:
+    with GgufEmbedder(model, workers=1) as embedder, open_ledger(directory, create=True) as ledger:
         vector = embedder.embed([text])[0]
         ledger.set_meta("embedder", {"name": model.name, "sha256": model.sha256, "source": model.name})
         ledger.stage(Document(id=f"d-{user}", user_id=user, text=text, language="en") for user in users)

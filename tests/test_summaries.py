@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from profilegen.backends import Answer, Shape
 from profilegen.claims.phrases import in_plural
 from profilegen.errors import UsageError
 from profilegen.llama.catalog import ResolvedModel
-from profilegen.llama.writer import Answer, WriteEngine
+from profilegen.llama.writer import WriteEngine
 from profilegen.profiles.summaries import (
     Subject,
     Telling,
@@ -76,9 +77,9 @@ def writer(models: dict[str, ResolvedModel]) -> WriteEngine:
     return WriteEngine(str(models["smollm2-135m-instruct"].path), slots=1, context_tokens=256, gpu_layers=0)
 
 
-def fits(writer: WriteEngine, pairs: Iterable[tuple[str, str]]) -> list[bool]:
+def fits(writer: WriteEngine, pairs: Iterable[tuple[Shape, str]]) -> list[bool]:
     """Tell of each pair whether its grammar can be parsed and lets the text stand, whole."""
-    return [fits_whole(writer._matcher(grammar), writer._tokenizer.tokenize_str(text)) for grammar, text in pairs]
+    return [fits_whole(writer._matcher(shape), writer._tokenizer.tokenize_str(text)) for shape, text in pairs]
 
 
 def fits_whole(matcher: Any, tokens: list[int]) -> bool:
@@ -152,7 +153,7 @@ def test_the_grammar_lets_the_examples_of_the_prompt_stand(
     pairs = []
     for example in examples:
         interests = re.split(r", | and |、|和", example.split(" -> ")[0])
-        pairs.append((prompt(telling_of(subject, language, tuple(interests))).grammar, example))
+        pairs.append((prompt(telling_of(subject, language, tuple(interests))).answer, example))
     assert fits(writer, pairs) == [True] * len(examples)
 
 
@@ -171,7 +172,7 @@ def test_the_grammar_lets_every_combination_of_interests_stand_and_the_summary_t
     verb = "looks for" if language == "en" else "喜欢"
     told = [telling for telling in tellings(subject, language) if telling.claims["interest"]]
     lines = [line(telling, verb) for telling in told]
-    assert all(fits(writer, zip((prompt(telling).grammar for telling in told), lines, strict=True)))
+    assert all(fits(writer, zip((prompt(telling).answer for telling in told), lines, strict=True)))
     for telling, text in zip(told, lines, strict=True):
         summary = written(answer(text), telling)
         assert summary is not None
@@ -183,14 +184,14 @@ def test_the_grammar_lets_every_combination_of_interests_stand_and_the_summary_t
 def test_a_hostile_claim_is_a_literal_of_the_grammar_and_of_the_check(claim: str, writer: WriteEngine) -> None:
     telling = telling_of("user", "en", ("dog bed", claim), ("value for money",))
     text = line(telling, "enjoys")
-    assert fits(writer, [(prompt(telling).grammar, text)]) == [True]
+    assert fits(writer, [(prompt(telling).answer, text)]) == [True]
     assert written(answer(text), telling) == compose(telling).replace("Is interested in", "Enjoys")
 
 
 def test_the_grammar_refuses_what_is_not_claimed(writer: WriteEngine) -> None:
-    grammar = prompt(telling_of("user", "en", ("dog bed",))).grammar
+    shape = prompt(telling_of("user", "en", ("dog bed",))).answer
     texts = ["dog beds -> enjoys", "cat beds -> enjoys", "dog beds and a cat -> enjoys", "dog beds -> hates", "dog bed"]
-    assert fits(writer, [(grammar, text) for text in texts]) == [True, False, False, False, False]
+    assert fits(writer, [(shape, text) for text in texts]) == [True, False, False, False, False]
 
 
 def test_the_writer_is_asked_only_of_interests_and_in_a_language_it_knows_that_has_a_prompt() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from profilegen.llama import catalog
-from profilegen.llama.catalog import ResolvedModel, Trial, load_catalog, read_record, resolve, tuned_path
+from profilegen.llama.catalog import ResolvedModel, Trial, load_catalog, read_record, tuned_path
 from profilegen.llama.fetch import tune_again
+from profilegen.llama.resolve import resolve
 from profilegen.llama.tune import AS_SHIPPED, EMBEDDER_TYPES, WEIGHT_TYPES, _best, tune
 
 WRITER, EMBEDDER = "smollm2-135m-instruct", "all-minilm-l6-v2"

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from profilegen.backends import Failure
 from profilegen.errors import ModelError
-from profilegen.llama.worker import Crew, Failure
+from profilegen.llama.worker import Crew
 
 
 class StandInEngine:

@@ -10,7 +10,7 @@ from profilegen.claims.phrases import Lexicon, Work, candidates, heads, is_name
 from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.claims.works import work_name, works_of
 from profilegen.llama.catalog import ResolvedModel
-from profilegen.llama.embedder import Embedder
+from profilegen.llama.embedder import GgufEmbedder
 from profilegen.records import Document
 from profilegen.segments.user_vectors import document_vectors
 
@@ -29,7 +29,7 @@ TOOLS = [
 
 @pytest.fixture(scope="module")
 def works(models: dict[str, ResolvedModel]) -> Iterator[Works]:
-    with Embedder(models["all-minilm-l6-v2"], workers=1) as embedder:
+    with GgufEmbedder(models["all-minilm-l6-v2"], workers=1) as embedder:
         categoriser = Categoriser(shipped_taxonomy(), embedder.embed)
 
         def works(items: list[tuple[str, str]]) -> list[Work | None]:
@@ -128,7 +128,7 @@ def test_a_phrase_with_capitals_in_it_is_no_name(text: str) -> None:
 
 
 def test_no_vector_is_no_work(models: dict[str, ResolvedModel]) -> None:
-    with Embedder(models["all-minilm-l6-v2"], workers=1) as embedder:
+    with GgufEmbedder(models["all-minilm-l6-v2"], workers=1) as embedder:
         categoriser = Categoriser(shipped_taxonomy(), embedder.embed)
         documents = [told("Ice Age")]
         assert works_of(documents, np.zeros((1, embedder.dimensions), np.float32), "en", categoriser) == [None]

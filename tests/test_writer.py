@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import signal
@@ -12,10 +13,11 @@ import pytest
 from test_worker import children
 from tiny_gguf import write_tiny_gguf
 
+from profilegen.backends import Answer, Choices, Failure, JsonSchema, Options, Prompt, Shape, Text, Turn, turns_from
 from profilegen.errors import ModelError
 from profilegen.llama.catalog import ResolvedModel
-from profilegen.llama.worker import Failure
-from profilegen.llama.writer import Answer, Prompt, Turn, WriteEngine, Writer, WriterSettings, turns_from
+from profilegen.llama.embedder import GgufEmbedder
+from profilegen.llama.writer import GgufWriter, WriteEngine
 from profilegen.pipeline.models import Models
 
 EMBEDDER, WRITER = "all-minilm-l6-v2", "smollm2-135m-instruct"
@@ -25,12 +27,12 @@ SHARED: tuple[Turn, ...] = (
     ("assistant", "Buys running shoes and likes energy gel."),
 )
 OTHER: tuple[Turn, ...] = (("system", "You say what a shop should send to a person. Be short."),)
-GRAMMAR = r'root ::= ("Likes" | "Buys" | "Enjoys") " " [a-z ]{4,60} "."'
-SETTINGS = WriterSettings(workers=1, slots=8, context_tokens=512)
+SHAPE: Shape = (Choices(("Likes", "Buys", "Enjoys")), " ", Text(60), ".")
+SETTINGS = Options(workers=1, slots=8, context_tokens=512)
 
 
-def ask(request: str, *, shared: tuple[Turn, ...] = SHARED, grammar: str = GRAMMAR, max_tokens: int = 80) -> Prompt:
-    return Prompt(shared, request, grammar, max_tokens)
+def ask(request: str, *, shared: tuple[Turn, ...] = SHARED, shape: Shape = SHAPE, max_tokens: int = 80) -> Prompt:
+    return Prompt(shared, request, shape, max_tokens)
 
 
 PROMPTS = {
@@ -44,13 +46,13 @@ PROMPTS = {
 
 
 @pytest.fixture(scope="module")
-def writer(models: dict[str, ResolvedModel]) -> Iterator[Writer]:
-    with Writer(models[WRITER], SETTINGS) as writer:
+def writer(models: dict[str, ResolvedModel]) -> Iterator[GgufWriter]:
+    with GgufWriter(models[WRITER], SETTINGS) as writer:
         yield writer
 
 
 @pytest.fixture(scope="module")
-def answers(writer: Writer) -> dict[int, Answer | Failure]:
+def answers(writer: GgufWriter) -> dict[int, Answer | Failure]:
     return dict(writer.write(PROMPTS.items()))
 
 
@@ -59,11 +61,11 @@ def engine(models: dict[str, ResolvedModel]) -> WriteEngine:
     return WriteEngine(str(models[WRITER].path), slots=1, context_tokens=256, gpu_layers=0)
 
 
-def write_one(writer: Writer, prompt: Prompt) -> Answer | Failure:
+def write_one(writer: GgufWriter, prompt: Prompt) -> Answer | Failure:
     return next(answer for _, answer in writer.write([(0, prompt)]))
 
 
-def written(writer: Writer, prompt: Prompt) -> Answer:
+def written(writer: GgufWriter, prompt: Prompt) -> Answer:
     answer = write_one(writer, prompt)
     assert isinstance(answer, Answer), answer
     return answer
@@ -83,26 +85,28 @@ def test_every_answer_follows_the_grammar_to_its_end(answers: dict[int, Answer |
     for answer in answers.values():
         assert isinstance(answer, Answer)
         assert answer.finished
-        assert re.fullmatch(r"(Likes|Buys|Enjoys) [a-z ]{4,60}\.", answer.text)
+        assert re.fullmatch(r"(Likes|Buys|Enjoys) [^.]{1,60}\.", answer.text)
 
 
-def test_an_answer_alone_is_the_same_as_in_a_batch(writer: Writer, answers: dict[int, Answer | Failure]) -> None:
+def test_an_answer_alone_is_the_same_as_in_a_batch(writer: GgufWriter, answers: dict[int, Answer | Failure]) -> None:
     for n in (0, 7, 19):
         assert write_one(writer, PROMPTS[n]) == answers[n]
 
 
-def test_answers_are_the_same_in_any_order(writer: Writer, answers: dict[int, Answer | Failure]) -> None:
+def test_answers_are_the_same_in_any_order(writer: GgufWriter, answers: dict[int, Answer | Failure]) -> None:
     assert dict(writer.write(reversed(PROMPTS.items()))) == answers
 
 
 def test_answers_are_the_same_with_other_workers_and_slots(
     models: dict[str, ResolvedModel], answers: dict[int, Answer | Failure]
 ) -> None:
-    with Writer(models[WRITER], WriterSettings(workers=2, slots=3, context_tokens=512)) as other:
+    with GgufWriter(models[WRITER], Options(workers=2, slots=3, context_tokens=512)) as other:
         assert dict(other.write(PROMPTS.items())) == answers
 
 
-def test_a_killed_worker_changes_nothing_in_the_answers(writer: Writer, answers: dict[int, Answer | Failure]) -> None:
+def test_a_killed_worker_changes_nothing_in_the_answers(
+    writer: GgufWriter, answers: dict[int, Answer | Failure]
+) -> None:
     before = children()
     run = writer.write(PROMPTS.items())
     disturbed = dict([next(run)])
@@ -111,7 +115,9 @@ def test_a_killed_worker_changes_nothing_in_the_answers(writer: Writer, answers:
     assert disturbed | dict(run) == answers
 
 
-def test_two_shared_beginnings_in_one_stream_do_not_mix(writer: Writer, answers: dict[int, Answer | Failure]) -> None:
+def test_two_shared_beginnings_in_one_stream_do_not_mix(
+    writer: GgufWriter, answers: dict[int, Answer | Failure]
+) -> None:
     other = ask("Interests: dog leash", shared=OTHER)
     alone = write_one(writer, other)
     mixed: list[tuple[object, Prompt]] = []
@@ -122,25 +128,50 @@ def test_two_shared_beginnings_in_one_stream_do_not_mix(writer: Writer, answers:
     assert {str(answer) for key, answer in got.items() if isinstance(key, str)} == {str(alone)}
 
 
-def test_a_budget_that_is_too_small_gives_an_unfinished_answer(writer: Writer) -> None:
+def test_a_budget_that_is_too_small_gives_an_unfinished_answer(writer: GgufWriter) -> None:
     answer = written(writer, ask("Interests: tents", max_tokens=3))
     assert not answer.finished
     assert answer.answer_tokens == 3
 
 
-@pytest.mark.parametrize("literal", ["可以，很好。", "Größe ≥ 42 – “naïve”", "🤯👍🏽", 'a \\"quoted\\" word'])
-def test_literals_of_a_grammar_are_written_as_they_are(writer: Writer, literal: str) -> None:
-    answer = written(writer, ask("Interests: tents", grammar=f'start: "{literal}"'))
-    assert (answer.text, answer.finished) == (literal.replace("\\", ""), True)
+@pytest.mark.parametrize(
+    "literal", ["可以，很好。", "Größe ≥ 42 – “naïve”", "🤯👍🏽", 'a \\"quoted" word', "a/b [c] (d|e) %x"]
+)
+def test_a_literal_is_written_as_it_is(writer: GgufWriter, literal: str) -> None:
+    answer = written(writer, ask("Interests: tents", shape=(literal,)))
+    assert (answer.text, answer.finished) == (literal, True)
+
+
+def test_an_answer_may_be_one_of_several_texts(writer: GgufWriter) -> None:
+    assert written(writer, ask("Interests: tents", shape=Choices(("yes", "no")))).text in {"yes", "no"}
+
+
+@pytest.mark.parametrize("stop", [".", " [", "/", "]", "^", "-", "。", "\\"])
+def test_a_free_text_ends_before_what_follows_it(writer: GgufWriter, stop: str) -> None:
+    answer = written(writer, ask("Interests: tents", shape=(Text(40), stop, Choices(("1", "2")))))
+    assert answer.finished
+    assert re.fullmatch(rf"[^\n{re.escape(stop[0])}]{{1,40}}{re.escape(stop)}[12]", answer.text)
+
+
+def test_an_answer_may_be_json_of_a_schema(writer: GgufWriter) -> None:
+    properties = {"kind": {"enum": ["value", "interest"]}, "count": {"type": "integer", "minimum": 0, "maximum": 9}}
+    schema = {"type": "object", "properties": properties, "required": ["kind", "count"], "additionalProperties": False}
+    found = json.loads(written(writer, ask("Interests: tents", shape=JsonSchema(schema))).text)
+    assert found["kind"] in {"value", "interest"}
+    assert found["count"] in range(10)
 
 
 @pytest.mark.parametrize(
-    "grammar",
-    ["start: (", 'other: "a"', "start: other", 'start: "\\q"', 'start: "\ud800"', "{", "{}", "\0"],
+    "shape",
+    [(), ("",), Choices(()), (Text(5), Text(5)), JsonSchema({"type": "no such type"}), ("\ud800",)],
+    ids=str,
 )
-def test_a_grammar_that_is_none_fails_its_prompt_and_leaves_the_child_alive(writer: Writer, grammar: str) -> None:
+def test_a_shape_that_allows_nothing_fails_its_prompt_and_leaves_the_child_alive(
+    writer: GgufWriter, shape: Shape
+) -> None:
+    written(writer, PROMPTS[0])
     before = children()
-    got = dict(writer.write([(1, ask("Interests: tents", grammar=grammar)), (2, PROMPTS[0])]))
+    got = dict(writer.write([(1, ask("Interests: tents", shape=shape)), (2, PROMPTS[0])]))
     assert isinstance(got[1], Failure)
     assert isinstance(got[2], Answer)
     assert children() == before
@@ -157,7 +188,7 @@ def test_a_grammar_that_is_none_fails_its_prompt_and_leaves_the_child_alive(writ
     ],
     ids=["long request", "Chinese", "one word", "large budget", "long shared beginning"],
 )
-def test_a_prompt_that_does_not_fit_fails_and_says_why(writer: Writer, prompt: Prompt) -> None:
+def test_a_prompt_that_does_not_fit_fails_and_says_why(writer: GgufWriter, prompt: Prompt) -> None:
     before = children()
     got = dict(writer.write([(1, prompt), (2, PROMPTS[0])]))
     assert isinstance(got[1], Failure)
@@ -167,7 +198,7 @@ def test_a_prompt_that_does_not_fit_fails_and_says_why(writer: Writer, prompt: P
 
 
 @pytest.mark.parametrize("request_text", ["", "\0", "\ud800\x1b[2J", "\u202e" * 20, "{{ messages }}{% raw %}"])
-def test_hostile_requests_are_answered(writer: Writer, request_text: str) -> None:
+def test_hostile_requests_are_answered(writer: GgufWriter, request_text: str) -> None:
     assert written(writer, ask(request_text)).finished
 
 
@@ -197,7 +228,7 @@ def test_control_tokens_of_the_template_are_control_tokens(engine: WriteEngine) 
     assert len(control_tokens(engine, own)) == 2
 
 
-def test_prompts_are_taken_only_when_there_is_room(writer: Writer) -> None:
+def test_prompts_are_taken_only_when_there_is_room(writer: GgufWriter) -> None:
     taken = []
 
     def prompts() -> Iterator[tuple[int, Prompt]]:
@@ -212,7 +243,8 @@ def test_prompts_are_taken_only_when_there_is_room(writer: Writer) -> None:
 
 def test_what_cannot_be_read_beforehand_is_told_by_each_prompt(models: dict[str, ResolvedModel]) -> None:
     long: tuple[Turn, ...] = (("system", "word " * 600),)
-    with Writer(models[WRITER], WriterSettings(workers=1, slots=1, context_tokens=256), long) as writer:
+    with GgufWriter(models[WRITER], Options(workers=1, slots=1, context_tokens=256)) as writer:
+        writer.start(long)
         prompts = [(1, replace(PROMPTS[0], shared=long)), (2, PROMPTS[0])]
         answers = dict(writer.write(prompts))
     assert isinstance(answers[1], Failure)
@@ -222,7 +254,7 @@ def test_what_cannot_be_read_beforehand_is_told_by_each_prompt(models: dict[str,
 
 def test_an_embedder_is_refused_as_a_writer(models: dict[str, ResolvedModel]) -> None:
     with pytest.raises(ModelError, match="cannot write"):
-        Writer(models[EMBEDDER], SETTINGS)
+        write_one(GgufWriter(models[EMBEDDER], SETTINGS), PROMPTS[0])
 
 
 def test_a_file_that_is_no_model_is_one_line_and_leaves_no_children(
@@ -231,7 +263,7 @@ def test_a_file_that_is_no_model_is_one_line_and_leaves_no_children(
     before = children()
     tiny = write_tiny_gguf(tmp_path / "tiny.gguf", "llama")
     with pytest.raises(ModelError, match="cannot be loaded") as raised:
-        Writer(models[WRITER].model_copy(update={"path": tiny}), WriterSettings(workers=2))
+        write_one(GgufWriter(models[WRITER].model_copy(update={"path": tiny}), Options(workers=2)), PROMPTS[0])
     assert "\n" not in str(raised.value)
     assert children() == before
 
@@ -240,13 +272,15 @@ def test_too_little_memory_is_an_error_of_one_line(models: dict[str, ResolvedMod
     program = """
         import resource, sys
         from profilegen.errors import ModelError
+        from profilegen.backends import Options, Prompt
         from profilegen.llama.catalog import ResolvedModel
-        from profilegen.llama.writer import Writer, WriterSettings
+        from profilegen.llama.embedder import GgufEmbedder
+from profilegen.llama.writer import GgufWriter
 
         model = ResolvedModel.model_validate_json(sys.argv[1])
         resource.setrlimit(resource.RLIMIT_AS, (500 << 20, 500 << 20))
         try:
-            Writer(model, WriterSettings(workers=2, slots=32))
+            list(GgufWriter(model, Options(workers=2, slots=32)).write([(0, Prompt((), "x", ("y",), 5))]))
         except ModelError as error:
             print(len(str(error).splitlines()))
     """
@@ -257,14 +291,14 @@ def test_too_little_memory_is_an_error_of_one_line(models: dict[str, ResolvedMod
 
 
 def test_models_write_and_embed_at_the_same_time(models: dict[str, ResolvedModel]) -> None:
-    with Models(models[EMBEDDER], models[WRITER], SETTINGS) as both:
+    with Models(GgufEmbedder(models[EMBEDDER], workers=1), GgufWriter(models[WRITER], SETTINGS)) as both:
 
         def prompts() -> Iterator[tuple[int, Prompt]]:
             for n in range(4):
-                both.embed([PROMPTS[n].request])
+                both.embedder.embed([PROMPTS[n].request])
                 yield n, PROMPTS[n]
 
-        assert {key for key, answer in both.write(prompts()) if isinstance(answer, Answer)} == {0, 1, 2, 3}
+        assert {key for key, answer in both.writer.write(prompts()) if isinstance(answer, Answer)} == {0, 1, 2, 3}
 
 
 def test_a_rendered_prompt_is_cut_at_the_lines_that_name_a_turn() -> None:

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from profilegen.backends import open_writer
 from profilegen.config import Settings
 from profilegen.errors import InputError, StoreError
 from profilegen.evaluation import claims, coverage, identify, judge, next_item, prose, search, segments, stability
 from profilegen.evaluation.dataset import Dataset, read_dataset
 from profilegen.evaluation.figures import Evaluation, Figure, LeftOut, Measured, SegmentFigures
 from profilegen.evaluation.inputs import Labels, read_heldout, read_labels, read_questions
-from profilegen.llama.catalog import resolve
 from profilegen.store.ledger import open_ledger, write_lock
 from profilegen.store.store import open_store
 
@@ -49,7 +49,7 @@ def evaluate(
     labels_of = read_labels(labels) if labels else {}
     items = read_heldout(heldout) if heldout else []
     questions = read_questions(queries) if queries else []
-    grader = resolve(judge_model, "writer", pull=True) if judge_model else None
+    grader = open_writer(judge_model, judge.judge_options(settings.workers)) if judge_model else None
     with open_ledger(settings.store, read_only=True) as ledger, open_store(settings.store) as store:
         with write_lock(settings.store):  # fails during a build, when there is nothing finished to measure
             revision = ledger.revision()
@@ -73,7 +73,7 @@ def evaluate(
         figures, question_rows = search.measure(store, dataset, questions, labels_of, report)
         measured += figures
         if grader:
-            measured += judge.measure(dataset, grader, workers=settings.workers, progress=report)
+            measured += judge.measure(dataset, grader, progress=report)
         embedder = ledger.get_meta("embedder")
     return Evaluation(
         store=settings.store.name,

@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterator
 import jinja2
 import numpy as np
 
+from profilegen.backends import Answer, Choices, Options, Prompt, Shape, Writer, turns_from
 from profilegen.evaluation.bootstrap import share
 from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import LeftOut, Measured
-from profilegen.llama.catalog import ResolvedModel
-from profilegen.llama.writer import Answer, Prompt, Writer, WriterSettings, turns_from
 from profilegen.records import Document
 from profilegen.resources import prompts_dir
 
 GRADES = ("faithfulness", "specificity", "readability")
+_GRADE = Choices(("1", "2", "3", "4", "5"))
+_ANSWER: Shape = ("faithfulness: ", _GRADE, "\nspecificity: ", _GRADE, "\nreadability: ", _GRADE)
 _PROFILES = 50
 _ANSWER_TOKENS = 48
 # Bytes of a user's documents in the prompt, few enough for the context of most models.
@@ -29,20 +30,24 @@ _CONTEXT_TOKENS = 3_072
 _SLOTS = 2
 
 
-def measure(
-    dataset: Dataset, model: ResolvedModel, *, workers: int, progress: Callable[[str, int, int], None]
-) -> list[Measured]:
-    """Return the mean grades, 1 to 5, of up to 50 profiles, those with the smallest hashes of the user id.
+def judge_options(workers: int) -> Options:
+    """Return how a judge works: few long prompts at a time.
 
-    :param dataset: the store.
-    :param model: the judge.
-    :param workers: number of processes of the judge.
-    :param progress: called with the stage, the number of profiles done and their total.
+    :param workers: processes that hold the model.
+    """
+    return Options(workers=workers, slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
+
+
+def measure(dataset: Dataset, model: Writer, *, progress: Callable[[str, int, int], None]) -> list[Measured]:
+    """Return the mean grade, 1 to 5, of each kind, over up to 50 profiles that a hash of the user chooses.
+
+    :param dataset: the store's profiles and texts.
+    :param model: the judge, opened with `judge_options`; it is closed afterwards.
+    :param progress: called with the stage, profiles graded, and profiles in all.
     """
     rows = [row for row in dataset.rows_by_hash() if dataset.users[row].status == "ok"][:_PROFILES]
-    settings = WriterSettings(workers=workers, slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
     grades: dict[int, tuple[int, ...]] = {}
-    with Writer(model, settings) as writer:
+    with model as writer:
         for done, (row, answer) in enumerate(writer.write(_prompts(dataset, rows))):
             progress("judge", done, len(rows))
             if isinstance(answer, Answer) and (parsed := _grades(answer.text)):
@@ -65,7 +70,6 @@ def _prompts(dataset: Dataset, rows: list[int]) -> Iterator[tuple[int, Prompt]]:
         autoescape=False,  # the output is a prompt, never HTML
     )
     template = environment.get_template("judge.en.prompt.jinja")
-    grammar = environment.get_template("judge.en.grammar.jinja").render()
     for row in rows:
         user = dataset.users[row]
         turns = turns_from(
@@ -80,9 +84,8 @@ def _prompts(dataset: Dataset, rows: list[int]) -> Iterator[tuple[int, Prompt]]:
             Prompt(
                 shared=turns[:-1],
                 request=turns[-1][1],
-                grammar=grammar,
+                answer=_ANSWER,
                 max_tokens=_ANSWER_TOKENS,
-                repeat_penalty=1.0,  # equal grades are no repetition
             ),
         )
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 import numpy as np
-import numpy.typing as npt
 
+from profilegen.backends import Embedder, Failure, Vectors
 from profilegen.errors import ModelError
-from profilegen.llama.worker import Crew, Failure
+from profilegen.llama.worker import Crew
 
 if TYPE_CHECKING:
     from profilegen.llama.catalog import ResolvedModel
-
-Vectors = npt.NDArray[np.float32]
 
 _BATCH_TOKENS = 512  # Larger batches are slower on processors (measured: 2,048 is half as fast).
 _BATCH_SEQUENCES = 8
@@ -26,59 +24,67 @@ _JOB_CHARS, _JOB_TEXTS = 6_000, 128
 _JOBS_A_CHILD = 2
 
 
-class Embedder:
-    """An embedding model in `workers` children of one thread each; use it in a `with` block or close it.
+class GgufEmbedder(Embedder):
+    """A GGUF embedding model in child processes of one thread each, started when first needed.
 
-    :param wait: until the model is loaded; else the first texts do, and no more children are started than they need.
-    :raises ModelError: the model cannot be loaded or is no embedder.
+    :param model: the file and how it is to be used.
+    :param workers: child processes, at most; no more are started than the texts are worth.
     """
 
-    def __init__(self, model: ResolvedModel, *, workers: int, wait: bool = True) -> None:
+    def __init__(self, model: ResolvedModel, *, workers: int) -> None:
         self.model = model
-        config = {"path": str(model.path), "context": model.context, "pooling": model.pooling}
-        engine = "profilegen.llama.embedder:EmbedEngine"
-        self._crew: Crew[int] = Crew(engine, config, workers=workers, backlog=2, wait=wait)
+        self.name, self.fingerprint, self.source = model.name, model.sha256, model.source
+        self._workers = workers
+        self._started: Crew[int] | None = None
 
-    def __enter__(self) -> Embedder:
-        """Return the embedder; its children end with the block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the children."""
-        self.close()
+    def start(self) -> None:
+        """Begin to load the model in a first child."""
+        self._crew()
 
     def close(self) -> None:
         """End the children."""
-        self._crew.close()
+        if self._started:
+            self._started.close()
 
     @property
     def dimensions(self) -> int:
-        """How long a vector is."""
-        return int(self._crew.info)
+        """The length of a vector; waits until the model is loaded."""
+        return int(self._crew().info)
+
+    def _crew(self) -> Crew[int]:
+        if self._started is None:
+            config = {"path": str(self.model.path), "context": self.model.context, "pooling": self.model.pooling}
+            engine = "profilegen.llama.embedder:EmbedEngine"
+            self._started = Crew(engine, config, workers=self._workers, backlog=2, wait=False)
+        return self._started
 
     def embed(
         self, texts: Sequence[str], on_done: Callable[[int], None] | None = None, *, queries: bool = False
     ) -> Vectors:
-        """Return (n_texts, n_dims) float32, rows L2-normalised and rounded to float16 as the store keeps them.
+        """Return (n_texts, n_dims) float32, rows L2-normalised and rounded to float16 as the store holds them.
 
         A text longer than the model reads is split into windows, whose vectors are averaged by length. The same
         texts give the same bits: what is embedded together depends on the texts alone, not on the workers.
 
+        :param texts: of any length and language.
         :param on_done: called with the number of texts finished since the last call.
         :param queries: the texts are search queries, which some models want marked as such.
-        :raises ModelError: a text cannot be embedded.
+        :raises ModelError: the model cannot be loaded or is no embedder, or a text cannot be embedded.
         """
+        if not texts:
+            return np.zeros((0, 0), np.float32)
+        crew = self._crew()
         # Like lengths together, so that a batch is full; ties in the order given.
         order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
         jobs = list(_jobs(order, [len(text) for text in texts]))
-        self._crew.grow(len(jobs) // _JOBS_A_CHILD)
+        crew.grow(len(jobs) // _JOBS_A_CHILD)
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         prefix = self.model.query_prefix if queries else self.model.prefix
         # Compatibility forms of characters are folded, as in the training of the multilingual models.
         work = (
             (number, [prefix + normalize("NFKC", texts[index]) for index in job]) for number, job in enumerate(jobs)
         )
-        for number, answer in self._crew.run(work):
+        for number, answer in crew.run(work):
             if isinstance(answer, Failure):
                 raise ModelError(f"{self.model.name} cannot embed a text: {answer.reason}")
             vectors[jobs[number]] = answer

@@ -20,13 +20,14 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from profilegen.backends import Failure, Vectors
 from profilegen.errors import ModelError
 from profilegen.language.detection import detect_language
 from profilegen.llama.catalog import Progress, Trial, Tuned, processor
 from profilegen.llama.convert import requantize
 from profilegen.llama.digest import file_sha256
-from profilegen.llama.embedder import EmbedEngine, Vectors
-from profilegen.llama.worker import Crew, Failure
+from profilegen.llama.embedder import EmbedEngine
+from profilegen.llama.worker import Crew
 from profilegen.resources import resource
 
 if TYPE_CHECKING:

@@ -19,17 +19,17 @@ import tempfile
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import count
-from typing import IO, Any, Generic, Protocol, TypeVar
+from typing import IO, Any, Generic, Protocol
 
+from profilegen.backends import Failure, K
 from profilegen.errors import ModelError
 from profilegen.processes import python_command, python_environment
 
-K = TypeVar("K", bound=Hashable)
 _LENGTH = struct.Struct("<Q")
 _CLOSE_TIMEOUT_S = 5.0
 
@@ -45,13 +45,6 @@ class Engine(Protocol):
 
     def busy(self) -> bool:
         """Tell whether there is work left."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A job without an answer, and why."""
-
-    reason: str
 
 
 class Crew(Generic[K]):

@@ -12,106 +12,80 @@ one text can: such text is not generated but read like a prompt, and at the end 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
+import jinja2
 import numpy as np
 import numpy.typing as npt
-from jinja2 import TemplateError
 
+from profilegen.backends import Answer, Failure, K, Options, Prompt, Shape, Turn, Writer
 from profilegen.errors import ModelError
-from profilegen.llama.worker import Crew, Failure
+from profilegen.llama.chat_template import ChatTemplate
+from profilegen.llama.grammar import grammar_of
+from profilegen.llama.worker import Crew
 
 if TYPE_CHECKING:
     from profilegen.llama.catalog import ResolvedModel
-
-Turn = tuple[Literal["system", "user", "assistant"], str]
 
 # To start another child takes longer than to write so many answers.
 _PROMPTS_A_CHILD = 8
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """What the writer is asked.
+class GgufWriter(Writer):
+    """A GGUF language model in child processes of one thread each, started when first needed.
 
-    :param shared: the turns that many prompts begin with; they are read once a child.
-    :param request: the last turn, the user's; empty where the shared turns end with it.
-    :param grammar: GBNF that the answer follows, or a grammar of llguidance (Lark, or JSON that holds one).
-    :param max_tokens: budget of the answer; an answer that needs more comes back as not finished.
-    :param repeat_penalty: what the likelihood of tokens that the answer has already is divided by.
+    :param model: the file and how it is to be used.
+    :param options: processes, slots and tokens.
     """
 
-    shared: tuple[Turn, ...]
-    request: str
-    grammar: str
-    max_tokens: int
-    repeat_penalty: float = 1.15
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the writer wrote. `finished` is False where the token budget cut it off."""
-
-    text: str
-    finished: bool
-    prompt_tokens: int
-    answer_tokens: int
-
-
-@dataclass(frozen=True)
-class WriterSettings:
-    """How the children work. `context_tokens` is that of one slot: prompt and answer together."""
-
-    workers: int
-    slots: int = 16
-    context_tokens: int = 1024
-    gpu_layers: int = 0
-
-
-class Writer:
-    """A language model in child processes of one thread each; use it in a `with` block or close it.
-
-    :param shared: turns that the first prompts are going to consist of; each child reads them before it is given any.
-    :param wait: until the model is loaded; else the first `write` does, and `expect` starts all children but one.
-    :raises ModelError: the model cannot be loaded.
-    """
-
-    def __init__(
-        self, model: ResolvedModel, settings: WriterSettings, shared: tuple[Turn, ...] = (), *, wait: bool = True
-    ) -> None:
+    def __init__(self, model: ResolvedModel, options: Options) -> None:
         self.model = model
-        config = {
-            "path": str(model.path),
-            "slots": settings.slots,
-            "context_tokens": min(settings.context_tokens, model.context),
-            "gpu_layers": settings.gpu_layers,
-            "shared": shared,
-        }
-        # As many again as there are slots wait in the child, so that a free slot never waits for the parent.
-        engine = "profilegen.llama.writer:WriteEngine"
-        self._crew: Crew[Any] = Crew(engine, config, workers=settings.workers, backlog=2 * settings.slots, wait=wait)
+        self.name, self.fingerprint, self.source = model.name, model.sha256, model.source
+        self.languages = model.languages
+        self.context = min(options.context_tokens, model.context)
+        self._options = options
+        self._started: Crew[Any] | None = None
 
-    def __enter__(self) -> Writer:
-        """Return the writer; its children end with the block."""
-        return self
+    def start(self, shared: tuple[Turn, ...] = (), *, prompts: int = 1) -> None:
+        """Begin to load the model, in as many children as the prompts are worth.
 
-    def __exit__(self, *_: object) -> None:
-        """End the children."""
-        self.close()
+        :param shared: turns that the first prompts begin with; each child reads them before it is given any.
+        :param prompts: how many there are going to be, at least.
+        """
+        self._crew(shared).grow(-(-prompts // _PROMPTS_A_CHILD))
 
     def close(self) -> None:
         """End the children."""
-        self._crew.close()
+        if self._started:
+            self._started.close()
 
-    def expect(self, prompts: int) -> None:
-        """Start as many children as so many prompts are worth."""
-        self._crew.grow(-(-prompts // _PROMPTS_A_CHILD))
+    def write(self, prompts: Iterable[tuple[K, Prompt]]) -> Iterator[tuple[K, Answer | Failure]]:
+        """Give (key, answer) as answers finish, in any order; no child is started for no prompts.
 
-    def write(self, prompts: Iterable[tuple[Any, Prompt]]) -> Iterator[tuple[Any, Answer | Failure]]:
-        """Give (key, answer) as answers finish, in any order. Prompts are taken only when there is room."""
-        return self._crew.run(prompts)
+        :param prompts: (key, prompt) pairs, taken only when there is room.
+        :raises ModelError: the model cannot be loaded or is no writer.
+        """
+        stream = iter(prompts)
+        for first in stream:
+            yield from self._crew().run(chain([first], stream))
+
+    def _crew(self, shared: tuple[Turn, ...] = ()) -> Crew[Any]:
+        if self._started is None:
+            config = {
+                "path": str(self.model.path),
+                "slots": self._options.slots,
+                "context_tokens": self.context,
+                "gpu_layers": self._options.gpu_layers,
+                "shared": shared,
+            }
+            # As many again as there are slots wait in the child, so that a free slot never waits for the parent.
+            backlog = 2 * self._options.slots
+            engine = "profilegen.llama.writer:WriteEngine"
+            self._started = Crew(engine, config, workers=self._options.workers, backlog=backlog, wait=False)
+        return self._started
 
 
 @dataclass
@@ -120,7 +94,6 @@ class _Slot:
 
     job: int
     matcher: Any
-    penalty: float
     max_tokens: int
     prompt_tokens: int
     position: int
@@ -159,7 +132,7 @@ class WriteEngine:
             raise ModelError(f"{path} cannot write: it has no memory of what stands before a token")
         self._n_vocab = llama_cpp.llama_vocab_n_tokens(self._vocab)
         self._batch = native.Batch(max(self._n_batch, slots + 1))
-        self._formatter = _formatter(llama_cpp, native, self._model, self._vocab)
+        self._template = ChatTemplate.of(self._model, self._vocab)
         self._tokenizer = native.guidance_tokenizer(self._vocab)
         self._waiting: deque[tuple[int, Prompt]] = deque()
         self._slots: list[_Slot | None] = [None] * slots
@@ -192,8 +165,8 @@ class WriteEngine:
         """Read a prompt into a slot and choose its first token."""
         try:
             shared, own = self._tokens(prompt)
-            matcher = self._matcher(prompt.grammar)
-        except (ValueError, TemplateError) as error:
+            matcher = self._matcher(prompt.answer)
+        except (ValueError, jinja2.TemplateError) as error:
             return [(job, Failure(str(error)))]
         common, length = len(shared), len(shared) + len(own)
         if length + prompt.max_tokens > self._room:
@@ -206,7 +179,7 @@ class WriteEngine:
         if common and self._llama.llama_memory_seq_pos_max(self._memory, sequence) != common - 1:
             self._llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
             self._llama.llama_memory_seq_cp(self._memory, 0, sequence, -1, -1)
-        slot = _Slot(job, matcher, prompt.repeat_penalty, prompt.max_tokens, length, common, unread=own)
+        slot = _Slot(job, matcher, prompt.max_tokens, length, common, unread=own)
         self._force(slot)
         if answer := self._read_ahead(number, slot):
             return [(job, answer)]
@@ -249,9 +222,6 @@ class WriteEngine:
 
     def _choose(self, slot: _Slot, logits: npt.NDArray[np.float32]) -> None:
         """Take the most likely token that the grammar allows, and with it what must follow."""
-        seen = np.unique(np.array(slot.tokens, dtype=np.int64))
-        values = logits[seen]
-        logits[seen] = np.where(values > 0, values / slot.penalty, values * slot.penalty)
         allowed = np.frombuffer(slot.matcher.compute_bitmask(), np.uint8)
         tokens = np.flatnonzero(np.unpackbits(allowed, count=self._n_vocab, bitorder="little"))
         if not len(tokens):
@@ -280,25 +250,20 @@ class WriteEngine:
         elif len(slot.tokens) == slot.max_tokens:
             slot.outcome = "cut off"
 
-    def _matcher(self, grammar: str) -> Any:
-        """Return the state of a grammar before the first token."""
+    def _matcher(self, answer: Shape) -> Any:
+        """Return the state of an answer's grammar before the first token."""
         import llguidance
-        from llguidance.gbnf_to_lark import GbnfToLarkError, any_to_lark
 
-        try:
-            text = grammar if grammar.lstrip().startswith("{") else any_to_lark(grammar)
-        except GbnfToLarkError as error:
-            raise ValueError(f"what it is to follow is no grammar: {error}") from error
-        matcher = llguidance.LLMatcher(self._tokenizer, text, log_level=0)
+        matcher = llguidance.LLMatcher(self._tokenizer, grammar_of(answer), log_level=0)
         if matcher.is_error():
-            raise ValueError(f"what it is to follow is no grammar: {matcher.get_error()[:200]}")
+            raise ValueError(f"the form of its answer cannot be used: {matcher.get_error()[:200]}")
         return matcher
 
     def _read_beforehand(self, shared: tuple[Turn, ...]) -> None:
         """Read what the first prompts are going to share, unless it cannot be: then each of them says why."""
         try:
-            tokens, _ = self._tokens(Prompt(shared, request="", grammar="", max_tokens=0))
-        except (ValueError, TemplateError):
+            tokens, _ = self._tokens(Prompt(shared, request="", answer=(), max_tokens=0))
+        except (ValueError, jinja2.TemplateError):
             return
         if len(tokens) < self._room:
             self._read_shared(shared, tokens)
@@ -331,7 +296,7 @@ class WriteEngine:
         """
         turns = (*prompt.shared, ("user", _REQUEST)) if prompt.request else prompt.shared
         messages = [{"role": role, "content": content} for role, content in turns]
-        text = self._formatter(messages=messages).prompt
+        text = self._template.render(messages)
         if not prompt.request:
             *shared, last = self._native.tokenize(self._vocab, text, special=False, parse_special=True)
             return shared, [last]
@@ -347,35 +312,3 @@ _REQUEST = "\0request\0"
 # A run of tokens that the grammar forces is read in a call of its own from this length on: below it, a token in the
 # call that all slots share is cheaper (measured: 9.7 ms a token in runs of five, 6.4 ms in a call of sixteen slots).
 _LONG_RUN = 12
-
-
-def _formatter(llama_cpp: Any, native: Any, model: Any, vocab: Any) -> Any:
-    """Return the model's own chat template, or ChatML where the file has none."""
-    from llama_cpp.llama_chat_format import Jinja2ChatFormatter
-
-    raw = llama_cpp.llama_model_chat_template(model, None)
-    template = raw.decode() if raw else _CHATML
-    bos, eos = llama_cpp.llama_vocab_bos(vocab), llama_cpp.llama_vocab_eos(vocab)
-
-    def text(token: int) -> str:
-        return str(llama_cpp.llama_vocab_get_text(vocab, token).decode()) if token >= 0 else ""
-
-    return Jinja2ChatFormatter(template=template, bos_token=text(bos), eos_token=text(eos))
-
-
-_CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
-
-def turns_from(text: str) -> tuple[Turn, ...]:
-    """Cut a rendered prompt at its lines `[system]`, `[user]` and `[assistant]` into turns."""
-    turns: list[tuple[str, list[str]]] = []
-    roles: Mapping[str, str] = {f"[{role}]": role for role in ("system", "user", "assistant")}
-    for line in text.splitlines():
-        if line.strip() in roles:
-            turns.append((roles[line.strip()], []))
-        elif turns:
-            turns[-1][1].append(line)
-    return tuple((role, "\n".join(lines).strip()) for role, lines in turns)  # type: ignore[misc]

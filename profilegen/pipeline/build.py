@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from profilegen.backends import Embedder
 from profilegen.claims import categories
 from profilegen.claims.taxonomy import Taxonomy
 from profilegen.config import Settings
 from profilegen.errors import InputError, RemovalError, StoreError, UsageError
 from profilegen.ingest import Intake, read_documents
-from profilegen.llama.catalog import ResolvedModel
 from profilegen.pipeline.model_choice import keep_choice, models_for, models_of_store
 from profilegen.pipeline.models import Models
 from profilegen.pipeline.writing import begin, write_profiles, write_segments
@@ -115,9 +115,9 @@ def build(
             written = _write_profiles(ledger, models, report)
         with clock.stage("categories"):
             categorised = categories.categorise(
-                ledger, taxonomy, models.embed, lambda done, total: report("categories", done, total)
+                ledger, taxonomy, models.embedder.embed, lambda done, total: report("categories", done, total)
             )
-            overlay.refresh_claims(ledger, models.embed)
+            overlay.refresh_claims(ledger, models.embedder.embed)
         with clock.stage("segment profiles"):
             described = _write_segments(ledger, taxonomy, models, report)
         with clock.stage("index"):
@@ -243,7 +243,7 @@ def _embed(ledger: Ledger, models: Models, progress: Progress) -> int:
             worked += count
             progress("embed", base + size * worked // whole, missing)
 
-        vectors = models.embed(texts + items, told)
+        vectors = models.embedder.embed(texts + items, told)
         item_vectors = dict(zip(items, vectors[len(texts) :], strict=True))
         ledger.put_document_vectors(
             (document.id, vector, item_vectors.get(document.item_title or ""))
@@ -258,13 +258,13 @@ def _embedded_text(document: Document) -> str:
     return f"{document.title}. {document.text}" if document.title else document.text
 
 
-def _make_users(ledger: Ledger, embedder: ResolvedModel) -> None:
+def _make_users(ledger: Ledger, embedder: Embedder) -> None:
     """Give every user whose documents changed a language, a hash and a vector."""
     before = ledger.user_hashes()
 
     def changed() -> Iterator[tuple[str, str, str, Vectors]]:
         for user in ledger.iter_users():
-            made_of = f"{user_profile.documents_hash(user.documents)}-{embedder.sha256[:8]}-{ITEM_WEIGHT:g}"
+            made_of = f"{user_profile.documents_hash(user.documents)}-{embedder.fingerprint[:8]}-{ITEM_WEIGHT:g}"
             if before.get(user.user_id) != made_of:
                 vector = user_vector(document_vectors(user.text_vectors, user.item_vectors))
                 yield user.user_id, user_profile.main_language(user.documents), made_of, vector
@@ -377,7 +377,7 @@ def _place(ledger: Ledger, settings: Settings, progress: Progress) -> None:
 
 def _write_profiles(ledger: Ledger, models: Models, progress: Progress) -> int:
     """Write the profiles that are missing or made from something else; returns how many."""
-    method = _hash(user_profile.METHOD, summaries.templates_hash(), models.writer.sha256)
+    method = _hash(user_profile.METHOD, summaries.templates_hash(), models.writer.fingerprint)
     have = ledger.profile_hashes()
     wanted = {
         user_id: made_of
@@ -421,14 +421,14 @@ def _write_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
         """Embed only what is no interest of a user: interests have their vectors."""
         known = ledger.interest_vectors(phrases)
         missing = [phrase for phrase in phrases if phrase not in known]
-        known |= dict(zip(missing, models.embed(missing), strict=False))
+        known |= dict(zip(missing, models.embedder.embed(missing), strict=False))
         return np.array([known[phrase] for phrase in phrases], np.float32)
 
     sketches = description.sketch(overlay.profiles(ledger), segment_of, user_ids, vectors, embed, taxonomy)
     # Not known by name: another file can have the same.
-    before = ledger.segments() if ledger.get_meta("segments_writer") == models.writer.sha256 else ()
+    before = ledger.segments() if ledger.get_meta("segments_writer") == models.writer.fingerprint else ()
     told = write_segments(sketches, before, models)
-    ledger.set_meta("segments_writer", models.writer.sha256)
+    ledger.set_meta("segments_writer", models.writer.fingerprint)
     ledger.put_segments((sketch.segment(*told[sketch.segment_id]), made_of, sketch.centroid) for sketch in sketches)
     progress("segment profiles", 1, 1)
     return len(sketches)

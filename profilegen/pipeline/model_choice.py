@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+from profilegen.backends import Embedder, Options, Writer, open_embedder, open_writer
 from profilegen.config import Settings
 from profilegen.errors import ModelError, StoreError
-from profilegen.llama.catalog import ResolvedModel, default_model, known_models, resolve
-from profilegen.llama.writer import WriterSettings
+from profilegen.llama.catalog import default_model
 from profilegen.pipeline.models import Models
 from profilegen.store.ledger import Ledger
 
@@ -38,14 +38,14 @@ def models_of_store(ledger: Ledger, settings: Settings, progress: Progress) -> C
         name, reason = settings.embedder, "named by you"
     else:
         name, reason = made_with["source"], "the store was made with it"
-    model = resolve(name, "embedder", pull=True, progress=_pulling(progress))
-    if made_with["sha256"] != model.sha256:
+    embedder = open_embedder(name, _options(settings, progress))
+    if made_with["sha256"] != embedder.fingerprint:
         raise StoreError(
             f"the store {settings.store} was made with the embedder {made_with['name']}, whose vectors do not "
-            f"compare with those of {model.name}; leave --embedder out, name another --store, or add --re-embed "
+            f"compare with those of {embedder.name}; leave --embedder out, name another --store, or add --re-embed "
             "to embed everything again"
         )
-    return _choice(model, reason, settings, progress)
+    return _choice(embedder, reason, settings, progress)
 
 
 def models_for(languages: Counter[str], settings: Settings, progress: Progress) -> Choice:
@@ -57,32 +57,23 @@ def models_for(languages: Counter[str], settings: Settings, progress: Progress) 
         name, reason = settings.embedder, "named by you"
     else:
         name, reason = _embedder_for(languages)
-    model = resolve(name, "embedder", pull=True, progress=_pulling(progress))
-    return _choice(model, reason, settings, progress)
+    return _choice(open_embedder(name, _options(settings, progress)), reason, settings, progress)
 
 
-def keep_choice(ledger: Ledger, embedder: ResolvedModel) -> None:
+def keep_choice(ledger: Ledger, embedder: Embedder) -> None:
     """Write down whose vectors the store has; those of another embedder are forgotten."""
     made_with = ledger.get_meta("embedder")
-    if made_with and made_with["sha256"] != embedder.sha256:
+    if made_with and made_with["sha256"] != embedder.fingerprint:
         ledger.clear_vectors()
-    source = embedder.name if embedder.name in known_models() else str(embedder.path.resolve())
-    ledger.set_meta("embedder", {"name": embedder.name, "sha256": embedder.sha256, "source": source})
+    made_with = {"name": embedder.name, "sha256": embedder.fingerprint, "source": embedder.source}
+    ledger.set_meta("embedder", made_with)
 
 
-def writer_settings(settings: Settings) -> WriterSettings:
-    """Return how the children of the writer work."""
-    return WriterSettings(
-        workers=settings.workers,
-        slots=settings.slots,
-        context_tokens=settings.context_tokens,
-        gpu_layers=settings.gpu_layers,
-    )
-
-
-def writer_of(settings: Settings, progress: Progress) -> ResolvedModel:
+def writer_of(settings: Settings, progress: Progress) -> Writer:
     """Return the writer that was named, or the default one.
 
+    :param settings: name a writer, and say how it works.
+    :param progress: called with what is fetched.
     :raises ModelError: it cannot be had.
     """
     name = settings.writer
@@ -91,11 +82,21 @@ def writer_of(settings: Settings, progress: Progress) -> ResolvedModel:
         if model is None:
             raise ModelError("the catalogue has no default writer; name one with --writer")
         name = model.name
-    return resolve(name, "writer", pull=True, progress=_pulling(progress))
+    return open_writer(name, _options(settings, progress))
 
 
-def _choice(embedder: ResolvedModel, reason: str, settings: Settings, progress: Progress) -> Choice:
-    return Choice(Models(embedder, writer_of(settings, progress), writer_settings(settings)), reason)
+def _options(settings: Settings, progress: Progress) -> Options:
+    return Options(
+        workers=settings.workers,
+        slots=settings.slots,
+        context_tokens=settings.context_tokens,
+        gpu_layers=settings.gpu_layers,
+        progress=lambda what, done, total: progress(f"pull {what}", done, total),
+    )
+
+
+def _choice(embedder: Embedder, reason: str, settings: Settings, progress: Progress) -> Choice:
+    return Choice(Models(embedder, writer_of(settings, progress)), reason)
 
 
 def _embedder_for(languages: Counter[str]) -> tuple[str, str]:
@@ -108,7 +109,3 @@ def _embedder_for(languages: Counter[str]) -> tuple[str, str]:
     assert model is not None
     share = ", ".join(f"{language} {count / told.total():.0%}" for language, count in told.most_common(3))
     return model.name, f"the texts are in languages that the English one does not know ({share})"
-
-
-def _pulling(progress: Progress) -> Callable[[str, int, int], None]:
-    return lambda what, done, total: progress(f"pull {what}", done, total)

@@ -15,14 +15,13 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from profilegen.backends import Answer, Failure, Prompt
 from profilegen.claims import evidence, phrases
 from profilegen.claims.categories import Categoriser, categoriser_of
 from profilegen.claims.phrases import Lexicon
 from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.claims.traits import Trait, load_traits
 from profilegen.claims.works import works_of
-from profilegen.llama.worker import Failure
-from profilegen.llama.writer import Answer, Prompt
 from profilegen.pipeline.models import Models
 from profilegen.profiles import summaries, user_profile
 from profilegen.profiles.summaries import Telling
@@ -49,11 +48,11 @@ def begin(ledger: Ledger, models: Models, prompts: int = 1) -> None:
 
     :param prompts: how many the writer is going to get, at least.
     """
-    models.start_embedder()
+    models.embedder.start()
     languages = Counter(ledger.user_languages())
     known = [code for code, _ in languages.most_common() if summaries.can_write_in(code, models.writer.languages)]
     if known:
-        models.start_writer(summaries.shared_turns(known[0]), prompts=prompts)
+        models.writer.start(summaries.shared_turns(known[0]), prompts=prompts)
 
 
 def write_profiles(ledger: Ledger, wanted: Mapping[str, str], models: Models, on_done: Callable[[int], None]) -> None:
@@ -82,7 +81,7 @@ def write_segments(
     }
     new = {segment_id: telling for segment_id, telling in tellings.items() if segment_id not in kept}
     known = {segment_id: telling for segment_id, telling in new.items() if _can_write(telling, models)}
-    answers = models.write((segment_id, summaries.prompt(telling)) for segment_id, telling in known.items())
+    answers = models.writer.write((segment_id, summaries.prompt(telling)) for segment_id, telling in known.items())
     written = {
         segment_id: summary
         for segment_id, answer in answers
@@ -136,7 +135,7 @@ def _finished_profiles(
             else:
                 ready.append(_composed(case, models))
 
-    for user_id, answer in models.write(prompts()):
+    for user_id, answer in models.writer.write(prompts()):
         ready.append(_answered(at_work.pop(user_id), answer, models))
         while ready:
             profile, claims = ready.pop()
@@ -159,13 +158,13 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
     scale = evidence.TraitScale(_trait_vectors(ledger, traits, models), background)
     lexicon = _lexicon(ledger)
     remembered: dict[str, Vectors] = {}
-    with categoriser_of(ledger, shipped_taxonomy(), models.embed) as categoriser:
+    with categoriser_of(ledger, shipped_taxonomy(), models.embedder.embed) as categoriser:
         for users in _batches(ledger.iter_users(wanted), _USERS_TOGETHER):
             drafts = [_draft(user, traits, lexicon, categoriser) for user in users]
             if len(remembered) > _REMEMBERED_PHRASES:
                 remembered.clear()
             missing = sorted({text for draft in drafts for text in draft.texts} - remembered.keys())
-            remembered.update(zip(missing, models.embed(missing), strict=False))
+            remembered.update(zip(missing, models.embedder.embed(missing), strict=False))
             for user, draft in zip(users, drafts, strict=True):
                 vectors = document_vectors(user.text_vectors, user.item_vectors)
                 found = evidence.weigh(draft, remembered.__getitem__, vectors, background, scale)
@@ -184,10 +183,10 @@ def _draft(user: UserDocuments, traits: Sequence[Trait], lexicon: Lexicon, categ
 
 def _trait_vectors(ledger: Ledger, traits: Sequence[Trait], models: Models) -> dict[tuple[str, str], Vectors]:
     """Return the vectors of the examples of traits, embedded anew only when the list or the embedder is another."""
-    made_of = [models.embedder.sha256, summaries.templates_hash()]
+    made_of = [models.embedder.fingerprint, summaries.templates_hash()]
     if kept := kept_vectors(ledger, "trait_vectors", made_of):
         return {(trait, language): rows for key, rows in kept.items() for trait, language in [key.split()]}
-    found = evidence.trait_vectors(traits, models.embed)
+    found = evidence.trait_vectors(traits, models.embedder.embed)
     keep_vectors(ledger, "trait_vectors", made_of, {" ".join(key): rows for key, rows in found.items()})
     return found
 

@@ -8,7 +8,6 @@ may edit the templates.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,11 +17,11 @@ from typing import Any, Literal
 
 import jinja2
 
+from profilegen.backends import Answer, Choices, Prompt, Turn, turns_from
 from profilegen.claims.phrases import in_plural
 from profilegen.claims.taxonomy import INTERESTS_FILE
 from profilegen.errors import UsageError
 from profilegen.language.cleaning import fold
-from profilegen.llama.writer import Answer, Prompt, Turn, turns_from
 from profilegen.records import KINDS, Kind
 from profilegen.resources import prompts_dir
 
@@ -72,10 +71,25 @@ def prompt(telling: Telling) -> Prompt:
     return Prompt(
         shared=shared_turns(telling.language),
         request="",
-        grammar=_render(f"verb.{telling.language}.grammar.jinja", telling.told()),
+        answer=(_listed(telling.told()["interests"], telling.language), " -> ", Choices(_verbs(telling.language))),
         max_tokens=_MAX_ANSWER_TOKENS,
-        repeat_penalty=1.0,
     )
+
+
+def _listed(interests: Sequence[str], language: str) -> str:
+    return _chain(interests, "、", "和") if language == "zh" else _chain(interests, ", ", " and ")
+
+
+@cache
+def _verbs(language: str) -> tuple[str, ...]:
+    path = prompts_dir() / f"verb.{language}.choices.txt"
+    try:
+        verbs = tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    if not verbs:
+        raise UsageError(f"{path} holds no verb; write one a line")
+    return verbs
 
 
 def written(answer: Answer, telling: Telling) -> str | None:
@@ -154,18 +168,13 @@ def _environment() -> jinja2.Environment:
         autoescape=False,  # the output is a prompt or plain text, never HTML
         keep_trailing_newline=False,
     )
-    environment.filters |= {"literal": _literal, "chain": _chain, "upper_first": _upper_first}
+    environment.filters |= {"chain": _chain, "upper_first": _upper_first}
     return environment
 
 
 def _one_line(text: str) -> str:
     """Keep a claim on its line, so that it cannot look like a turn of the prompt."""
     return " ".join(text.split())
-
-
-def _literal(text: str) -> str:
-    """Return a text as a literal of a Lark grammar, which is one of JSON."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _chain(items: Sequence[Any], between: str, last: str) -> str:

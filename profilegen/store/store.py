@@ -11,10 +11,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from profilegen.backends import Embedder, open_embedder
 from profilegen.claims import categories
 from profilegen.errors import StoreError, UsageError
-from profilegen.llama.catalog import resolve
-from profilegen.llama.embedder import Embedder
 from profilegen.records import BuildReport, Document, Found, Segment, UserProfile
 from profilegen.store import overlay
 from profilegen.store.index import UserFilter
@@ -192,13 +191,13 @@ class Store:
     @cached_property
     def _embedder(self) -> Embedder:
         made_with = self._ledger.get_meta("embedder")
-        model = resolve(made_with["source"], "embedder", pull=True)
-        if model.sha256 != made_with["sha256"]:
+        embedder = open_embedder(made_with["source"])
+        if embedder.fingerprint != made_with["sha256"]:
             raise StoreError(
                 f"{self.directory} was made with another file of the embedder {made_with['name']} than the one "
                 "that is here now; build it again with --re-embed"
             )
-        return Embedder(model, workers=1)
+        return embedder
 
     def _drop_old_embedder(self) -> None:
         """Close an embedder that the store is no longer made with, as a build can change it."""

@@ -1,0 +1,120 @@
+"""Which file the name of a model or the path of a GGUF file stands for; fetched first where it is not here yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from profilegen.errors import ModelError
+from profilegen.llama.catalog import (
+    HubSource,
+    Model,
+    PackageSource,
+    Progress,
+    PulledRecord,
+    ResolvedModel,
+    Tuned,
+    gguf_path,
+    is_pulled,
+    known_models,
+    languages_unless_named,
+    load_catalog,
+    processor,
+    read_record,
+    tuned_path,
+)
+from profilegen.llama.digest import file_sha256
+from profilegen.llama.fetch import pull as pull_model
+from profilegen.llama.header import Job, read_header
+
+
+def resolve(name_or_path: str, job: Job, *, pull: bool = False, progress: Progress | None = None) -> ResolvedModel:
+    """Find the file for the name of a model or the path of a GGUF file, and check that it can do the job.
+
+    :param pull: fetch a model of the catalogue that is not there yet.
+    :raises ModelError: no such model, not there yet, damaged, or made for another job.
+    """
+    model = known_models().get(name_or_path)
+    if model is None:
+        return _resolve_path(name_or_path, job)
+    if model.job != job:
+        raise ModelError(_wrong_job(model.name, model.job, job))
+    if not is_pulled(model.name):
+        if not pull:
+            raise ModelError(f"{model.name} is not here yet; fetch it with: profilegen models pull {model.name}")
+        pull_model(model, progress)
+    path = gguf_path(model.name)
+    record = read_record(model.name)
+    if record is None or file_sha256(path) != record.sha256:
+        again = "add it again" if model.name not in load_catalog() else f"run: profilegen models pull {model.name}"
+        raise ModelError(f"{path} is not what was stored, the file is damaged; {again}")
+    resolved = _resolved(model, path, record.sha256)
+    if tuned := _usable(model.name, record):
+        return resolved.model_copy(update={"path": tuned_path(model.name), "weight_type": tuned.weight_type})
+    return resolved
+
+
+def _usable(name: str, record: PulledRecord) -> Tuned | None:
+    """Return what a model was tuned to, where that was on this processor and its file is whole."""
+    tuned, path = record.tuned, tuned_path(name)
+    if tuned is None or tuned.sha256 is None or tuned.processor != processor() or not path.is_file():
+        return None
+    return tuned if file_sha256(path) == tuned.sha256 else None
+
+
+def _resolve_path(name_or_path: str, job: Job) -> ResolvedModel:
+    path = Path(name_or_path).expanduser()
+    if not path.exists():
+        names = ", ".join(known_models())
+        raise ModelError(f"there is no model called {name_or_path} and no such file; the models are: {names}")
+    header = read_header(path)
+    if header.job != job:
+        raise ModelError(_wrong_job(str(path), header.job, job))
+    digest, source = file_sha256(path), str(path.resolve())
+    for name, model in known_models().items():
+        if model.job == job and digest in _hashes(model):
+            return _resolved(model, path.resolve(), digest).model_copy(
+                update={"name": name, "source": str(path.resolve())}
+            )
+    return ResolvedModel(
+        name=path.stem,
+        path=path.resolve(),
+        sha256=digest,
+        job=job,
+        languages=languages_unless_named(job),
+        pooling=header.pooling,
+        prefix="",
+        context=header.context,
+        source=source,
+    )
+
+
+def _resolved(model: Model, path: Path, sha256: str) -> ResolvedModel:
+    return ResolvedModel(
+        name=model.name,
+        path=path,
+        sha256=sha256,
+        job=model.job,
+        languages=model.languages,
+        pooling=model.pooling,
+        prefix=model.prefix,
+        context=model.context,
+        source=model.name,
+        query_prefix=model.prefix if model.query_prefix is None else model.query_prefix,
+    )
+
+
+def _hashes(model: Model) -> set[str]:
+    """Return the hashes that a GGUF file of this model is known to have."""
+    record = read_record(model.name)
+    hashes = {record.sha256} if record else set()
+    for source in model.sources:
+        if isinstance(source, PackageSource) and source.format == "gguf":
+            hashes.add(source.files[0].sha256)
+        elif isinstance(source, HubSource) and source.sha256:
+            hashes.add(source.sha256)
+    return hashes
+
+
+def _wrong_job(name: str, is_a: Job, wanted: Job) -> str:
+    can = {"embedder": "embeds texts and cannot write", "writer": "writes texts and does not embed them"}[is_a]
+    return f"{name} {can}; name another model as the {wanted}"
