@@ -29,19 +29,19 @@ def measure(store: Path, labels: Path) -> Section:
 
     :param labels: CSV of users and the one label of their products.
     """
-    from profilegen.claims.categories import categoriser_of
     from profilegen.claims.taxonomy import shipped_taxonomy
     from profilegen.claims.works import works_of
     from profilegen.evaluation.inputs import read_labels
     from profilegen.profiles.user_profile import main_language
     from profilegen.segments.user_vectors import document_vectors
+    from profilegen.store.categories import open_categoriser
     from profilegen.store.ledger import open_ledger
 
     label_of = {user_id: found[0] for user_id, found in read_labels(labels).items() if len(found) == 1}
     counts: dict[str, Counter[str]] = {}
     with (
         open_ledger(store, read_only=True) as ledger,
-        categoriser_of(ledger, shipped_taxonomy(), _no_texts) as categoriser,
+        open_categoriser(ledger, shipped_taxonomy(), _no_texts) as categoriser,
     ):
         for user in ledger.iter_users(sorted(label_of)):
             vectors = document_vectors(user.text_vectors, user.item_vectors)

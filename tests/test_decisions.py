@@ -11,10 +11,10 @@ from handmade_store import build_report, remove_users
 from pydantic import ValidationError
 
 from profilegen.errors import UsageError
-from profilegen.records import Behaviour, BuiltWith, Claim, Document, Evidence, Segment, UserProfile
+from profilegen.records import UNSEEN, Behaviour, BuiltWith, Claim, Decision, Document, Evidence, Segment, UserProfile
 from profilegen.review import actions
 from profilegen.store import decisions, overlay
-from profilegen.store.decisions import UNSEEN, Decision, lay_over
+from profilegen.store.decisions import lay_over
 from profilegen.store.ledger import (
     LEDGER_FILE,
     Audience,

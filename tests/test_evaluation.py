@@ -145,7 +145,7 @@ def test_figures_are_what_the_export_and_the_embedder_give(
         export(store, "documents", "jsonl", tmp_path / "documents")
     users = [json.loads(line) for line in (tmp_path / "users").read_text("utf-8").splitlines()]
     documents = [json.loads(line) for line in (tmp_path / "documents").read_text("utf-8").splitlines()]
-    with Embedder(models[evaluation.embedder], workers=1) as embedder:
+    with GgufEmbedder(models[evaluation.embedder], workers=1) as embedder:
         vectors = _document_vectors(documents, embedder)
         figures = _recomputed(users, [document["user_id"] for document in documents], vectors, embedder)
     # The sample is so easy that its figures hardly depend on how vectors are made, so these are compared themselves.
@@ -434,7 +434,7 @@ def _values(figures: list[Measured]) -> dict[str, float]:
     return {figure.name: figure.value for figure in figures if isinstance(figure, Figure)}
 
 
-def _document_vectors(documents: Sequence[Mapping[str, Any]], embedder: Embedder) -> Vectors:
+def _document_vectors(documents: Sequence[Mapping[str, Any]], embedder: GgufEmbedder) -> Vectors:
     texts = embedder.embed([f"{d['title']}. {d['text']}" if d["title"] else d["text"] for d in documents])
     items = embedder.embed([d["item_title"] or "" for d in documents])
     items[[not d["item_title"] for d in documents]] = 0
@@ -442,7 +442,7 @@ def _document_vectors(documents: Sequence[Mapping[str, Any]], embedder: Embedder
 
 
 def _recomputed(
-    users: Sequence[Mapping[str, Any]], owners: Sequence[str], vectors: Vectors, embedder: Embedder
+    users: Sequence[Mapping[str, Any]], owners: Sequence[str], vectors: Vectors, embedder: GgufEmbedder
 ) -> dict[str, float]:
     """Compute figures from exported users, and the owners and vectors of the documents."""
     claims_of = [[claim["text"] for kind in KINDS for claim in user[kind]] for user in users]

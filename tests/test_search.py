@@ -14,14 +14,13 @@ from pathlib import Path
 import pytest
 from handmade_store import remove_users
 
-from profilegen.claims import categories
 from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.errors import StoreError, UsageError
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import GgufEmbedder
-from profilegen.records import Behaviour, BuiltWith, Category, Claim, Document, Evidence, Segment, UserProfile
+from profilegen.pipeline.categories import categorise
+from profilegen.records import UNSEEN, Behaviour, BuiltWith, Category, Claim, Document, Evidence, Segment, UserProfile
 from profilegen.review import actions
-from profilegen.store.decisions import UNSEEN
 from profilegen.store.index import POINTER_FILE, build_index, current_revision
 from profilegen.store.ledger import ClaimVector, Ledger, Membership, open_ledger, write_lock
 from profilegen.store.store import Store, open_store
@@ -178,7 +177,7 @@ def alike(models: dict[str, ResolvedModel], tmp_path: Path) -> Path:
         ledger.put_memberships(Membership(user, "seg-all", 0.9, False) for user in users)
         ledger.put_segments([(_segment("seg-pets").model_copy(update={"id": "seg-all"}), "h", vector)])
         taxonomy = shipped_taxonomy()
-        categories.categorise(ledger, taxonomy, embedder.embed)
+        categorise(ledger, taxonomy, embedder.embed)
         for user in users:
             node = taxonomy.by_id[{"cook": "kitchen", "guest": "cooking-ingredients"}.get(user, "car-accessories")]
             category = Category(scheme=taxonomy.scheme, id=node.id, name=node.name("en"))

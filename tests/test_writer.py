@@ -274,8 +274,7 @@ def test_too_little_memory_is_an_error_of_one_line(models: dict[str, ResolvedMod
         from profilegen.errors import ModelError
         from profilegen.backends import Options, Prompt
         from profilegen.llama.catalog import ResolvedModel
-        from profilegen.llama.embedder import GgufEmbedder
-from profilegen.llama.writer import GgufWriter
+        from profilegen.llama.writer import GgufWriter
 
         model = ResolvedModel.model_validate_json(sys.argv[1])
         resource.setrlimit(resource.RLIMIT_AS, (500 << 20, 500 << 20))

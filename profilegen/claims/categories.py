@@ -9,23 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from profilegen.claims.taxonomy import SHIPPED, Node, Taxonomy, load_taxonomy, restored, shipped_taxonomy
+from profilegen.claims.taxonomy import Node, Taxonomy, shipped_taxonomy
 from profilegen.records import Category, CategoryCount, UserProfile
-from profilegen.segments.user_vectors import document_vectors
-from profilegen.store.vector_cache import keep_vectors, kept_vectors
-
-if TYPE_CHECKING:
-    from profilegen.store.ledger import Ledger
 
 Vectors = npt.NDArray[np.float32]
 
@@ -40,65 +32,6 @@ _BRANCH_WEIGHT = 0.3
 _MARGIN = 0.15
 # A short list is measured together with the shipped one: among five names, one always stands out.
 _FEW_NAMES = 100
-_USERS_TOGETHER = 256
-
-
-def taxonomy_of(ledger: Ledger, setting: str) -> Taxonomy:
-    """Return the taxonomy that a setting means: a file, `default`, or `auto` for the store's own.
-
-    :raises UsageError: the file cannot be used.
-    """
-    if setting == SHIPPED:
-        return shipped_taxonomy()
-    if setting != "auto":
-        return load_taxonomy(Path(setting))
-    stored, shipped = stored_taxonomy(ledger), shipped_taxonomy()
-    return stored if stored and stored.scheme != shipped.scheme else shipped
-
-
-def stored_taxonomy(ledger: Ledger) -> Taxonomy | None:
-    """Return the taxonomy that the categories in a store are of, None in a store without any."""
-    plain = ledger.get_meta("taxonomy")
-    return restored(plain) if plain else None
-
-
-def categorise(
-    ledger: Ledger,
-    taxonomy: Taxonomy,
-    embed: Callable[[Sequence[str]], Vectors],
-    on_done: Callable[[int, int], None] = lambda done, total: None,
-) -> int:
-    """Give the interests of all users their categories where they have none of this taxonomy yet; returns how many.
-
-    What stands for the names is embedded once and kept in the ledger, and so is the taxonomy.
-
-    :param on_done: called with users done and users in all.
-    """
-    version = _version(taxonomy)
-    if (ledger.get_meta("taxonomy") or {}) != taxonomy.plain():
-        ledger.set_meta("taxonomy", taxonomy.plain())
-    stale = ledger.not_categorised(version)
-    if not stale:
-        return 0
-    with categoriser_of(ledger, taxonomy, embed) as categoriser:
-        for start in range(0, len(stale), _USERS_TOGETHER):
-            batch = stale[start : start + _USERS_TOGETHER]
-            ledger.put_categories(_categorised(ledger, batch, categoriser, embed, version))
-            on_done(start + len(batch), len(stale))
-    return len(stale)
-
-
-@contextmanager
-def categoriser_of(
-    ledger: Ledger, taxonomy: Taxonomy, embed: Callable[[Sequence[str]], Vectors]
-) -> Iterator[Categoriser]:
-    """Give the categoriser of a taxonomy; what it embeds is kept in the ledger, so that it is embedded once."""
-    name, made_of = _kept_as(taxonomy), _made_of(ledger, taxonomy)
-    kept = kept_vectors(ledger, name, made_of)
-    categoriser = Categoriser(taxonomy, embed, kept)
-    yield categoriser
-    if len(categoriser.names) > len(kept):
-        keep_vectors(ledger, name, made_of, categoriser.names)
 
 
 @dataclass(frozen=True)
@@ -111,19 +44,10 @@ class CategoryNames:
     ids: tuple[str, ...]
     vectors: tuple[Vectors, ...]
 
-    def standing_out(self, question: Vectors) -> dict[str, float]:
+    def z_scores(self, question: Vectors) -> dict[str, float]:
         """Return by category how much a question (n_dims,) is about it, in deviations above the mean of all names."""
-        scores = np.max([_standing_out(names, question)[: len(self.ids)] for names in self.vectors], axis=0)
+        scores = np.max([_z_scores(names, question)[: len(self.ids)] for names in self.vectors], axis=0)
         return dict(zip(self.ids, map(float, scores), strict=True))
-
-
-def stored_names(ledger: Ledger) -> CategoryNames | None:
-    """Return the names that the interests of a store were compared with, None where it has no categories."""
-    taxonomy = stored_taxonomy(ledger)
-    kept = kept_vectors(ledger, _kept_as(taxonomy), _made_of(ledger, taxonomy)) if taxonomy else {}
-    if not taxonomy or not kept:
-        return None
-    return CategoryNames(tuple(node.id for node in taxonomy.nodes if node.texts), tuple(kept.values()))
 
 
 def nodes_of(profile: UserProfile, taxonomy: Taxonomy | None) -> set[str]:
@@ -161,6 +85,7 @@ class Categoriser:
         """Take what turns texts into unit vectors, and names that are embedded already."""
         self.names = dict(names or {})
         self._taxonomy, self._embed = taxonomy, embed
+        self.version = version_of(taxonomy)
         self.nodes = [node for node in taxonomy.nodes if node.texts]
         self._beside = [] if len(self.nodes) >= _FEW_NAMES else _others(self.nodes)
         self._branches = _branches(taxonomy, self.nodes)
@@ -173,8 +98,8 @@ class Categoriser:
         :param documents: unit vectors of the documents it rests on, (n_documents, n_dims).
         """
         centre, names = self._centred_names(language)
-        scores = (1 - _DOCUMENTS_WEIGHT) * _standing_out(names, interest - centre)
-        scores += _DOCUMENTS_WEIGHT * _standing_out(names, _unit(documents.mean(axis=0)) - centre)
+        scores = (1 - _DOCUMENTS_WEIGHT) * _z_scores(names, interest - centre)
+        scores += _DOCUMENTS_WEIGHT * _z_scores(names, _unit(documents.mean(axis=0)) - centre)
         own = scores[: len(self.nodes)]
         fitting = own.copy()
         for row, above in self._branches:
@@ -185,10 +110,10 @@ class Categoriser:
         node = self.nodes[best]
         return Category(scheme=self._taxonomy.scheme, id=node.id, name=node.name(language))
 
-    def standing_out(self, vectors: Vectors, language: str) -> Vectors:
+    def z_scores(self, vectors: Vectors, language: str) -> Vectors:
         """Return (n_vectors, n_nodes): how much each vector is about each category, in deviations above the mean."""
         centre, names = self._centred_names(language)
-        rows = [_standing_out(names, vector - centre) for vector in vectors]
+        rows = [_z_scores(names, vector - centre) for vector in vectors]
         return np.array(rows, np.float32)[:, : len(self.nodes)]
 
     def _centred_names(self, language: str) -> tuple[Vectors, Vectors]:
@@ -223,7 +148,7 @@ def _branches(taxonomy: Taxonomy, nodes: Sequence[Node]) -> list[tuple[int, list
     return [(row, held) for row, held in enumerate(above) if held]
 
 
-def _standing_out(names: Vectors, vector: Vectors) -> Vectors:
+def _z_scores(names: Vectors, vector: Vectors) -> Vectors:
     """Return the likeness to each name in standard deviations above the mean over all names."""
     likeness = names @ _unit(vector)
     return np.asarray((likeness - likeness.mean()) / max(float(likeness.std()), 1e-6), np.float32)
@@ -233,39 +158,37 @@ def _unit(vectors: Vectors) -> Vectors:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9), np.float32)
 
 
-def _categorised(
-    ledger: Ledger,
-    user_ids: Sequence[str],
+def with_categories(
+    profile: UserProfile,
+    document_ids: Sequence[str],
+    documents: Vectors,
+    claims: Mapping[str, Vectors],
     categoriser: Categoriser,
     embed: Callable[[Sequence[str]], Vectors],
-    version: str,
-) -> Iterator[UserProfile]:
-    claims = ledger.claims_of(user_ids)
-    for user in ledger.iter_users(user_ids):
-        profile = ledger.profile(user.user_id)
-        assert profile is not None
-        vectors = document_vectors(user.text_vectors, user.item_vectors)
-        rows = {document.id: row for row, document in enumerate(user.documents)}
-        words = {claim.text: claim.vector for claim in claims.get(user.user_id, ()) if claim.kind == "interest"}
-        interests = []
-        for claim in profile.interests:
-            # What a person has changed is found by the new words only.
-            interest = words[claim.text] if claim.text in words else embed([claim.text])[0]
-            rests_on = vectors[[rows[evidence.document] for evidence in claim.evidence]]
-            category = categoriser.category(interest, rests_on, profile.language) if len(rests_on) else None
-            interests.append(claim.model_copy(update={"category": category}))
-        built_with = profile.built_with.model_copy(update={"taxonomy": version})
-        yield profile.with_claims({"interest": interests}, built_with=built_with)
+) -> UserProfile:
+    """Return a profile whose interests have the categories of a taxonomy, and which says of which.
+
+    :param profile: the profile as the machine wrote it.
+    :param document_ids: the user's documents, in the order of `documents`.
+    :param documents: (n_documents, n_dims) float32, rows L2-normalised.
+    :param claims: the vector (n_dims,) of each interest by its text; those that are missing are embedded.
+    :param categoriser: of the taxonomy.
+    :param embed: texts to unit vectors.
+    """
+    rows = {document_id: row for row, document_id in enumerate(document_ids)}
+    interests = []
+    for claim in profile.interests:
+        interest = claims[claim.text] if claim.text in claims else embed([claim.text])[0]
+        evidence = documents[[rows[evidence.document] for evidence in claim.evidence]]
+        category = categoriser.category(interest, evidence, profile.language) if len(evidence) else None
+        interests.append(claim.model_copy(update={"category": category}))
+    built_with = profile.built_with.model_copy(update={"taxonomy": categoriser.version})
+    return profile.with_claims({"interest": interests}, built_with=built_with)
 
 
-def _version(taxonomy: Taxonomy) -> str:
-    """Return what tells the categories of one taxonomy and method from those of another."""
+def version_of(taxonomy: Taxonomy) -> str:
+    """Return what tells the categories of one taxonomy and method from those of another.
+
+    :param taxonomy: the taxonomy.
+    """
     return f"{taxonomy.scheme} {hashlib.sha256(f'{taxonomy.hash} {_METHOD}'.encode()).hexdigest()[:8]}"
-
-
-def _kept_as(taxonomy: Taxonomy) -> str:
-    return f"taxonomy_vectors {taxonomy.scheme}"
-
-
-def _made_of(ledger: Ledger, taxonomy: Taxonomy) -> list[str]:
-    return [_version(taxonomy), str(ledger.get_meta("embedder"))]

@@ -49,7 +49,7 @@ def works_of(
     works = [column for column, node in enumerate(categoriser.nodes) if node.id in kinds]
     if not any(names) or not works:
         return found
-    likeness = categoriser.standing_out(np.vstack([vectors, vectors.mean(axis=0)]), language)
+    likeness = categoriser.z_scores(np.vstack([vectors, vectors.mean(axis=0)]), language)
     *nearer, together = likeness[:, works].max(axis=1) - np.delete(likeness, works, axis=1).max(axis=1, initial=-np.inf)
     least = _HARDLY if together > 0 else _PLAINLY
     said = _kinds_said(documents, language)

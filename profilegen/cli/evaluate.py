@@ -48,7 +48,7 @@ def evaluate(
     from profilegen.config import load_settings
     from profilegen.evaluation import evaluate as run
     from profilegen.evaluation import save_evaluation
-    from profilegen.evaluation.report import write_report
+    from profilegen.evaluation.report import evaluation_table, write_report
     from profilegen.store.files import EVALUATION_DIRECTORY
 
     if report is not None and report.exists() and not report.is_dir():
@@ -67,9 +67,7 @@ def evaluate(
     if json_:
         print_json(evaluation.model_dump(mode="json"))
     else:
-        from profilegen.publish import terminal
-
-        print_page(terminal.evaluation_table(evaluation))
+        print_page(evaluation_table(evaluation))
     written = write_report(evaluation, report or settings.store / EVALUATION_DIRECTORY, private=report is None)
     print_text(f"wrote {', '.join(str(path) for path in written)}", error=True)
     save_evaluation(evaluation, settings.store)

@@ -6,6 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
 from profilegen.errors import UsageError
 from profilegen.evaluation.figures import Evaluation, Figure
 from profilegen.publish import pages
@@ -13,6 +17,7 @@ from profilegen.store.files import PRIVATE_DIRECTORY, make_private_file
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _PAGES = ("report.md", "report.html")
+_SHAKY = 0.6
 
 
 def write_report(evaluation: Evaluation, directory: Path, *, private: bool = False) -> list[Path]:
@@ -35,6 +40,34 @@ def write_report(evaluation: Evaluation, directory: Path, *, private: bool = Fal
     except OSError as error:
         raise UsageError(f"cannot write the report to {directory}: {error.strerror}") from None
     return [directory / name for name in texts]
+
+
+def evaluation_table(evaluation: Evaluation) -> RenderableType:
+    """Return the figures of a store, each with its 95% interval and chance level, and what could not be measured.
+
+    :param evaluation: of one store.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("figure", no_wrap=True)
+    for name in ("value", "low", "high", "chance"):
+        table.add_column(name, justify="right")
+    table.add_column("over")
+    for figure in evaluation.figures:
+        if not figure.check:
+            numbers = (figure.value, figure.low, figure.high, figure.chance)
+            cells = ("" if number is None else f"{number:.3f}" for number in numbers)
+            table.add_row(figure.name, *cells, f"{figure.n:,} {figure.unit}")
+    checks = [f"{figure.name} {figure.value:.3f}" for figure in evaluation.figures if figure.check]
+    reasons: dict[str, list[str]] = {}
+    for row in evaluation.left_out:
+        reasons.setdefault(row.reason, []).append(row.name)
+    left_out = [Text(f"left out, {reason}: {', '.join(names)}", style="dim") for reason, names in reasons.items()]
+    told = [
+        Text(f"shaky segment: {segment.name} ({segment.id}), stability {segment.stability:.2f}")
+        for segment in evaluation.segments
+        if segment.stability is not None and segment.stability < _SHAKY
+    ]
+    return Group(table, Text(), Text(f"checks, which hold by construction: {', '.join(checks)}"), *left_out, *told)
 
 
 def render(evaluation: Evaluation, page: str) -> str:

@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.backends import Embedder
-from profilegen.claims import categories
 from profilegen.claims.taxonomy import Taxonomy
 from profilegen.config import Settings
 from profilegen.errors import InputError, RemovalError, StoreError, UsageError
 from profilegen.ingest import Intake, read_documents
+from profilegen.pipeline.categories import categorise, chosen_taxonomy
 from profilegen.pipeline.model_choice import keep_choice, models_for, models_of_store
 from profilegen.pipeline.models import Models
 from profilegen.pipeline.writing import begin, write_profiles, write_segments
@@ -84,7 +84,7 @@ def build(
     report = progress or _silent
     # Most of the time that the index takes to answer, it takes to be opened: it is, while the sources are read.
     with _opened(settings.store) as ledger, index.standing_by(settings.store) as standby, ExitStack() as opened:
-        taxonomy = categories.taxonomy_of(ledger, settings.taxonomy)
+        taxonomy = chosen_taxonomy(ledger, settings.taxonomy)
         before = None if re_embed else models_of_store(ledger, settings, report)
         if before:
             opened.enter_context(before.models)
@@ -114,7 +114,7 @@ def build(
         with clock.stage("profiles"):
             written = _write_profiles(ledger, models, report)
         with clock.stage("categories"):
-            categorised = categories.categorise(
+            categorised = categorise(
                 ledger, taxonomy, models.embedder.embed, lambda done, total: report("categories", done, total)
             )
             overlay.refresh_claims(ledger, models.embedder.embed)

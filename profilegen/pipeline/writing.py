@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from profilegen.backends import Answer, Failure, Prompt
 from profilegen.claims import evidence, phrases
-from profilegen.claims.categories import Categoriser, categoriser_of
+from profilegen.claims.categories import Categoriser
 from profilegen.claims.phrases import Lexicon
 from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.claims.traits import Trait, load_traits
@@ -28,8 +28,9 @@ from profilegen.profiles.summaries import Telling
 from profilegen.records import BuiltWith, Document, Segment, UserProfile
 from profilegen.segments.description import Sketch
 from profilegen.segments.user_vectors import document_vectors
+from profilegen.store.categories import open_categoriser
 from profilegen.store.ledger import ClaimVector, Ledger, UserDocuments
-from profilegen.store.vector_cache import keep_vectors, kept_vectors
+from profilegen.store.vector_cache import load_vectors, save_vectors
 
 T = TypeVar("T")
 Vectors = npt.NDArray[np.float32]
@@ -158,7 +159,7 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
     scale = evidence.TraitScale(_trait_vectors(ledger, traits, models), background)
     lexicon = _lexicon(ledger)
     remembered: dict[str, Vectors] = {}
-    with categoriser_of(ledger, shipped_taxonomy(), models.embedder.embed) as categoriser:
+    with open_categoriser(ledger, shipped_taxonomy(), models.embedder.embed) as categoriser:
         for users in _batches(ledger.iter_users(wanted), _USERS_TOGETHER):
             drafts = [_draft(user, traits, lexicon, categoriser) for user in users]
             if len(remembered) > _REMEMBERED_PHRASES:
@@ -184,10 +185,10 @@ def _draft(user: UserDocuments, traits: Sequence[Trait], lexicon: Lexicon, categ
 def _trait_vectors(ledger: Ledger, traits: Sequence[Trait], models: Models) -> dict[tuple[str, str], Vectors]:
     """Return the vectors of the examples of traits, embedded anew only when the list or the embedder is another."""
     made_of = [models.embedder.fingerprint, summaries.templates_hash()]
-    if kept := kept_vectors(ledger, "trait_vectors", made_of):
-        return {(trait, language): rows for key, rows in kept.items() for trait, language in [key.split()]}
+    if saved := load_vectors(ledger, "trait_vectors", made_of):
+        return {(trait, language): rows for key, rows in saved.items() for trait, language in [key.split()]}
     found = evidence.trait_vectors(traits, models.embedder.embed)
-    keep_vectors(ledger, "trait_vectors", made_of, {" ".join(key): rows for key, rows in found.items()})
+    save_vectors(ledger, "trait_vectors", made_of, {" ".join(key): rows for key, rows in found.items()})
     return found
 
 

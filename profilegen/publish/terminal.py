@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -13,15 +12,11 @@ from rich.text import Text
 from profilegen.language.cleaning import printable
 from profilegen.records import KINDS, BuildReport, Claim, Document, Found, Segment, UserProfile
 
-if TYPE_CHECKING:
-    from profilegen.evaluation.figures import Evaluation
-
 _BAR_WIDTH = 10
 _STATUS_STYLES = {"ok": "green", "insufficient": "yellow", "failed": "red"}
 _MAX_QUOTES, _MAX_ITEM_CHARS = 2, 60
 _MAX_CATEGORIES, _MAX_LISTED = 8, 3
 # A segment whose overlap with what new clusterings find is less than this is not to be relied on (Hennig 2007).
-_SHAKY = 0.6
 
 
 def user_page(
@@ -139,31 +134,6 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
         for skipped in report.skipped_examples[:5]:
             text.append(f"\n  {printable(skipped.file)}: {skipped.reason}", style="yellow")
     return text
-
-
-def evaluation_table(evaluation: Evaluation) -> RenderableType:
-    """Return the figures of a store, each with its 95% interval and chance level, and what could not be measured."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("figure", no_wrap=True)
-    for name in ("value", "low", "high", "chance"):
-        table.add_column(name, justify="right")
-    table.add_column("over")
-    for figure in evaluation.figures:
-        if not figure.check:
-            numbers = (figure.value, figure.low, figure.high, figure.chance)
-            cells = ("" if number is None else f"{number:.3f}" for number in numbers)
-            table.add_row(figure.name, *cells, f"{figure.n:,} {figure.unit}")
-    checks = [f"{figure.name} {figure.value:.3f}" for figure in evaluation.figures if figure.check]
-    reasons: dict[str, list[str]] = {}
-    for row in evaluation.left_out:
-        reasons.setdefault(row.reason, []).append(row.name)
-    left_out = [Text(f"left out, {reason}: {', '.join(names)}", style="dim") for reason, names in reasons.items()]
-    told = [
-        Text(f"shaky segment: {segment.name} ({segment.id}), stability {segment.stability:.2f}")
-        for segment in evaluation.segments
-        if segment.stability is not None and segment.stability < _SHAKY
-    ]
-    return Group(table, Text(), Text(f"checks, which hold by construction: {', '.join(checks)}"), *left_out, *told)
 
 
 def _indented(text: Text, columns: int) -> RenderableType:

@@ -6,9 +6,19 @@ from typing import Literal
 
 from profilegen.errors import UsageError
 from profilegen.language.cleaning import fold
-from profilegen.records import Claim, Evidence, Kind, UserProfile
+from profilegen.records import (
+    MAX_CLAIM_CHARS,
+    MAX_NAME_CHARS,
+    MAX_NOTE_CHARS,
+    Claim,
+    Decision,
+    Evidence,
+    Kind,
+    UserProfile,
+    one_line,
+)
 from profilegen.store import decisions, overlay
-from profilegen.store.decisions import Decision, Standing, one_line
+from profilegen.store.decisions import Standing
 from profilegen.store.ledger import ChangedError, Ledger
 
 ClaimAction = Literal["approve", "edit", "strike", "undo"]
@@ -36,7 +46,7 @@ def on_claim(
             raise UsageError("there is nothing to take back")
         undoes = standing.decision.id
     elif action == "edit":
-        words = _words(words, "claim", decisions.MAX_CLAIM_CHARS)
+        words = _words(words, "claim", MAX_CLAIM_CHARS)
     elif action == "approve" and (standing.added or (standing.decision and standing.decision.action != "approve")):
         raise UsageError("a person has given this claim its words or struck it; take that back first")
     decision = Decision(
@@ -57,7 +67,7 @@ def add_claim(ledger: Ledger, user_id: str, kind: Kind, words: str, *, by: str, 
 
     :raises UsageError: no words or too many, a claim that is there already, or a quote that is not in the texts.
     """
-    words = _words(words, "claim", decisions.MAX_CLAIM_CHARS)
+    words = _words(words, "claim", MAX_CLAIM_CHARS)
     written = _profile(ledger, user_id)
     found, _ = overlay.standings(ledger, written)
     if any(s.kind == kind and not s.struck and fold(decisions.shown(s).text) == fold(words) for s in found):
@@ -90,7 +100,7 @@ def flag(ledger: Ledger, user_id: str, note: str, *, by: str) -> None:
 
     :raises UsageError: no note, or too long a one.
     """
-    note = _words(note, "note", decisions.MAX_NOTE_CHARS)
+    note = _words(note, "note", MAX_NOTE_CHARS)
     _decide_on_profile(ledger, user_id, "flag", by=by, words=note)
 
 
@@ -112,7 +122,7 @@ def rename(ledger: Ledger, segment_id: str, name: str, *, by: str, seen: str) ->
     :raises ChangedError: somebody renamed it in the meantime, or it is gone.
     :raises UsageError: no name, too long a one, or one that another segment has.
     """
-    name = _words(name, "name", decisions.MAX_NAME_CHARS)
+    name = _words(name, "name", MAX_NAME_CHARS)
     segments = overlay.segments(ledger)
     if not any(segment.id == segment_id for segment in segments):
         raise ChangedError("the segment is not there any more")

@@ -25,10 +25,9 @@ from starlette.staticfiles import StaticFiles
 from profilegen.errors import ProfilegenError, UsageError
 from profilegen.publish import charts, export
 from profilegen.publish.map import colours
-from profilegen.records import KINDS, Kind
+from profilegen.records import KINDS, MAX_NAME_CHARS, Kind, one_line
 from profilegen.review import actions, finding, queue, security, views
 from profilegen.review.session import Session
-from profilegen.store.decisions import MAX_NAME_CHARS, one_line
 from profilegen.store.ledger import Audience, ChangedError
 
 _HERE = Path(__file__).parent

@@ -17,10 +17,9 @@ from rich.text import Text
 from profilegen.errors import UsageError
 from profilegen.publish import terminal
 from profilegen.publish.output import print_page, print_text
-from profilegen.records import KINDS
+from profilegen.records import KINDS, MAX_NAME_CHARS, one_line
 from profilegen.review import actions, queue, views
 from profilegen.review.session import Session
-from profilegen.store.decisions import MAX_NAME_CHARS, one_line
 from profilegen.store.ledger import ChangedError
 
 HELP = """\

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from profilegen.errors import InputError
 from profilegen.publish.export import export_text
-from profilegen.store.decisions import Decision
+from profilegen.records import Decision
 from profilegen.store.ledger import open_ledger
 
 MAX_LINE_BYTES = 256 * 1024

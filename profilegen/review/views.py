@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from profilegen.records import KINDS, Claim, Document, Evidence, Kind, Segment, UserProfile
+from profilegen.records import KINDS, Claim, Decision, Document, Evidence, Kind, Segment, UserProfile
 from profilegen.store import decisions, overlay
-from profilegen.store.decisions import Decision, Standing
+from profilegen.store.decisions import Standing
 from profilegen.store.ledger import Ledger
 
 HEADINGS: dict[Kind, str] = {name: kind.heading for name, kind in KINDS.items()}

@@ -1,4 +1,4 @@
-"""A person's decisions as records, and how they are laid over what the machine wrote.
+"""Reviewers' decisions applied to a profile.
 
 Decisions are only ever added. How a claim stands follows from those on it, in order of time; the claim they are on is
 named by user, kind and text as the machine wrote it, so that they still apply after the profile is built again.
@@ -8,77 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Literal, NamedTuple, Self
-
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from typing import NamedTuple
 
 from profilegen.claims.phrases import keys
 from profilegen.language.cleaning import fold
 from profilegen.profiles import summaries
 from profilegen.profiles.summaries import Telling
-from profilegen.records import KINDS, Claim, Document, Kind, Record, Review, Segment, UserProfile, Word
+from profilegen.records import KINDS, UNSEEN, Claim, Decision, Document, Kind, Review, Segment, UserProfile, Word
 
-Action = Literal["approve", "edit", "strike", "add", "undo", "flag", "unflag", "rewrite", "rename"]
-On = tuple[str, str, str]
-"""What is decided on: a claim (user id, kind, text), a profile (user id, "", "") or a segment ("", "", segment id)."""
-
-MAX_CLAIM_CHARS, MAX_NOTE_CHARS, MAX_NAME_CHARS = 300, 2_000, 100
-UNSEEN = "0"
-"""The version of what nobody has decided on yet."""
-
-_ON_CLAIMS = {"approve", "edit", "strike", "add"}
 _KIND_ORDER = {kind: at for at, kind in enumerate(KINDS)}
-
-
-def one_line(text: str) -> str:
-    """Return what a person typed as one line without control characters; also what may not be stored as UTF-8."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(plain.encode("utf-8", "replace").decode().split())
-
-
-class Decision(Record):
-    """One thing a person decided, and when. What `words` holds depends on the action.
-
-    `claim` is the claim as it stood, with its evidence, so that it can outlive what the machine writes next;
-    `words` are the new words of an edited claim, the note of a flag or the name of a segment; `undoes` is the id
-    of the decision that is taken back.
-    """
-
-    id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=64)
-    at: Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))] = Field(
-        default_factory=lambda: datetime.now(UTC)
-    )
-    by: Annotated[str, AfterValidator(one_line), Field(min_length=1, max_length=MAX_NAME_CHARS)]
-    action: Action
-    user_id: str = ""
-    segment: str = ""
-    kind: Kind | None = None
-    text: str = ""
-    claim: Claim | None = None
-    words: Annotated[str, Field(max_length=MAX_NOTE_CHARS)] = ""
-    undoes: str = ""
-
-    @property
-    def on(self) -> On:
-        """Return what this is about; decisions about the same follow each other in versions."""
-        return (self.user_id, self.kind or "", self.text) if self.user_id else ("", "", self.segment)
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if bool(self.user_id) == bool(self.segment) or (self.action == "rename") != bool(self.segment):
-            raise ValueError("a rename needs a segment, everything else a user")
-        if self.action in _ON_CLAIMS and not (self.kind and self.text and self.claim):
-            raise ValueError(f"{self.action} needs the kind, the text and the claim")
-        if self.action == "undo" and not (self.kind and self.text):
-            raise ValueError("an undo names the kind and the text of the claim")
-        if self.action in {"edit", "rename"} and not self.words.strip():
-            raise ValueError(f"{self.action} needs words")
-        if (self.action == "undo") != bool(self.undoes):
-            raise ValueError("an undo names the decision it takes back, and nothing else does")
-        return self
 
 
 class Standing(NamedTuple):

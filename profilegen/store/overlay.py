@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from profilegen.records import Segment, UserProfile
+from profilegen.records import Decision, Segment, UserProfile
 from profilegen.store import decisions
-from profilegen.store.decisions import Decision, Standing
+from profilegen.store.decisions import Standing
 from profilegen.store.ledger import ClaimVector, Ledger
 
 

@@ -13,6 +13,7 @@ from profilegen.claims import categories
 from profilegen.errors import StoreError
 from profilegen.records import Found, UserProfile
 from profilegen.store import overlay
+from profilegen.store.categories import stored_names, stored_taxonomy
 from profilegen.store.index import CollectionName, ExactSearch, Index, UserFilter
 from profilegen.store.ledger import ClaimVector, Ledger
 
@@ -113,7 +114,7 @@ class UserSearch:
         user_filter: UserFilter | None = None,
     ) -> list[Found]:
         """Return the first `n` of these users who are still in the ledger and meet the conditions there."""
-        taxonomy = categories.stored_taxonomy(self._ledger) if user_filter and user_filter.categories else None
+        taxonomy = stored_taxonomy(self._ledger) if user_filter and user_filter.categories else None
         found: list[Found] = []
         for user_id in user_ids:
             if len(found) == n:
@@ -158,7 +159,7 @@ class UserSearch:
         names = self._category_names()
         if names is None:
             return {}
-        about = names.standing_out(question)
+        about = names.z_scores(question)
         categories_of = self._ledger.categories_of(user_ids)
         for user_id in self._ledger.decided_users() & set(user_ids):
             profile = overlay.profile(self._ledger, user_id)
@@ -171,7 +172,7 @@ class UserSearch:
         """Return what stands for the categories, read again only after something was written to the store."""
         revision = self._ledger.revision()
         if self._names is None or self._names[0] != revision:
-            self._names = revision, categories.stored_names(self._ledger)
+            self._names = revision, stored_names(self._ledger)
         return self._names[1]
 
     def _best_claims(self, user_ids: Sequence[str], question: Vectors) -> dict[str, float]:

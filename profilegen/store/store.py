@@ -16,6 +16,7 @@ from profilegen.claims import categories
 from profilegen.errors import StoreError, UsageError
 from profilegen.records import BuildReport, Document, Found, Segment, UserProfile
 from profilegen.store import overlay
+from profilegen.store.categories import stored_taxonomy
 from profilegen.store.index import UserFilter
 from profilegen.store.ledger import Counts, Ledger, open_ledger
 from profilegen.store.search import UserSearch, embedder_of
@@ -79,7 +80,7 @@ class Store:
 
         :raises UsageError: there is no such category.
         """
-        wanted, taxonomy = self._category_ids(category), categories.stored_taxonomy(self._ledger)
+        wanted, taxonomy = self._category_ids(category), stored_taxonomy(self._ledger)
         return (profile for profile in self.users() if wanted & categories.nodes_of(profile, taxonomy))
 
     def documents(self, user_id: str | None = None) -> Iterator[Document]:
@@ -154,7 +155,7 @@ class Store:
 
     def _with_categories(self, segments: Sequence[Segment], segment_id: str | None = None) -> list[Segment]:
         """Return segments with the categories of their users, as persons left them; `segment_id` if it is only one."""
-        taxonomy = categories.stored_taxonomy(self._ledger)
+        taxonomy = stored_taxonomy(self._ledger)
         if taxonomy is None:
             return list(segments)
         decided = self._ledger.decided_users()
@@ -174,7 +175,7 @@ class Store:
         ]
 
     def _category_ids(self, category: str) -> frozenset[str]:
-        taxonomy = categories.stored_taxonomy(self._ledger)
+        taxonomy = stored_taxonomy(self._ledger)
         found = taxonomy.named(category) if taxonomy else frozenset[str]()
         if not found:
             scheme = f"the taxonomy {taxonomy.scheme} has" if taxonomy else f"{self.directory} has"

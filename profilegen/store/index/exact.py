@@ -52,7 +52,7 @@ class ExactSearch:
     def _matching(self, user_filter: UserFilter) -> set[str]:
         wanted = user_filter.categories
         if wanted:
-            taxonomy = categories.stored_taxonomy(self._ledger)
+            taxonomy = stored_taxonomy(self._ledger)
             wanted = (
                 frozenset(node for node in taxonomy.by_id if wanted & set(taxonomy.upwards(node)))
                 if taxonomy

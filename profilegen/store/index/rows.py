@@ -12,6 +12,7 @@ from profilegen.claims import categories
 from profilegen.claims.taxonomy import Taxonomy
 from profilegen.records import UserProfile
 from profilegen.store import overlay
+from profilegen.store.categories import stored_taxonomy
 from profilegen.store.ledger import Ledger
 
 Vector = NDArray[np.float32]
@@ -83,7 +84,7 @@ def rows_of(ledger: Ledger) -> dict[CollectionName, tuple[int, Iterator[Row]]]:
 
 def _user_rows(ledger: Ledger) -> Iterator[Row]:
     decided = ledger.decided_users()
-    taxonomy = categories.stored_taxonomy(ledger)
+    taxonomy = stored_taxonomy(ledger)
     for profile, vector in ledger.iter_profile_vectors():
         if profile.user_id in decided:
             profile = overlay.laid_over(ledger, profile)

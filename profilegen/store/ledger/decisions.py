@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from profilegen.errors import ProfilegenError
-from profilegen.store.decisions import UNSEEN, Decision, On
+from profilegen.records import UNSEEN, Decision, Subject
 from profilegen.store.ledger.tables import Tables
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -32,7 +32,7 @@ class Decided(NamedTuple):
 class DecisionTables(Tables):
     """What a ledger can do with decisions; mixed into `Ledger`."""
 
-    def decide(self, decisions: Sequence[Decision], seen: Mapping[On, str]) -> None:
+    def decide(self, decisions: Sequence[Decision], seen: Mapping[Subject, str]) -> None:
         """Write down decisions, all or none.
 
         A decision never comes before one on the same thing, whatever the clock says.
@@ -51,7 +51,7 @@ class DecisionTables(Tables):
         with self._transaction():
             return sum(self._insert(decision) for decision in decisions)
 
-    def decision_version(self, on: On) -> str:
+    def decision_version(self, on: Subject) -> str:
         """Return the id of the last decision on something, `UNSEEN` where there is none."""
         user_id, kind, text = on
         rows = self._added_rows(
@@ -101,7 +101,7 @@ class DecisionTables(Tables):
         with self._transaction():
             self._execute("UPDATE profiles SET hash = '' WHERE user_id = ?", (user_id,))
 
-    def _earliest(self, on: On) -> datetime:
+    def _earliest(self, on: Subject) -> datetime:
         """Return when the next decision on something can be."""
         rows = self._rows("SELECT max(at) FROM decisions WHERE user_id = ? AND kind = ? AND text = ?", on)
         last = next(rows)[0]

@@ -7,8 +7,7 @@ import secrets
 from collections.abc import Iterable
 from typing import Literal
 
-from profilegen.records import Claim, Segment
-from profilegen.store.decisions import Decision
+from profilegen.records import Claim, Decision, Segment
 from profilegen.store.ledger.files import explained
 from profilegen.store.ledger.segments import SegmentTables
 
