@@ -21,12 +21,12 @@ from profilegen.records import (
     BuildReport,
     BuiltWith,
     Claim,
+    Decision,
     Document,
     Evidence,
     Segment,
     UserProfile,
 )
-from profilegen.store.decisions import Decision
 from profilegen.store.index import POINTER_FILE, build_index
 from profilegen.store.ledger import (
     INCOMING_FILE,
