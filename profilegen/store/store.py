@@ -202,7 +202,7 @@ class Store:
 
     def _drop_old_embedder(self) -> None:
         """Close an embedder that the store is no longer made with, as a build can change it."""
-        if "_embedder" in self.__dict__ and self._embedder.model.sha256 != embedder_of(self._ledger):
+        if "_embedder" in self.__dict__ and self._embedder.fingerprint != embedder_of(self._ledger):
             self._close_embedder()
 
     def _close_embedder(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from profilegen.claims import categories
 from profilegen.errors import StoreError
+from profilegen.store.categories import stored_taxonomy
 from profilegen.store.index.rows import CollectionName, UserFilter, Vector
 from profilegen.store.ledger import Ledger
 
