@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct
 
+export NO_MKDOCS_2_WARNING := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help env demo lint lint-docstrings test bench docs site screenshots lock clean
 
@@ -37,10 +39,10 @@ bench: env ## measure all that docs/performance.md tells, beside llama.cpp and s
 
 docs: env ## write docs/cli.md from the help texts, and build the documentation site in site/
 	$(BIN)/python docs/generate_cli.py
-	@$(MAKE) --no-print-directory site
+	$(BIN)/mkdocs build
 
 site: env ## build the documentation site in site/; a broken link fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	$(BIN)/mkdocs build
 
 screenshots: env ## take the pictures of the review page in docs/images; needs Chromium
 	$(BIN)/profilegen build examples/sample.jsonl --store demo-store
