@@ -156,6 +156,7 @@ def load_build(source: str) -> Callable[[tuple[str, str]], dict[str, Any]]:
     """Build a store of drawn users; gives the report, with the process's peak memory up to each stage's end."""
     from profilegen.config import load_settings
     from profilegen.pipeline import build as pipeline
+    from profilegen.pipeline import profiles
 
     sources = _Lazily(source)
     peaks: dict[str, float] = {}
@@ -166,8 +167,8 @@ def load_build(source: str) -> Callable[[tuple[str, str]], dict[str, Any]]:
     def build(job: tuple[str, str]) -> dict[str, Any]:
         reviews, store = job
         with (
-            patch.object(pipeline, "_embed", _embed_with(sources)),
-            patch.object(pipeline, "write_profiles", _write_with(sources)),
+            patch.object(pipeline, "embed_documents", _embed_with(sources)),
+            patch.object(profiles, "write_profiles", _write_with(sources)),
         ):
             report = pipeline.build([reviews], load_settings(store=Path(store)), progress=progress)
         peaks["end"] = _peak_mb()
@@ -196,7 +197,7 @@ def _peak_mb() -> float:
 
 
 def _embed_with(sources: _Lazily) -> Callable[..., int]:
-    def embed(ledger: Any, models: Any, progress: Callable[[str, int, int], None]) -> int:
+    def embed(ledger: Any, embedder: Any, progress: Callable[[str, int, int], None]) -> int:
         import numpy as np
 
         generator = np.random.default_rng(_SEED)

@@ -248,7 +248,7 @@ def load_stage(store: str) -> Callable[[Sequence[User]], Round]:
     from profilegen.config import load_settings
     from profilegen.pipeline.model_choice import writer_of
     from profilegen.pipeline.models import Models
-    from profilegen.pipeline.writing import write_profiles
+    from profilegen.pipeline.profiles import write_profiles
     from profilegen.store.ledger import LEDGER_FILE, open_ledger
 
     copy = tempfile.TemporaryDirectory()

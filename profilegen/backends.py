@@ -19,6 +19,8 @@ from profilegen.errors import UsageError
 Vectors = npt.NDArray[np.float32]
 Turn = tuple[Literal["system", "user", "assistant"], str]
 K = TypeVar("K")
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is, 0 where that is not known."""
 
 DEFAULT_BACKEND = "gguf"
 BACKENDS: dict[str, str] = {
@@ -185,7 +187,7 @@ class Options:
     slots: int = 16
     context_tokens: int = 1024
     gpu_layers: int = 0
-    progress: Callable[[str, int, int], None] | None = None
+    progress: Progress | None = None
 
 
 class Backend(Protocol):

@@ -17,8 +17,10 @@ import pytest
 import profilegen
 from profilegen.config import load_settings
 from profilegen.errors import InputError, ModelError, StoreError
-from profilegen.llama.catalog import gguf_path
-from profilegen.pipeline.build import _place, _settled
+from profilegen.llama.catalog import ResolvedModel, gguf_path
+from profilegen.llama.embedder import GgufEmbedder
+from profilegen.pipeline.clusters import lay_out_users, settled_users
+from profilegen.pipeline.embedding import embed_documents
 from profilegen.records import BuildReport, Document, Found, UserProfile
 from profilegen.resources import resource
 from profilegen.store import index
@@ -160,7 +162,7 @@ def test_a_map_that_a_killed_build_left_without_somebody_is_laid_out_again(sampl
         points = ledger.points()
         ledger.put_points(points.user_ids[1:], points.places[1:])
         ledger.set_meta("map", "")
-        _place(ledger, load_settings(), lambda *_: None)
+        lay_out_users(ledger, load_settings(), lambda *_: None)
         assert ledger.points().user_ids == points.user_ids
 
 
@@ -194,8 +196,8 @@ def test_users_are_clustered_again_once_more_than_one_in_twenty_is_another(
         users_in(ledger, *["same"] * 40)
         ledger.put_clustered()
         ledger.set_meta("clustered", {"method": "m", "users": 40, "of": ""})
-        assert len(_settled(ledger, users_in(ledger, *texts), "m")) == settled
-        assert not _settled(ledger, users_in(ledger, *texts), "another method")
+        assert len(settled_users(ledger, users_in(ledger, *texts), "m")) == settled
+        assert not settled_users(ledger, users_in(ledger, *texts), "another method")
 
 
 def test_a_user_who_is_in_no_file_any_more_goes(store: Path, tmp_path: Path) -> None:
@@ -332,6 +334,48 @@ def test_a_build_that_is_killed_or_stopped_goes_on_where_it_was_and_lets_no_othe
     assert (report.ok + report.insufficient, report.written) == (len(english), len(english) - len(after_stop))
     finished = profiles(store)
     assert all(profile.summary == finished[user].summary for user, profile in after_stop.items())
+
+
+def test_a_build_that_is_killed_while_it_embeds_keeps_what_it_has_and_goes_on_to_the_same_vectors(
+    tmp_path: Path, models: dict[str, ResolvedModel]
+) -> None:
+    words = [row["text"] for row in SAMPLE if row["text"].isascii()]
+    rows = [{"user_id": f"u{n % 40}", "text": f"{n}. " + " ".join(words[n % 50 : n % 50 + 8])} for n in range(500)]
+    source, store = written(tmp_path / "many.jsonl", rows), tmp_path / "store"
+    command = [sys.executable, "-m", "profilegen", "build", str(source), "--store", str(store), "--workers", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def n_missing() -> int:
+        try:
+            with open_ledger(store, read_only=True) as ledger:
+                return ledger.count_missing_vectors() if ledger.counts().documents else len(rows)
+        except StoreError:
+            return len(rows)
+
+    while n_missing() == len(rows):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    left = n_missing()
+    assert 0 < left < len(rows)
+
+    def vectors_of(directory: Path) -> dict[str, bytes]:
+        with (
+            GgufEmbedder(models["all-minilm-l6-v2"], workers=1) as embedder,
+            open_ledger(directory, create=True) as ledger,
+        ):
+            embed_documents(ledger, embedder, lambda *_: None)
+            return {
+                document.id: vector.tobytes()
+                for user in ledger.iter_users()
+                for document, vector in zip(user.documents, user.text_vectors, strict=True)
+            }
+
+    undisturbed = Path(shutil.copytree(store, tmp_path / "undisturbed"))
+    with open_ledger(undisturbed, create=True) as ledger:
+        ledger.clear_vectors()
+    assert vectors_of(store) == vectors_of(undisturbed)
 
 
 # --- input that is bad, or a model that is ----------------------------------------------------------------

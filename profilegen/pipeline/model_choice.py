@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import NamedTuple
 
-from profilegen.backends import Embedder, Options, Writer, open_embedder, open_writer
+from profilegen.backends import Embedder, Options, Progress, Writer, open_embedder, open_writer
 from profilegen.config import Settings
 from profilegen.errors import ModelError, StoreError
 from profilegen.llama.catalog import default_model
 from profilegen.pipeline.models import Models
 from profilegen.store.ledger import Ledger
-
-Progress = Callable[[str, int, int], None]
 
 # Below this share of documents in other languages a model for one language still serves.
 _MAX_OTHER_LANGUAGES = 0.05

@@ -1,4 +1,4 @@
-"""The stage that finds what to say of users and segments and has it written.
+"""The stage that finds claims and has the profiles of users written.
 
 Evidence for the next users is gathered while the writer works on those before, and a finished user is stored at
 once, so that memory is bounded and a killed build loses only the users in flight.
@@ -6,6 +6,7 @@ once, so that memory is bounded and a killed build loses only the users in fligh
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,40 +14,69 @@ from itertools import islice
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from profilegen.backends import Answer, Failure, Prompt
+from profilegen.backends import Answer, Failure, Progress, Prompt, Vectors
 from profilegen.claims import evidence, phrases
 from profilegen.claims.categories import Categoriser
 from profilegen.claims.phrases import Lexicon
 from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.claims.traits import Trait, load_traits
 from profilegen.claims.works import works_of
+from profilegen.pipeline.fingerprints import fingerprint
 from profilegen.pipeline.models import Models
 from profilegen.profiles import summaries, user_profile
 from profilegen.profiles.summaries import Telling
-from profilegen.records import BuiltWith, Document, Segment, UserProfile
-from profilegen.segments.description import Sketch
+from profilegen.records import BuiltWith, Document, UserProfile
 from profilegen.segments.user_vectors import document_vectors
 from profilegen.store.categories import open_categoriser
-from profilegen.store.ledger import ClaimVector, Ledger, UserDocuments
+from profilegen.store.ledger import (
+    ClaimVector,
+    Ledger,
+    UserDocuments,
+)
 from profilegen.store.vector_cache import load_vectors, save_vectors
-
-T = TypeVar("T")
-Vectors = npt.NDArray[np.float32]
 
 _USERS_TOGETHER = 64
 _STORED_TOGETHER = 8
 _BACKGROUND_USERS = 256
 _COUNTED_USERS = 2_000
 _REMEMBERED_PHRASES = 50_000
+T = TypeVar("T")
 
 
-def begin(ledger: Ledger, models: Models, prompts: int = 1) -> None:
-    """Have the models loaded beside other work, before there is anything for them.
+def update_profiles(ledger: Ledger, models: Models, progress: Progress) -> int:
+    """Write the profiles that are missing or made from something else.
 
-    The writer only if it knows the language of some of the users.
+    :param ledger: has users and documents, and gets the profiles.
+    :param models: of this build.
+    :param progress: called with profiles done and in all.
+    :return: how many profiles were written.
+    """
+    method = fingerprint(user_profile.METHOD, summaries.templates_hash(), models.writer.fingerprint)
+    have = ledger.profile_hashes()
+    wanted = {
+        user_id: made_of
+        for user_id, user_hash in ledger.user_hashes().items()
+        if have.get(user_id) != (made_of := f"{user_hash}-{method}")
+    }
+    done = 0
 
+    def on_done(count: int) -> None:
+        nonlocal done
+        done += count
+        progress("profiles", done, len(wanted))
+
+    if wanted:
+        progress("profiles", 0, len(wanted))
+    write_profiles(ledger, wanted, models, on_done)
+    return done
+
+
+def start_models(ledger: Ledger, models: Models, prompts: int = 1) -> None:
+    """Begin to load the models beside other work; the writer only if it knows the language of some of the users.
+
+    :param ledger: has the languages of the users.
+    :param models: of this build.
     :param prompts: how many the writer is going to get, at least.
     """
     models.embedder.start()
@@ -59,50 +89,15 @@ def begin(ledger: Ledger, models: Models, prompts: int = 1) -> None:
 def write_profiles(ledger: Ledger, wanted: Mapping[str, str], models: Models, on_done: Callable[[int], None]) -> None:
     """Make the profile of each user named and store it.
 
+    :param ledger: has users and documents, and gets the profiles, a few at a time.
     :param wanted: the hash to store with the profile, by user id.
+    :param models: of this build.
+    :param on_done: called with the number of profiles stored since the last call.
     """
     finished = _finished_profiles(ledger, wanted, models)
     while batch := list(islice(finished, _STORED_TOGETHER)):
         ledger.put_profiles(batch)
         on_done(len(batch))
-
-
-def write_segments(
-    sketches: Sequence[Sketch], before: Iterable[Segment], models: Models
-) -> dict[str, tuple[str, BuiltWith]]:
-    """Return summary and makers by segment id; a summary of `before` that tells the same is kept.
-
-    :param before: segments whose summaries the same writer wrote.
-    """
-    tellings = {sketch.segment_id: sketch.telling() for sketch in sketches}
-    kept = {
-        segment.id: (segment.summary, segment.built_with)
-        for segment in before
-        if segment.id in tellings and _still_tells(segment, tellings[segment.id])
-    }
-    new = {segment_id: telling for segment_id, telling in tellings.items() if segment_id not in kept}
-    known = {segment_id: telling for segment_id, telling in new.items() if _can_write(telling, models)}
-    answers = models.writer.write((segment_id, summaries.prompt(telling)) for segment_id, telling in known.items())
-    written = {
-        segment_id: summary
-        for segment_id, answer in answers
-        if isinstance(answer, Answer) and (summary := summaries.written(answer, tellings[segment_id]))
-    }
-    composed = {
-        segment_id: (
-            written.get(segment_id) or summaries.compose(telling),
-            _built_with(models, by_writer=segment_id in written),
-        )
-        for segment_id, telling in new.items()
-    }
-    return kept | composed
-
-
-def _still_tells(segment: Segment, telling: Telling) -> bool:
-    """Tell whether a summary was made from the same claims and templates."""
-    claims = {kind: tuple(claim.text for claim in segment.claims[kind]) for kind in telling.claims}
-    same = claims == telling.claims and segment.language == telling.language
-    return same and segment.built_with.prompt == summaries.templates_hash()
 
 
 @dataclass(frozen=True)
@@ -123,14 +118,14 @@ def _finished_profiles(
     ledger: Ledger, wanted: Mapping[str, str], models: Models
 ) -> Iterator[tuple[UserProfile, str, list[ClaimVector]]]:
     if wanted:
-        begin(ledger, models, len(wanted))
+        start_models(ledger, models, len(wanted))
     at_work: dict[str, _Case] = {}
     ready: list[tuple[UserProfile, list[ClaimVector]]] = []
 
     def prompts() -> Iterator[tuple[str, Prompt]]:
         """Give a prompt for each user that the writer can write; the others are ready at once."""
         for case in _cases(ledger, wanted, models):
-            if _can_write(case.telling, models):
+            if summaries.can_write(case.telling, models.writer.languages):
                 at_work[case.user_id] = case
                 yield case.user_id, summaries.prompt(case.telling)
             else:
@@ -223,22 +218,21 @@ def _background(ledger: Ledger) -> evidence.Background:
 
 
 def _scattered(user_id: str) -> str:
-    import hashlib
 
     return hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def _answered(case: _Case, answer: Answer | Failure, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
     if isinstance(answer, Failure):
-        return _profile(case, "", _built_with(models, by_writer=True), failure=answer.reason)
+        return _profile(case, "", built_with(models, by_writer=True), failure=answer.reason)
     if not (summary := summaries.written(answer, case.telling)):
         return _composed(case, models)
-    return _profile(case, summary, _built_with(models, by_writer=True))
+    return _profile(case, summary, built_with(models, by_writer=True))
 
 
 def _composed(case: _Case, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
     summary = summaries.compose(case.telling) if case.found.has_claims else ""
-    return _profile(case, summary, _built_with(models, by_writer=False, empty=not summary))
+    return _profile(case, summary, built_with(models, by_writer=False, empty=not summary))
 
 
 def _profile(
@@ -256,11 +250,13 @@ def _profile(
     return profile, claims
 
 
-def _can_write(telling: Telling, models: Models) -> bool:
-    return summaries.can_write(telling, models.writer.languages)
+def built_with(models: Models, *, by_writer: bool, empty: bool = False) -> BuiltWith:
+    """Return what a profile says of how it was made.
 
-
-def _built_with(models: Models, *, by_writer: bool, empty: bool = False) -> BuiltWith:
+    :param models: the models of this build.
+    :param by_writer: whether the writer wrote its summary, or a template.
+    :param empty: there is no summary.
+    """
     return BuiltWith(
         embedder=models.embedder.name,
         writer=models.writer.name,
