@@ -3,10 +3,12 @@ import random
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from tiny_gguf import write_tiny_gguf
 
 from profilegen.errors import ModelError, UsageError
 from profilegen.llama.catalog import (
+    HubSource,
     PackageSource,
     add_model,
     default_model,
@@ -38,12 +40,17 @@ def writer(tmp_path: Path) -> Path:
     return write_tiny_gguf(tmp_path / "writer.gguf", "llama")
 
 
-def test_every_file_inside_a_package_has_its_sha256_pinned() -> None:
-    packages = [
-        source for model in load_catalog().values() for source in model.sources if isinstance(source, PackageSource)
-    ]
-    assert len(packages) == 3
-    assert all(len(bytes.fromhex(file.sha256)) == 32 for source in packages for file in source.files)
+def test_every_file_of_the_catalogue_has_its_sha256_pinned() -> None:
+    sources = [source for model in load_catalog().values() for source in model.sources]
+    assert {type(source) for source in sources} == {PackageSource, HubSource}
+    digests = [digest for source in sources for digest in source.pinned.values()]
+    assert len(digests) >= len(sources)
+    assert all(len(bytes.fromhex(digest)) == 32 for digest in digests)
+
+
+def test_a_hub_file_without_a_pinned_hash_is_refused_by_the_catalogue() -> None:
+    with pytest.raises(ValidationError, match="sha256"):
+        HubSource.model_validate({"repo": "someone/tiny", "file": "tiny-Q8_0.gguf"})
 
 
 @pytest.mark.parametrize(

@@ -220,10 +220,10 @@ def test_an_environment_without_pip_pulls_all_the_same(tiny: Model, models: Path
     assert is_pulled("tiny")
 
 
-def test_a_model_of_a_stand_in_hub_is_checked_against_the_hash_the_hub_states(models: Path, tmp_path: Path) -> None:
+def test_a_model_of_a_stand_in_hub_is_pulled_and_recorded_with_its_commit(models: Path, tmp_path: Path) -> None:
     content = write_tiny_gguf(tmp_path / "hub.gguf", "llama").read_bytes()
-    with _served(_Hub(content, hashlib.sha256(content).hexdigest())) as (_, url):
-        process = _pull_elsewhere(sys.executable, _hub_model(), HF_ENDPOINT=url)
+    with _served(_Hub(content)) as (_, url):
+        process = _pull_elsewhere(sys.executable, _hub_model(content), HF_ENDPOINT=url)
         assert process.wait() == 0
     record = read_record("tiny")
     assert record is not None
@@ -232,10 +232,13 @@ def test_a_model_of_a_stand_in_hub_is_checked_against_the_hash_the_hub_states(mo
     assert sorted(_left_in(models)) == ["tiny.gguf", "tiny.json"]
 
 
-def test_a_model_of_a_stand_in_hub_that_is_not_what_the_hub_states_is_refused(models: Path, tmp_path: Path) -> None:
-    content = write_tiny_gguf(tmp_path / "hub.gguf", "llama").read_bytes()
-    with _served(_Hub(content, "0" * 64)) as (_, url):
-        process = _pull_elsewhere(sys.executable, _hub_model(), HF_ENDPOINT=url)
+def test_a_model_that_a_stand_in_hub_replaced_is_refused_whatever_hash_the_hub_states(
+    models: Path, tmp_path: Path
+) -> None:
+    pinned = write_tiny_gguf(tmp_path / "hub.gguf", "llama").read_bytes()
+    replaced = write_tiny_gguf(tmp_path / "other.gguf", "llama", seed=1).read_bytes()
+    with _served(_Hub(replaced)) as (_, url):
+        process = _pull_elsewhere(sys.executable, _hub_model(pinned), HF_ENDPOINT=url)
         assert process.wait() == 1
     assert process.stderr is not None
     assert "tiny-Q8_0.gguf of someone/tiny is not what was published" in process.stderr.read().decode()
@@ -243,7 +246,7 @@ def test_a_model_of_a_stand_in_hub_that_is_not_what_the_hub_states_is_refused(mo
 
 
 def test_a_hub_that_cannot_be_reached_is_an_error_in_one_line(models: Path) -> None:
-    process = _pull_elsewhere(sys.executable, _hub_model(), HF_ENDPOINT="http://127.0.0.1:9")
+    process = _pull_elsewhere(sys.executable, _hub_model(b""), HF_ENDPOINT="http://127.0.0.1:9")
     assert process.wait() == 1
     assert process.stderr is not None
     last = process.stderr.read().decode().strip().splitlines()[-1]
@@ -276,8 +279,9 @@ def test_a_real_model_is_what_the_catalogue_says(real_models: dict[str, Path], n
     header, found = read_header(real_models[name]), resolve(name, model.job)
     assert (header.job, header.pooling, header.context) == (model.job, model.pooling, model.context)
     assert round(real_models[name].stat().st_size / 1e6) == model.size_mb
-    as_it_came = found.model_copy(update={"path": real_models[name], "weight_type": None})
-    assert resolve(str(real_models[name]), model.job) == as_it_came
+    file = real_models[name]
+    untuned = found.model_copy(update={"path": file, "source": str(file), "weight_type": None})
+    assert resolve(str(file), model.job) == untuned
 
 
 def test_the_converted_minilm_gives_the_vector_its_authors_published_and_knows_a_paraphrase(
@@ -347,8 +351,8 @@ def _embed(path: Path, texts: list[str]) -> list[np.ndarray[Any, Any]]:
         model.close()
 
 
-def _hub_model() -> Model:
-    source = HubSource(repo="someone/tiny", file="tiny-Q8_0.gguf")
+def _hub_model(content: bytes) -> Model:
+    source = HubSource(repo="someone/tiny", file="tiny-Q8_0.gguf", sha256=hashlib.sha256(content).hexdigest())
     return _tiny_model(b"").model_copy(update={"sources": (source,)})
 
 
@@ -415,17 +419,17 @@ class _Index(_Served):
 
 
 class _Hub(_Served):
-    """A hub of one file, which states a hash for it."""
+    """A hub of one file, which states the file's hash."""
 
     commit = "0123456789abcdef0123456789abcdef01234567"
 
-    def __init__(self, content: bytes, stated: str) -> None:
+    def __init__(self, content: bytes) -> None:
         super().__init__()
-        self.content, self.stated = content, stated
+        self.content = content
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
-        request.send_header("ETag", f'"{self.stated}"')
+        request.send_header("ETag", f'"{hashlib.sha256(self.content).hexdigest()}"')
         request.send_header("X-Repo-Commit", self.commit)
         request.send_header("Content-Length", str(len(self.content)))
         request.end_headers()

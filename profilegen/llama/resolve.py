@@ -72,9 +72,7 @@ def _resolve_path(name_or_path: str, job: Job) -> ResolvedModel:
     digest, source = file_sha256(path), str(path.resolve())
     for name, model in known_models().items():
         if model.job == job and digest in _hashes(model):
-            return _resolved(model, path.resolve(), digest).model_copy(
-                update={"name": name, "source": str(path.resolve())}
-            )
+            return _resolved(model, path.resolve(), digest).model_copy(update={"name": name, "source": source})
     return ResolvedModel(
         name=path.stem,
         path=path.resolve(),
@@ -110,7 +108,7 @@ def _hashes(model: Model) -> set[str]:
     for source in model.sources:
         if isinstance(source, PackageSource) and source.format == "gguf":
             hashes.add(source.files[0].sha256)
-        elif isinstance(source, HubSource) and source.sha256:
+        elif isinstance(source, HubSource):
             hashes.add(source.sha256)
     return hashes
 
