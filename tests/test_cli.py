@@ -12,9 +12,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pyarrow.parquet as pq
 import pytest
@@ -481,15 +482,29 @@ def profiles_in(store: Path) -> int:
 
 
 def test_sigterm_ends_the_review_page(sample_store: Path) -> None:
-    command = [*COMMAND, "review", "--port", "0", "--store", str(sample_store)]
-    with subprocess.Popen(
-        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout
-        link = re.search(r"http://\S+", process.stdout.readline())
-        assert link
-        with urlopen(link[0]) as page:  # It answers, so it has its signal handlers.
-            assert page.status == 200
+    with reviewing([*COMMAND], "--store", str(sample_store), env=environment()) as process:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (143, "error: stopped\n")
+
+
+@contextlib.contextmanager
+def reviewing(command: list[str], *options: str, **where: Any) -> Iterator[subprocess.Popen[str]]:
+    """Run `review`, wait until its page has answered, so that it listens to signals too; end it at the end."""
+    process = subprocess.Popen(
+        [*command, "review", "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **where,
+    )
+    with process:
+        try:
+            assert process.stdout
+            link = re.search(r"http://\S+", process.stdout.readline())
+            assert link
+            with build_opener(HTTPCookieProcessor()).open(link[0]) as page:
+                assert page.status == 200
+            yield process
+        finally:
+            process.kill()
