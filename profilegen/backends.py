@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from profilegen.errors import UsageError
+from profilegen.errors import ModelError
 
 Vectors = npt.NDArray[np.float32]
 Turn = tuple[Literal["system", "user", "assistant"], str]
@@ -111,6 +112,7 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Release what the model holds; by default nothing."""
+        return
 
     def __enter__(self) -> Self:
         """Return the model itself."""
@@ -131,6 +133,7 @@ class Embedder(Model, Protocol):
 
     def start(self) -> None:
         """Begin to load the model beside other work; by default nothing."""
+        return
 
     def embed(
         self, texts: Sequence[str], on_done: Callable[[int], None] | None = None, *, queries: bool = False
@@ -159,6 +162,7 @@ class Writer(Model, Protocol):
         :param shared: the turns that the first prompts are going to begin with.
         :param prompts: how many prompts there are going to be, at least.
         """
+        return
 
     def write(self, prompts: Iterable[tuple[K, Prompt]]) -> Iterator[tuple[K, Answer | Failure]]:
         """Give (key, answer) as answers finish, in any order; a prompt that cannot be answered gives a Failure.
@@ -244,9 +248,15 @@ def turns_from(text: str) -> tuple[Turn, ...]:
 
 
 def _backend(source: str) -> tuple[Backend, str]:
+    """Return the backend that a source names, and the name without the scheme."""
     scheme, colon, name = source.partition(":")
-    if not colon or scheme not in BACKENDS:
+    if not colon or "/" in scheme or Path(source).exists():
         scheme, name = DEFAULT_BACKEND, source
+    elif scheme not in BACKENDS:
+        known = ", ".join(f"{scheme}:NAME" for scheme in BACKENDS)
+        raise ModelError(
+            f"there is no file {source} and no backend {scheme!r}; models are written {known}, or NAME alone"
+        )
     if not name:
-        raise UsageError(f"{source!r} names no model; a model of this backend is written {scheme}:NAME")
+        raise ModelError(f"{source!r} names no model; write {scheme}:NAME")
     return cast("Backend", import_module(BACKENDS[scheme])), name

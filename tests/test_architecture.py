@@ -10,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from profilegen.backends import BACKENDS
+
 PACKAGE = Path(__file__).parents[1] / "profilegen"
 
+BACKEND_ROOMS = frozenset(module.split(".")[1] for module in BACKENDS.values())
 # From the ground up. A module imports from its own floor's room and from the floors below, and from no other room of
 # its own floor.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"records", "resources", "processes", "backends", "config"}),
     frozenset({"language"}),
-    frozenset({"ingest", "claims", "llama"}),
+    frozenset({"ingest", "claims"}) | BACKEND_ROOMS,
     frozenset({"profiles"}),
     frozenset({"segments"}),
     frozenset({"store"}),

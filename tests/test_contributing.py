@@ -1,7 +1,7 @@
 """What CONTRIBUTING shows is done as it says, in a copy of the package, and has the results that it shows.
 
-The last path that the paragraph before a block names is that of the file: a block of Python is a new file, a diff adds
-a line to one that is there, a Python console shows what comes out.
+The last path that the paragraph before a block names is that of the file: a block of Python or TOML is a new file, a
+diff adds a line to one that is there, a Python console shows what comes out.
 """
 
 import os
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from profilegen.llama.catalog import ResolvedModel
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,10 +37,13 @@ def code_blocks(section: str) -> list[CodeBlock]:
 
 
 def package_copy(folder: Path) -> Path:
-    """Return a folder with a copy of the package, beside the files that it ships with."""
-    shutil.copytree(ROOT / "profilegen", folder / "profilegen", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("prompts", "models", "examples"):
+    """Return a folder with a copy of the package, beside the files that it ships with and the test of its rooms."""
+    for name in ("profilegen", "prompts"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("models", "examples"):
         (folder / name).symlink_to(ROOT / name)
+    (folder / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "test_architecture.py", folder / "tests")
     return folder
 
 
@@ -48,6 +53,7 @@ def apply(block: CodeBlock, folder: Path) -> None:
     file = folder / path
     if block.language != "diff":
         assert not file.exists(), f"{path} is there already"
+        file.parent.mkdir(exist_ok=True)
         file.write_text(block.code, encoding="utf-8")
         return
     before = "".join(line[1:] for line in block.code.splitlines(keepends=True) if line[0] == " ")
@@ -58,20 +64,74 @@ def apply(block: CodeBlock, folder: Path) -> None:
     file.write_text(text.replace(f"\n{before}", f"\n{after}"), encoding="utf-8")
 
 
-@pytest.mark.parametrize("section", ["Add a language", "Add a file format"])
-def test_one_file_and_one_line_do_what_contributing_shows(section: str, tmp_path: Path) -> None:
-    folder = package_copy(tmp_path)
-    blocks = code_blocks(section)
-    assert [block.language for block in blocks] == ["python", "diff", "pycon"]
-    for block in blocks[:2]:
-        apply(block, folder)
-    (folder / "session.txt").write_text(blocks[2].code, encoding="utf-8")
+def run(folder: Path, *arguments: str, typed: str | None = None) -> str:
+    """Return what a Python with the copied package prints, on either stream."""
     done = subprocess.run(
-        [sys.executable, "-m", "doctest", "session.txt"],
+        [sys.executable, *arguments],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder), "PYTHONUTF8": "1"},
-        capture_output=True,
-        text=True,
+        input=typed,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
-    assert done.stdout + done.stderr == ""
+    return done.stdout
+
+
+def follow(section: str, folder: Path) -> str:
+    """Do what a section says in a copy of the package; return how its console session differs from what it shows."""
+    file, line, session = code_blocks(section)
+    assert (line.language, session.language) == ("diff", "pycon")
+    apply(file, folder)
+    apply(line, folder)
+    (folder / "session.txt").write_text(session.code, encoding="utf-8")
+    return run(folder, "-m", "doctest", "session.txt")
+
+
+@pytest.mark.parametrize("section", ["Add a language", "Add a file format", "Add a backend"])
+def test_one_file_and_one_line_do_what_contributing_shows(section: str, tmp_path: Path) -> None:
+    folder = package_copy(tmp_path)
+    assert follow(section, folder) == ""
+    assert "passed" in (said := run(folder, "-m", "pytest", "-q", "tests")), said
+
+
+@pytest.fixture(scope="module")
+def new_kind(tmp_path_factory: pytest.TempPathFactory, models: dict[str, ResolvedModel]) -> Path:
+    """Return a copy of the package with the kind of claim that CONTRIBUTING adds, and the store that it builds."""
+    folder = package_copy(tmp_path_factory.mktemp("kind"))
+    assert follow("Add a kind of claim", folder) == ""
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("show ann", "\nGoals\n"),
+        ("export users", '"goals":[{"text":"trains for a marathon"'),
+        ("export users --format csv", ",lifestyle,goals,behaviour,"),
+        ("show ann --format html", "<h3>Goals</h3>"),
+        ("search marathon", "goal “trains for a marathon”"),
+    ],
+)
+def test_a_new_kind_of_claim_is_shown_and_exported(new_kind: Path, command: str, expected: str) -> None:
+    assert expected in run(new_kind, "-m", "profilegen", *command.split(), "--store", "goals-store")
+
+
+def test_a_new_kind_of_claim_can_be_added_on_the_terminal(new_kind: Path) -> None:
+    review = ("-m", "profilegen", "review", "--terminal", "--store", "goals-store")
+    screen = run(new_kind, *review, typed="?\n+ goal learn to swim\nq\n")
+    assert "interest, value, lifestyle or goal" in screen
+    assert "1.00 learn to swim" in screen
+
+
+def test_a_new_kind_of_claim_can_be_added_on_the_review_page(new_kind: Path) -> None:
+    script = """
+from pathlib import Path
+from starlette.testclient import TestClient
+from profilegen.review.app import make_app
+with TestClient(make_app(Path("goals-store"), token="t"), base_url="http://127.0.0.1:8765") as client:
+    print(client.get("/user?id=ann&token=t").text)
+"""
+    page = run(new_kind, "-c", script)
+    assert "<h3>Goals</h3>" in page
+    assert "<option>goal</option>" in page

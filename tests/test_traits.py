@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import defaultdict
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from profilegen.claims.traits import find_cued, load_traits
 from profilegen.errors import UsageError
 from profilegen.language.cleaning import clean
+from profilegen.resources import prompts_dir
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 TRAITS = load_traits()
@@ -295,6 +297,15 @@ def test_an_entry_may_be_in_any_one_language(tmp_path: Path) -> None:
 def test_a_broken_entry_is_named(tmp_path: Path, content: str, named: str) -> None:
     with pytest.raises(UsageError, match=named):
         load_traits(entry_file(tmp_path, content))
+
+
+def test_an_id_that_two_files_have_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(prompts_dir(), tmp_path / "prompts")
+    taken = ENTRY.replace("value", "lifestyle").replace("price", "quality", 1)
+    (folder / "lifestyle.toml").write_text(taken, "utf-8")
+    monkeypatch.setenv("PROFILEGEN_PROMPTS", str(folder))
+    with pytest.raises(UsageError, match=r"lifestyle\.toml: the id 'quality' is taken by an entry in values\.toml"):
+        load_traits()
 
 
 def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:

@@ -39,8 +39,7 @@ def load_traits(path: Path | None = None) -> tuple[Trait, ...]:
     :raises UsageError: a file cannot be read, or an entry in it is wrong; the message names the entry.
     """
     if path is None:
-        files = [prompts_dir() / kind.traits for kind in KINDS.values() if kind.traits]
-        return tuple(trait for file in files for trait in load_traits(file))
+        return _traits_of_all_kinds()
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -51,6 +50,19 @@ def load_traits(path: Path | None = None) -> tuple[Trait, ...]:
         return tuple(_traits(content))
     except _BrokenEntryError as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def _traits_of_all_kinds() -> tuple[Trait, ...]:
+    files = [prompts_dir() / kind.traits for kind in KINDS.values() if kind.traits]
+    file_of: dict[str, Path] = {}
+    traits: list[Trait] = []
+    for file in files:
+        for trait in load_traits(file):
+            if trait.id in file_of:
+                raise UsageError(f"{file}: the id {trait.id!r} is taken by an entry in {file_of[trait.id].name}")
+            file_of[trait.id] = file
+            traits.append(trait)
+    return tuple(traits)
 
 
 def find_cued(text: str, language: str, traits: Iterable[Trait]) -> Iterator[tuple[Trait, int, int]]:

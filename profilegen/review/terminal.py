@@ -22,12 +22,13 @@ from profilegen.review import actions, queue, views
 from profilegen.review.session import Session
 from profilegen.store.ledger import ChangedError
 
-HELP = """\
+_KINDS = " or ".join((", ".join([*KINDS][:-1]), [*KINDS][-1]))
+HELP = f"""\
   a 1 3      approve claims 1 and 3; a alone approves all that are open
   e 2        edit claim 2 in $EDITOR; e 2 new words does it at once
   x 2        strike claim 2
   u 2        take the last decision on claim 2 back
-  + interest new words      add a claim; also value, lifestyle
+  + KIND new words      add a claim; KIND is {_KINDS}
   f note     flag the profile; f alone takes the flag off
   w          have the next build write the profile again
   n, Enter   next profile      b   the one before      g USER   go to a user
@@ -185,7 +186,7 @@ def _undo(session: Session, user_id: str, rest: str, by: str) -> None:
 def _add(session: Session, user_id: str, rest: str, by: str) -> None:
     kind, _, words = rest.partition(" ")
     if kind not in KINDS:
-        raise UsageError("say what kind it is: + interest, + value or + lifestyle, then the words")
+        raise UsageError(f"type + KIND, then the words; KIND is {_KINDS}")
     session.act(actions.add_claim, user_id, kind, words, by=by)
 
 
