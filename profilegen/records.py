@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     field_validator,
     model_serializer,
     model_validator,
@@ -344,10 +345,19 @@ Subject = tuple[str, str, str]
 """What a decision is about: a claim (user id, kind, text), a profile (user id, "", "") or a segment ("", "", id)."""
 
 MAX_CLAIM_CHARS, MAX_NOTE_CHARS, MAX_NAME_CHARS = 300, 2_000, 100
+"""What a person may type."""
+MAX_TEXT_CHARS, MAX_EVIDENCE = 4_000, 10
+"""What a decision may carry of a claim that the machine wrote: characters of its text and of each quote, and quotes."""
 UNSEEN = "0"
 """The version of what nobody has decided on yet."""
 
+STORED = "stored"
+"""The validation context of decisions that are in a store already: those of earlier versions stay readable."""
+
 _ON_CLAIMS = {"approve", "edit", "strike", "add"}
+_MAX_WORDS = {"edit": MAX_CLAIM_CHARS, "flag": MAX_NOTE_CHARS, "rename": MAX_NAME_CHARS}
+_MAX_ID_CHARS = 64
+_EARLIEST, _CLOCK_SKEW = datetime(1970, 1, 1, tzinfo=UTC), timedelta(days=1)
 
 
 def one_line(text: str) -> str:
@@ -364,7 +374,7 @@ class Decision(Record):
     of the decision that is taken back.
     """
 
-    id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=64)
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=_MAX_ID_CHARS)
     at: Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))] = Field(
         default_factory=lambda: datetime.now(UTC)
     )
@@ -375,8 +385,8 @@ class Decision(Record):
     kind: Kind | None = None
     text: str = ""
     claim: Claim | None = None
-    words: Annotated[str, Field(max_length=MAX_NOTE_CHARS)] = ""
-    undoes: str = ""
+    words: Annotated[str, AfterValidator(one_line), Field(max_length=MAX_NOTE_CHARS)] = ""
+    undoes: Annotated[str, Field(max_length=_MAX_ID_CHARS)] = ""
 
     @property
     def on(self) -> Subject:
@@ -396,3 +406,52 @@ class Decision(Record):
         if (self.action == "undo") != bool(self.undoes):
             raise ValueError("an undo names the decision it takes back, and nothing else does")
         return self
+
+    @model_validator(mode="after")
+    def _could_be_typed(self, info: ValidationInfo) -> Self:
+        """Refuse what the review page would not have let a person decide, as a file of decisions may hold anything."""
+        if info.context != STORED:
+            self._check_plain_fields()
+            if self.claim is not None:
+                _check_claim(self.claim)
+        return self
+
+    def _check_plain_fields(self) -> None:
+        if not _EARLIEST <= self.at <= datetime.now(UTC) + _CLOCK_SKEW:
+            raise ValueError("the time is before 1970 or in the future")
+        if any(one_line(id_) != id_ or id_ == UNSEEN for id_ in (self.id, self.undoes)):
+            raise ValueError("an id is not one line of printable characters")
+        if self.action not in {*_ON_CLAIMS, "undo"} and (self.kind or self.text):
+            raise ValueError(f"{self.action} is not about a claim")
+        if self.action not in _ON_CLAIMS and self.claim:
+            raise ValueError(f"{self.action} carries no claim")
+        if (self.action in _MAX_WORDS) != bool(self.words):
+            raise ValueError(f"{self.action} needs words" if not self.words else f"{self.action} has no words")
+        if len(self.words) > _MAX_WORDS.get(self.action, 0):
+            raise ValueError(f"the words have more than {_MAX_WORDS[self.action]:,} characters")
+        if len(self.text) > MAX_TEXT_CHARS:
+            raise ValueError(f"the text has more than {MAX_TEXT_CHARS:,} characters")
+        if self.action == "add" and (
+            self.claim is None
+            or self.claim.text != self.text
+            or one_line(self.text) != self.text
+            or len(self.text) > MAX_CLAIM_CHARS
+        ):
+            raise ValueError(f"an added claim is one line of at most {MAX_CLAIM_CHARS} printable characters")
+
+
+def _check_claim(claim: Claim) -> None:
+    """Refuse a claim that no machine wrote and no person could add."""
+    category = (claim.category.scheme, claim.category.id, claim.category.name) if claim.category else ()
+    texts = [
+        claim.text,
+        claim.trait or "",
+        *category,
+        *(part for row in claim.evidence for part in (row.document, row.quote)),
+    ]
+    if any(len(text) > MAX_TEXT_CHARS for text in texts):
+        raise ValueError(f"the claim has a text of more than {MAX_TEXT_CHARS:,} characters")
+    if len(claim.evidence) > MAX_EVIDENCE:
+        raise ValueError(f"the claim has more than {MAX_EVIDENCE} quotes")
+    if claim.reviewed is not None:
+        raise ValueError("the claim is not as the machine wrote it")

@@ -1,5 +1,6 @@
 """A person's word: laid over what the machine wrote, kept through rebuilds, lost by nobody."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from handmade_store import build_report, remove_users
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from profilegen.errors import UsageError
+from profilegen.errors import InputError, UsageError
 from profilegen.records import UNSEEN, Behaviour, BuiltWith, Claim, Decision, Document, Evidence, Segment, UserProfile
 from profilegen.review import actions
+from profilegen.review.transfer import import_decisions
 from profilegen.store import decisions, overlay
 from profilegen.store.decisions import lay_over
 from profilegen.store.ledger import (
@@ -431,3 +433,86 @@ def test_laying_over_does_not_change_what_it_is_laid_over() -> None:
     laid = lay_over(written, [strike], {})
     assert len(laid.interests) == 1
     assert written == profile(DOGS, TEA)
+
+
+# Decisions from a file
+
+
+EDIT: dict[str, Any] = {
+    "by": "cem",
+    "action": "edit",
+    "user_id": "ann",
+    "kind": "interest",
+    "text": "dogs",
+    "claim": DOGS,
+    "words": "old dogs",
+}
+ADD: dict[str, Any] = {**EDIT, "action": "add", "text": "cats", "claim": claim("cats"), "words": ""}
+FLAG: dict[str, Any] = {"by": "cem", "action": "flag", "user_id": "ann", "words": "look"}
+
+
+@pytest.mark.parametrize("decision", [EDIT, ADD, FLAG, {**FLAG, "action": "unflag", "words": ""}], ids=str)
+def test_a_decision_that_could_be_typed_is_valid(decision: dict[str, Any]) -> None:
+    assert Decision(**decision).action == decision["action"]
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        {**EDIT, "at": datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)},
+        {**EDIT, "at": datetime.now(UTC) + timedelta(days=2)},
+        {**EDIT, "at": datetime(1969, 12, 31, tzinfo=UTC)},
+        {**EDIT, "at": datetime(2024, 1, 1)},
+        {**EDIT, "id": "\x1b[2J"},
+        {**EDIT, "id": UNSEEN},
+        {**EDIT, "id": "x" * 65},
+        {**EDIT, "by": "x" * 101},
+        {**EDIT, "by": "\x1b"},
+        {**EDIT, "kind": "mood"},
+        {**EDIT, "words": "\n"},
+        {**EDIT, "words": "x" * 301},
+        {**EDIT, "text": "x" * 4_001},
+        {**EDIT, "claim": claim("x" * 4_001)},
+        {**EDIT, "claim": claim("dogs", "x" * 4_001)},
+        {**EDIT, "claim": DOGS.model_copy(update={"evidence": DOGS.evidence * 11})},
+        {**EDIT, "claim": DOGS.model_copy(update={"trait": "x" * 4_001})},
+        {
+            **EDIT,
+            "claim": {**DOGS.model_dump(), "reviewed": {"verdict": "added", "by": "b", "at": "2024-01-01T00:00Z"}},
+        },
+        {**EDIT, "action": "approve"},
+        {**ADD, "text": "x" * 301, "claim": claim("x" * 301)},
+        {**ADD, "text": "a\nb", "claim": claim("a\nb")},
+        {**ADD, "text": "a\x1b[2J", "claim": claim("a\x1b[2J")},
+        {**ADD, "claim": claim("dogs")},
+        {**FLAG, "words": "x" * 2_001},
+        {**FLAG, "words": ""},
+        {**FLAG, "kind": "interest", "text": "dogs"},
+        {**FLAG, "claim": DOGS},
+        {"by": "cem", "action": "rename", "segment": "s", "words": "x" * 101},
+        {**EDIT, "action": "undo", "words": "", "claim": None, "undoes": "x" * 65},
+    ],
+    ids=lambda decision: str(decision)[:60],
+)
+def test_a_decision_that_could_not_be_typed_is_refused_from_a_file_too(
+    ledger: Ledger, tmp_path: Path, decision: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError):
+        Decision.model_validate(decision)
+    rows = [FLAG, TypeAdapter(dict[str, Any]).dump_python(decision, mode="json")]
+    (tmp_path / "decisions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(InputError, match=r"decisions.jsonl:2: not a decision: .* Nothing was imported"):
+        import_decisions(tmp_path / "store", tmp_path / "decisions.jsonl")
+    assert list(ledger.iter_decisions()) == []
+
+
+def test_words_from_a_file_become_one_line_as_typed_ones_do() -> None:
+    assert Decision(**{**EDIT, "words": " old\n\x1b[2J dogs "}).words == "old [2J dogs"
+
+
+def test_a_decision_of_the_last_year_that_there_is_can_be_undone(ledger: Ledger) -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)
+    ledger.import_decisions([Decision(**EDIT).model_copy(update={"at": last})])
+    assert says(ledger) == ["old dogs", "green tea"]
+    decide(ledger, "undo", "dogs")
+    assert says(ledger) == ["dogs", "green tea"]

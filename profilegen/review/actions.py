@@ -10,6 +10,7 @@ from profilegen.records import (
     MAX_CLAIM_CHARS,
     MAX_NAME_CHARS,
     MAX_NOTE_CHARS,
+    MAX_TEXT_CHARS,
     Claim,
     Decision,
     Evidence,
@@ -165,6 +166,8 @@ def _words(typed: str, what: str, max_chars: int) -> str:
 
 
 def _evidence(ledger: Ledger, user_id: str, quote: str) -> Evidence:
+    if len(quote) > MAX_TEXT_CHARS:
+        raise UsageError(f"the quote has {len(quote):,} characters; {MAX_TEXT_CHARS:,} are the most")
     for document in ledger.user_documents(user_id):
         if quote in document.text:
             return Evidence(document=document.id, quote=quote)

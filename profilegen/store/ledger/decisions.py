@@ -106,7 +106,11 @@ class DecisionTables(Tables):
         rows = self._rows("SELECT max(at) FROM decisions WHERE user_id = ? AND kind = ? AND text = ?", on)
         last = next(rows)[0]
         with self._intact("the time of a decision"):
-            return datetime.fromisoformat(last) + timedelta(microseconds=1) if last else _NEVER
+            before = datetime.fromisoformat(last) if last else None
+        if before is None:
+            return _NEVER
+        # Stores of earlier versions may hold the last time that there is.
+        return before if before.year == datetime.max.year else before + timedelta(microseconds=1)
 
     def _insert(self, decision: Decision) -> int:
         user_id, kind, text = decision.on

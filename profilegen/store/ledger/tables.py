@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from profilegen.records import Record
+from profilegen.records import STORED, Record
 from profilegen.store.ledger.files import damaged, explained
 
 Row = tuple[Any, ...]
@@ -75,7 +75,7 @@ class Tables:
     def _record(self, kind: type[R], record: str, what: str) -> R:
         """Return a stored record; parameters as of `_intact`."""
         with self._intact(what):
-            return kind.model_validate_json(record)
+            return kind.model_validate_json(record, context=STORED)
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         with explained(self._path):
