@@ -1,0 +1,1 @@
+"""Data and scripts to train profilegen's own small models."""
