@@ -80,18 +80,18 @@ def _written(profiles: Sequence[Any], writer: Any, budget: int) -> Iterator[tupl
     from profilegen.profiles import summaries
 
     summaries._MAX_TOLD["user"] = budget
-    prompts = [(profile.user_id, summaries.prompt(_telling(profile))) for profile in profiles]
+    prompts = [(profile.user_id, summaries.prompt(_summary_input(profile))) for profile in profiles]
     for user_id, answer in writer.write(prompts):
         if not isinstance(answer, Answer):
             raise RuntimeError(answer.reason)
         yield user_id, answer
 
 
-def _telling(profile: Any) -> Any:
-    from profilegen.profiles.summaries import Telling
+def _summary_input(profile: Any) -> Any:
+    from profilegen.profiles.summaries import SummaryInput
 
     names = {kind: tuple(claim.name for claim in claims) for kind, claims in profile.claims.items()}
-    return Telling("user", profile.language, names)
+    return SummaryInput("user", profile.language, names)
 
 
 def _repetitive(texts: Sequence[str]) -> float:

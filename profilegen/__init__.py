@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from profilegen.config import BuildOptions
     from profilegen.errors import InputError, ModelError, ProfilegenError, RemovalError, StoreError, UsageError
-    from profilegen.records import BuildReport, Claim, Document, Evidence, Found, Segment, UserProfile
+    from profilegen.records import BuildReport, Claim, Document, Evidence, SearchResult, Segment, UserProfile
     from profilegen.store.store import Store, open_store
 
 __version__ = "0.1.0"
@@ -28,11 +28,11 @@ __all__ = [
     "Claim",
     "Document",
     "Evidence",
-    "Found",
     "InputError",
     "ModelError",
     "ProfilegenError",
     "RemovalError",
+    "SearchResult",
     "Segment",
     "Store",
     "StoreError",

@@ -104,7 +104,7 @@ class Category(Record):
     name: str
 
 
-class Word(Record):
+class ClaimReview(Record):
     """What a person said of a claim that stands. `wrote` is what the machine wrote, where a person changed it."""
 
     verdict: Literal["approved", "edited", "added"]
@@ -126,7 +126,7 @@ class Claim(Record):
     category: Category | None = None
     support: float = Field(ge=0, le=1)
     evidence: tuple[Evidence, ...]
-    reviewed: Word | None = None
+    reviewed: ClaimReview | None = None
 
     @property
     def name(self) -> str:
@@ -289,7 +289,7 @@ class Segment(ClaimHolder):
     built_with: BuiltWith
 
 
-class Found(Record):
+class SearchResult(Record):
     """A user that was searched for. `likeness` is the cosine of query and user, `why` a line for a person."""
 
     user_id: str
@@ -389,7 +389,7 @@ class Decision(Record):
     undoes: Annotated[str, Field(max_length=_MAX_ID_CHARS)] = ""
 
     @property
-    def on(self) -> Subject:
+    def subject(self) -> Subject:
         """Return what this is about; decisions about the same follow each other in versions."""
         return (self.user_id, self.kind or "", self.text) if self.user_id else ("", "", self.segment)
 

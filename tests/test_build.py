@@ -21,7 +21,7 @@ from profilegen.llama.catalog import ResolvedModel, gguf_path
 from profilegen.llama.embedder import GgufEmbedder
 from profilegen.pipeline.clusters import lay_out_users, settled_users
 from profilegen.pipeline.embedding import embed_documents
-from profilegen.records import BuildReport, Document, Found, UserProfile
+from profilegen.records import BuildReport, Document, SearchResult, UserProfile
 from profilegen.resources import resource
 from profilegen.store import index
 from profilegen.store.ledger import Ledger, Membership, open_ledger
@@ -264,7 +264,7 @@ def garble_graphs(store: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def people_with_dogs(six_store: Path) -> list[Found]:
+def people_with_dogs(six_store: Path) -> list[SearchResult]:
     with profilegen.open_store(six_store) as opened:
         return opened.search("people with dogs", 3)
 
@@ -273,7 +273,7 @@ def people_with_dogs(six_store: Path) -> list[Found]:
     "damage", [remove_index, remove_pointer, garble_pointer, garble_database, empty_graphs, garble_graphs]
 )
 def test_search_answers_as_before_when_the_index_is_gone_or_damaged(
-    damage: Callable[[Path], None], store: Path, people_with_dogs: list[Found]
+    damage: Callable[[Path], None], store: Path, people_with_dogs: list[SearchResult]
 ) -> None:
     damage(store)
     with profilegen.open_store(store) as opened:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from profilegen.claims.evidence import Background, Found, TraitScale, draft, quote, trait_vectors, weigh
+from profilegen.claims.evidence import Background, TraitScale, UserClaims, draft, quote, score, trait_vectors
 from profilegen.claims.phrases import Lexicon, keys
 from profilegen.claims.traits import load_traits
 from profilegen.llama.catalog import ResolvedModel
@@ -31,7 +31,7 @@ HOSTILE = [
     '"quoted" \\ value for money\r\n\t\0',
 ]
 
-Weigh = Callable[..., Found]
+Score = Callable[..., UserClaims]
 
 
 def documents_of(*items: tuple[str | None, str]) -> list[Document]:
@@ -42,7 +42,7 @@ def documents_of(*items: tuple[str | None, str]) -> list[Document]:
 
 
 @pytest.fixture(scope="module")
-def weighed(models: dict[str, ResolvedModel]) -> Iterator[Weigh]:
+def scored(models: dict[str, ResolvedModel]) -> Iterator[Score]:
     """Give a function from documents to claims, measured against the documents of the shipped sample."""
     with GgufEmbedder(models["all-minilm-l6-v2"], workers=1) as embedder:
 
@@ -59,19 +59,19 @@ def weighed(models: dict[str, ResolvedModel]) -> Iterator[Weigh]:
         )
         scale = TraitScale(trait_vectors(TRAITS, embedder.embed), background)
 
-        def weighed(documents: list[Document], language: str = "en") -> Found:
+        def scored(documents: list[Document], language: str = "en") -> UserClaims:
             drafted = draft(documents, language, TRAITS, Lexicon())
             by_text = dict(zip(drafted.texts, embedder.embed(drafted.texts), strict=True))
             own = vectors(documents)
-            return weigh(drafted, by_text.__getitem__, own, background, scale)  # type: ignore[arg-type]
+            return score(drafted, by_text.__getitem__, own, background, scale)  # type: ignore[arg-type]
 
-        yield weighed
+        yield scored
 
 
-def test_every_quote_stands_word_for_word_in_the_document_named(weighed: Weigh) -> None:
+def test_every_quote_stands_word_for_word_in_the_document_named(scored: Score) -> None:
     documents = documents_of(*TREATS, *((None, text) for text in HOSTILE), *((text[:60], text) for text in HOSTILE))
     by_id = {document.id: document.text for document in documents}
-    found = weighed(documents)
+    found = scored(documents)
     claims = [*found.claims["interest"], *found.claims["value"], *found.claims["lifestyle"]]
     assert found.claims["interest"]
     assert found.claims["value"]
@@ -82,18 +82,18 @@ def test_every_quote_stands_word_for_word_in_the_document_named(weighed: Weigh) 
             assert evidence.quote in by_id[evidence.document]
 
 
-def test_a_claim_on_one_document_has_half_support_at_most(weighed: Weigh) -> None:
+def test_a_claim_on_one_document_has_half_support_at_most(scored: Score) -> None:
     for item in TREATS:
-        found = weighed(documents_of(item))
+        found = scored(documents_of(item))
         claims = [*found.claims["interest"], *found.claims["value"], *found.claims["lifestyle"]]
         assert claims
         assert all(claim.support <= 0.5 for claim in claims)
 
 
-def test_more_documents_give_a_claim_more_support(weighed: Weigh) -> None:
+def test_more_documents_give_a_claim_more_support(scored: Score) -> None:
     interests, values = [], []
     for n in range(1, len(TREATS) + 1):
-        found = weighed(documents_of(*TREATS[:n]))
+        found = scored(documents_of(*TREATS[:n]))
         interests.append(max(claim.support for claim in found.claims["interest"] if "treats" in claim.text))
         values.append(next(claim.support for claim in found.claims["value"] if claim.name == "value for money"))
     assert interests == sorted(interests)
@@ -102,37 +102,37 @@ def test_more_documents_give_a_claim_more_support(weighed: Weigh) -> None:
     assert values[0] < values[-1] <= 1
 
 
-def test_a_value_says_in_what_it_is_looked_for(weighed: Weigh) -> None:
+def test_a_value_says_in_what_it_is_looked_for(scored: Score) -> None:
     items = [("Acoustic Guitar Strings", "Great value for the price."), ("Garden Hose", "It reaches the roses.")]
-    (value,) = weighed(documents_of(*items)).claims["value"]
+    (value,) = scored(documents_of(*items)).claims["value"]
     assert (value.text, value.trait) == ("value for money (acoustic guitar strings)", "value for money")
-    (value,) = weighed(documents_of((None, "Great value for the price."))).claims["value"]
+    (value,) = scored(documents_of((None, "Great value for the price."))).claims["value"]
     assert (value.text, value.trait, value.name) == ("value for money", None, "value for money")
 
 
-def test_an_interest_of_several_documents_says_what_short_titles_call_it(weighed: Weigh) -> None:
+def test_an_interest_of_several_documents_says_what_short_titles_call_it(scored: Score) -> None:
     cards = [("Red Robin Gift Card", "We had burgers."), ("Best Buy Gift Card", "For a new camera.")]
-    interest = weighed(documents_of(*cards)).claims["interest"][0]
+    interest = scored(documents_of(*cards)).claims["interest"][0]
     assert (interest.text, interest.name) == ("gift card (Red Robin, Best Buy)", "gift card")
-    assert "gift card (Red Robin)" not in [claim.text for claim in weighed(documents_of(cards[0])).claims["interest"]]
+    assert "gift card (Red Robin)" not in [claim.text for claim in scored(documents_of(cards[0])).claims["interest"]]
 
 
-def test_an_interest_says_the_model_that_it_is_for(weighed: Weigh) -> None:
+def test_an_interest_says_the_model_that_it_is_for(scored: Score) -> None:
     case = ("Feitenn Slim Flip Wallet Case for Samsung Galaxy S21", "Holds my cards and the phone.")
-    texts = {claim.name: claim.text for claim in weighed(documents_of(case)).claims["interest"]}
+    texts = {claim.name: claim.text for claim in scored(documents_of(case)).claims["interest"]}
     assert texts["wallet case"] == "wallet case (for Samsung Galaxy S21)"
 
 
-def test_a_sentence_under_most_texts_gives_no_claim(weighed: Weigh) -> None:
+def test_a_sentence_under_most_texts_gives_no_claim(scored: Score) -> None:
     signed = documents_of(*((title, f"{text} {SIGNATURE}") for title, text in TREATS))
-    claims = [claim.text for claim in weighed(signed).claims["interest"]]
+    claims = [claim.text for claim in scored(signed).claims["interest"]]
     assert claims
     assert not [text for text in claims if keys(text, "en") & keys(SIGNATURE, "en")]
 
 
-def test_no_interest_repeats_the_words_of_another(weighed: Weigh) -> None:
+def test_no_interest_repeats_the_words_of_another(scored: Score) -> None:
     titles = ["Dog Training Treats", "Training Treats", "Treats for Dogs", "Dog Leash", "Long Dog Leash", "Dog Bed"]
-    found = weighed(documents_of(*((title, f"A {title} it is.") for title in titles)))
+    found = scored(documents_of(*((title, f"A {title} it is.") for title in titles)))
     words = [keys(claim.text, "en") for claim in found.claims["interest"]]
     assert len(words) > 1
     assert not [
@@ -140,51 +140,51 @@ def test_no_interest_repeats_the_words_of_another(weighed: Weigh) -> None:
     ]
 
 
-def test_who_wrote_of_much_has_more_interests_and_never_more_than_eight(weighed: Weigh) -> None:
+def test_who_wrote_of_much_has_more_interests_and_never_more_than_eight(scored: Score) -> None:
     titles = [
         *("Dog Leash", "Guitar Strings", "Garden Hose", "Espresso Machine", "Watercolor Paint", "Road Bike"),
         *("Sleeping Bag", "Chess Board", "Lip Balm", "Office Chair", "Baby Stroller", "Sewing Thread"),
     ]
     items = [(title, f"This {title.lower()} it is.") for title in titles]
-    assert len(weighed(documents_of(*items[:4])).claims["interest"]) <= 5
-    assert len(weighed(documents_of(*items)).claims["interest"]) == 8
+    assert len(scored(documents_of(*items[:4])).claims["interest"]) <= 5
+    assert len(scored(documents_of(*items)).claims["interest"]) == 8
 
 
-def test_what_is_written_of_once_stands_beside_what_is_written_of_often(weighed: Weigh) -> None:
+def test_what_is_written_of_once_stands_beside_what_is_written_of_often(scored: Score) -> None:
     items = [*TREATS, *TREATS, ("Acoustic Guitar Strings", "These guitar strings sound warm.")]
-    assert any("guitar" in claim.text for claim in weighed(documents_of(*items)).claims["interest"])
+    assert any("guitar" in claim.text for claim in scored(documents_of(*items)).claims["interest"])
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", " \n", "."], ["!!!"] * 4])
-def test_nothing_is_claimed_of_empty_documents(weighed: Weigh, texts: list[str]) -> None:
-    found = weighed(documents_of(*((None, text) for text in texts)))
+def test_nothing_is_claimed_of_empty_documents(scored: Score, texts: list[str]) -> None:
+    found = scored(documents_of(*((None, text) for text in texts)))
     assert found.claims["interest"] == found.claims["value"] == found.claims["lifestyle"] == ()
     assert not found.vectors
 
 
 @pytest.mark.parametrize("language", ["en", "zh", "de", "xx"])
-def test_claims_of_hostile_documents_in_any_language_quote_them_word_for_word(weighed: Weigh, language: str) -> None:
+def test_claims_of_hostile_documents_in_any_language_quote_them_word_for_word(scored: Score, language: str) -> None:
     for text in HOSTILE:
         claims = [
             claim
-            for of_kind in weighed(documents_of((text, text), (None, text)), language).claims.values()
+            for of_kind in scored(documents_of((text, text), (None, text)), language).claims.values()
             for claim in of_kind
         ]
         assert all(0 < claim.support <= 0.75 for claim in claims)
         assert all(evidence.quote and evidence.quote in text for claim in claims for evidence in claim.evidence)
 
 
-def test_each_claim_comes_with_its_vector(weighed: Weigh) -> None:
-    found = weighed(documents_of(*TREATS))
+def test_each_claim_comes_with_its_vector(scored: Score) -> None:
+    found = scored(documents_of(*TREATS))
     expected = {("interest", at) for at in range(len(found.claims["interest"]))} | {
         ("value", at) for at in range(len(found.claims["value"]))
     }
     assert set(found.vectors) == expected
 
 
-def test_the_same_documents_give_the_same_claims(weighed: Weigh) -> None:
+def test_the_same_documents_give_the_same_claims(scored: Score) -> None:
     documents = documents_of(*TREATS)
-    assert weighed(documents).claims["interest"] == weighed(documents).claims["interest"]
+    assert scored(documents).claims["interest"] == scored(documents).claims["interest"]
 
 
 def test_the_quote_is_the_sentence_that_shares_most_words() -> None:

@@ -208,7 +208,7 @@ def test_a_segment_without_any_claim_has_a_name_and_a_summary(language: str, nam
     found = sketched({"silent": silent, "pets": group("p", 3, "dog leash")})["silent"]
     assert found.name == name
     assert not any((found.claims["interest"], found.claims["value"], found.keyphrases, found.exemplars))
-    segment = found.segment(compose(found.telling()), BUILT_WITH)
+    segment = found.segment(compose(found.summary_input()), BUILT_WITH)
     assert segment.summary == ("共同点不多的人。" if language == "zh" else "People with little in common.")
     assert segment.size == len(segment.members) == 3
 

@@ -16,14 +16,14 @@ from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.writer import WriteEngine
 from profilegen.profiles.summaries import (
     Subject,
-    Telling,
+    SummaryInput,
     _environment,
     can_write,
     compose,
     is_repetitive,
+    parse_answer,
     prompt,
     templates_hash,
-    written,
 )
 from profilegen.resources import prompts_dir
 
@@ -47,29 +47,29 @@ HOSTILE = [
 ]
 
 
-def tellings(subject: Subject, language: str) -> list[Telling]:
+def inputs(subject: Subject, language: str) -> list[SummaryInput]:
     """Return all combinations of no, one and several claims of each kind."""
     some = [[kind[:n] for n in range(len(kind) + 1)] for kind in CLAIMS[language]]
-    return [telling_of(subject, language, *kinds) for kinds in itertools.product(*some)]
+    return [input_of(subject, language, *kinds) for kinds in itertools.product(*some)]
 
 
-def telling_of(
+def input_of(
     subject: Subject,
     language: str,
     interests: tuple[str, ...],
     values: tuple[str, ...] = (),
     lifestyle: tuple[str, ...] = (),
-) -> Telling:
-    return Telling(subject, language, {"interest": interests, "value": values, "lifestyle": lifestyle})
+) -> SummaryInput:
+    return SummaryInput(subject, language, {"interest": interests, "value": values, "lifestyle": lifestyle})
 
 
 def answer(text: str, *, finished: bool = True) -> Answer:
     return Answer(text, finished, prompt_tokens=1, answer_tokens=1)
 
 
-def is_told(telling: Telling) -> bool:
+def has_claims(summary_input: SummaryInput) -> bool:
     """Tell whether there is something to say: of a segment always, of a user only with a claim."""
-    return telling.subject == "segment" or any(telling.told().values())
+    return summary_input.subject == "segment" or any(summary_input.variables().values())
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +92,8 @@ def fits_whole(matcher: Any, tokens: list[int]) -> bool:
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_combination_of_claims_composes_whole_sentences(subject: Subject, language: str) -> None:
-    for telling in tellings(subject, language):
-        text = compose(telling)
+    for summary_input in inputs(subject, language):
+        text = compose(summary_input)
         assert text == " ".join(text.split())
         assert not re.search(r"[.,。，、][.,。，、]|\s[.,]|[。，、]\s|^[.,。，、]|\band [.,]|and and", text), text
         if language == "en":
@@ -101,33 +101,33 @@ def test_every_combination_of_claims_composes_whole_sentences(subject: Subject, 
         else:
             assert " " not in text
             assert re.fullmatch(r"([^。]{2,}。)*", text), text
-        assert bool(text) == is_told(telling)
+        assert bool(text) == has_claims(summary_input)
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_composed_summary_names_the_claims_that_it_is_to_tell(subject: Subject, language: str) -> None:
     interests, values, lifestyle = CLAIMS[language]
-    text = compose(telling_of(subject, language, interests, values, lifestyle if subject == "user" else ()))
+    text = compose(input_of(subject, language, interests, values, lifestyle if subject == "user" else ()))
     told = (*interests, *values, *(lifestyle if subject == "user" else ()))
     assert all(claim.casefold() in text.casefold() for claim in told)
 
 
 def test_the_first_claims_of_each_kind_are_told_and_no_more() -> None:
-    text = compose(telling_of("user", "en", tuple("abcdef"), tuple("uvw"), tuple("xyz")))
+    text = compose(input_of("user", "en", tuple("abcdef"), tuple("uvw"), tuple("xyz")))
     assert text == "X and y and is interested in a, b and c. Cares about u and v."
-    text = compose(telling_of("segment", "en", tuple("abcdef")))
+    text = compose(input_of("segment", "en", tuple("abcdef")))
     assert text == "People who are interested in a, b, c and d."
 
 
 def test_a_language_without_templates_is_told_in_english() -> None:
-    assert compose(telling_of("user", "de", ("Haarspangen",))) == "Is interested in Haarspangen."
+    assert compose(input_of("user", "de", ("Haarspangen",))) == "Is interested in Haarspangen."
 
 
 @pytest.mark.parametrize("claim", HOSTILE)
 def test_a_claim_is_told_as_it_is_and_on_its_line_whatever_is_in_it(claim: str) -> None:
     line = " ".join(claim.split())
-    assert line in compose(telling_of("user", "en", (claim,)))
+    assert line in compose(input_of("user", "en", (claim,)))
 
 
 # What the writer is asked
@@ -136,8 +136,8 @@ def test_a_claim_is_told_as_it_is_and_on_its_line_whatever_is_in_it(claim: str) 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_writer_is_asked_the_same_whatever_is_claimed(subject: Subject, language: str) -> None:
-    told = [telling for telling in tellings(subject, language) if telling.claims["interest"]]
-    assert len({prompt(telling).shared for telling in told}) == 1
+    told = [summary_input for summary_input in inputs(subject, language) if summary_input.claims["interest"]]
+    assert len({prompt(summary_input).shared for summary_input in told}) == 1
     asked = prompt(told[0])
     assert asked.request == ""
     assert [role for role, _ in asked.shared[1:]] == ["user", "assistant"] * (len(asked.shared) // 2 - 1) + ["user"]
@@ -148,19 +148,19 @@ def test_the_writer_is_asked_the_same_whatever_is_claimed(subject: Subject, lang
 def test_the_grammar_lets_the_examples_of_the_prompt_stand(
     subject: Subject, language: str, writer: WriteEngine
 ) -> None:
-    examples = [text for role, text in prompt(tellings(subject, language)[-1]).shared if role == "assistant"]
+    examples = [text for role, text in prompt(inputs(subject, language)[-1]).shared if role == "assistant"]
     assert len(examples) >= 4
     pairs = []
     for example in examples:
         interests = re.split(r", | and |、|和", example.split(" -> ")[0])
-        pairs.append((prompt(telling_of(subject, language, tuple(interests))).answer, example))
+        pairs.append((prompt(input_of(subject, language, tuple(interests))).answer, example))
     assert fits(writer, pairs) == [True] * len(examples)
 
 
-def line(telling: Telling, verb: str) -> str:
+def line(summary_input: SummaryInput, verb: str) -> str:
     """Return what the writer may answer."""
-    interests = telling.told()["interests"]
-    between, last = (", ", " and ") if telling.language == "en" else ("、", "和")
+    interests = summary_input.variables()["interests"]
+    between, last = (", ", " and ") if summary_input.language == "en" else ("、", "和")
     return last.join([between.join(interests[:-1]), interests[-1]] if interests[1:] else interests) + f" -> {verb}"
 
 
@@ -170,49 +170,51 @@ def test_the_grammar_lets_every_combination_of_interests_stand_and_the_summary_t
     subject: Subject, language: str, writer: WriteEngine
 ) -> None:
     verb = "looks for" if language == "en" else "喜欢"
-    told = [telling for telling in tellings(subject, language) if telling.claims["interest"]]
-    lines = [line(telling, verb) for telling in told]
-    assert all(fits(writer, zip((prompt(telling).answer for telling in told), lines, strict=True)))
-    for telling, text in zip(told, lines, strict=True):
-        summary = written(answer(text), telling)
+    told = [summary_input for summary_input in inputs(subject, language) if summary_input.claims["interest"]]
+    lines = [line(summary_input, verb) for summary_input in told]
+    assert all(fits(writer, zip((prompt(summary_input).answer for summary_input in told), lines, strict=True)))
+    for summary_input, text in zip(told, lines, strict=True):
+        summary = parse_answer(answer(text), summary_input)
         assert summary is not None
         assert (verb if (subject, language) != ("segment", "en") else "people who look for") in summary.casefold()
-        assert all(in_plural(claim, language).casefold() in summary.casefold() for claim in telling.claims["interest"])
+        assert all(
+            in_plural(claim, language).casefold() in summary.casefold() for claim in summary_input.claims["interest"]
+        )
 
 
 @pytest.mark.parametrize("claim", HOSTILE)
 def test_a_hostile_claim_is_a_literal_of_the_grammar_and_of_the_check(claim: str, writer: WriteEngine) -> None:
-    telling = telling_of("user", "en", ("dog bed", claim), ("value for money",))
-    text = line(telling, "enjoys")
-    assert fits(writer, [(prompt(telling).answer, text)]) == [True]
-    assert written(answer(text), telling) == compose(telling).replace("Is interested in", "Enjoys")
+    summary_input = input_of("user", "en", ("dog bed", claim), ("value for money",))
+    text = line(summary_input, "enjoys")
+    assert fits(writer, [(prompt(summary_input).answer, text)]) == [True]
+    assert parse_answer(answer(text), summary_input) == compose(summary_input).replace("Is interested in", "Enjoys")
 
 
 def test_the_grammar_refuses_what_is_not_claimed(writer: WriteEngine) -> None:
-    shape = prompt(telling_of("user", "en", ("dog bed",))).answer
+    shape = prompt(input_of("user", "en", ("dog bed",))).answer
     texts = ["dog beds -> enjoys", "cat beds -> enjoys", "dog beds and a cat -> enjoys", "dog beds -> hates", "dog bed"]
     assert fits(writer, [(shape, text) for text in texts]) == [True, False, False, False, False]
 
 
 def test_the_writer_is_asked_only_of_interests_and_in_a_language_it_knows_that_has_a_prompt() -> None:
-    assert can_write(telling_of("user", "en", ("dog bed",)), ["en"])
-    assert can_write(telling_of("segment", "zh", ("保护壳",)), ["*"])
-    assert not can_write(telling_of("user", "zh", ("保护壳",)), ["en"])
-    assert not can_write(telling_of("user", "de", ("Haarspangen",)), ["*"])
-    assert not can_write(telling_of("user", "en", (), ("value for money",)), ["en"])
+    assert can_write(input_of("user", "en", ("dog bed",)), ["en"])
+    assert can_write(input_of("segment", "zh", ("保护壳",)), ["*"])
+    assert not can_write(input_of("user", "zh", ("保护壳",)), ["en"])
+    assert not can_write(input_of("user", "de", ("Haarspangen",)), ["*"])
+    assert not can_write(input_of("user", "en", (), ("value for money",)), ["en"])
 
 
 # What of the writer's may stand
 
-TOLD = telling_of("user", "en", ("dog bed", "hair clips"), ("value for money",))
+TOLD = input_of("user", "en", ("dog bed", "hair clips"), ("value for money",))
 
 
 def test_the_summary_has_the_verb_that_the_writer_chose() -> None:
-    assert written(answer("dog beds and hair clips -> enjoys"), TOLD) == (
+    assert parse_answer(answer("dog beds and hair clips -> enjoys"), TOLD) == (
         "Enjoys dog beds and hair clips. Cares about value for money."
     )
-    chinese = telling_of("user", "zh", ("蓝牙耳机", "保护壳"), ("性价比",), ("养狗",))
-    assert written(answer("蓝牙耳机和保护壳 -> 喜欢"), chinese) == "喜欢蓝牙耳机和保护壳。看重性价比。养狗。"
+    chinese = input_of("user", "zh", ("蓝牙耳机", "保护壳"), ("性价比",), ("养狗",))
+    assert parse_answer(answer("蓝牙耳机和保护壳 -> 喜欢"), chinese) == "喜欢蓝牙耳机和保护壳。看重性价比。养狗。"
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_the_summary_has_the_verb_that_the_writer_chose() -> None:
     ids=["cut off", "empty", "without a verb", "without an interest", "of another thing", "two lines", "repetitive"],
 )
 def test_an_answer_that_is_cut_off_repetitive_or_not_of_the_claims_is_refused(refused: Answer) -> None:
-    assert written(refused, TOLD) is None
+    assert parse_answer(refused, TOLD) is None
 
 
 @pytest.mark.parametrize("unit", ["one two three four ", "喜欢蓝牙耳机和保护壳"])
@@ -304,7 +306,7 @@ def test_a_template_that_cannot_be_used_is_named(
     _environment.cache_clear()
     try:
         with pytest.raises(UsageError, match=rf"user\.en\.summary\.jinja.*{says}"):
-            compose(telling_of("user", "en", ("dog bed",)))
+            compose(input_of("user", "en", ("dog bed",)))
     finally:
         _environment.cache_clear()
 
@@ -320,7 +322,7 @@ def test_an_edited_template_is_used_and_changes_the_hash(tmp_path: Path, monkeyp
         assert templates_hash() == before
         (folder / "user.de.summary.jinja").write_text("Mag {{ interests | join(', ') }}.", "utf-8")
         templates_hash.cache_clear()
-        assert compose(telling_of("user", "de", ("Haarspangen",))) == "Mag Haarspangen."
+        assert compose(input_of("user", "de", ("Haarspangen",))) == "Mag Haarspangen."
         assert templates_hash() != before
     finally:
         for cached in (templates_hash, _environment):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from profilegen.claims.taxonomy import load_taxonomy, restored, shipped_taxonomy
+from profilegen.claims.taxonomy import load_taxonomy, shipped_taxonomy, taxonomy_from_dict
 from profilegen.errors import UsageError
 
 IAB = Path(__file__).parents[2] / "shared" / "data" / "iab"
@@ -51,7 +51,7 @@ def test_no_two_interests_of_the_shipped_list_have_the_same_name() -> None:
 def test_an_audience_taxonomy_keeps_its_ids_and_parents_and_takes_its_version_from_the_name(tmp_path: Path) -> None:
     taxonomy = load_taxonomy(written(tmp_path, "audience-taxonomy-1.1.tsv", AUDIENCE))
     assert taxonomy.scheme == "iab-audience-1.1"
-    assert list(taxonomy.upwards("11")) == ["11", "10", "9"]
+    assert list(taxonomy.lineage("11")) == ["11", "10", "9"]
     assert taxonomy.by_id["11"].name("en") == "Dogs"
     assert taxonomy.by_id["11"].texts_in("en") == ["Dogs", "Pets, Dogs"]
 
@@ -79,7 +79,7 @@ def test_the_published_files_are_read_and_their_private_branches_left_out(file: 
 def test_the_product_taxonomy_of_google_is_read_with_its_version(tmp_path: Path) -> None:
     taxonomy = load_taxonomy(written(tmp_path, "taxonomy-with-ids.en-US.txt", GOOGLE))
     assert taxonomy.scheme == "google-product-2021-09-21"
-    assert list(taxonomy.upwards("4")) == ["4", "2", "1"]
+    assert list(taxonomy.lineage("4")) == ["4", "2", "1"]
 
 
 def test_a_plain_list_may_have_examples_and_levels(tmp_path: Path) -> None:
@@ -95,12 +95,12 @@ def test_a_plain_list_may_have_examples_and_levels(tmp_path: Path) -> None:
     ("wanted", "found"), [("pets", {"Pets"}), ("DOGS", {"Pets > Dogs"}), ("Pets > Cats", {"Pets > Cats"}), ("x", set())]
 )
 def test_a_category_is_found_by_id_and_by_name_in_any_case(tmp_path: Path, wanted: str, found: set[str]) -> None:
-    assert load_taxonomy(written(tmp_path, "ours.txt", PLAIN)).named(wanted) == found
+    assert load_taxonomy(written(tmp_path, "ours.txt", PLAIN)).find(wanted) == found
 
 
 def test_a_taxonomy_survives_json_and_its_hash_tells_every_change(tmp_path: Path) -> None:
     taxonomy = load_taxonomy(written(tmp_path, "ours.txt", PLAIN))
-    assert restored(json.loads(json.dumps(taxonomy.plain()))).hash == taxonomy.hash
+    assert taxonomy_from_dict(json.loads(json.dumps(taxonomy.to_dict()))).hash == taxonomy.hash
     changed = load_taxonomy(written(tmp_path, "ours.txt", PLAIN.replace("dog bed", "dog beds")))
     assert changed.hash != taxonomy.hash
 
@@ -144,4 +144,4 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_circle_of_parents_ends(tmp_path: Path) -> None:
     circle = AUDIENCE.replace("\t10\t9\t", "\t10\t11\t")
     taxonomy = load_taxonomy(written(tmp_path, "a.tsv", circle))
-    assert list(taxonomy.upwards("11")) == ["11", "10"]
+    assert list(taxonomy.lineage("11")) == ["11", "10"]

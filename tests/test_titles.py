@@ -3,7 +3,7 @@
 import pytest
 
 from profilegen.claims.phrases import heads
-from profilegen.claims.titles import called, meant_for
+from profilegen.claims.titles import compatible_model, modifier
 
 
 def keys_of(phrase: str) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def keys_of(phrase: str) -> tuple[str, ...]:
     ],
 )
 def test_what_a_short_title_calls_a_thing_stands_before_it(title: str, name: str | None) -> None:
-    assert called(title, keys_of("gift card"), "en") == name
+    assert modifier(title, keys_of("gift card"), "en") == name
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,5 @@ def test_what_a_short_title_calls_a_thing_stands_before_it(title: str, name: str
     ],
 )
 def test_what_a_thing_is_for_is_told_where_it_is_a_model(title: str, name: str | None) -> None:
-    assert meant_for(title, "phone case", keys_of("phone case"), "en") == name
-    assert meant_for(title, "phone case", keys_of("phone case"), "zh") is None
+    assert compatible_model(title, "phone case", keys_of("phone case"), "en") == name
+    assert compatible_model(title, "phone case", keys_of("phone case"), "zh") is None

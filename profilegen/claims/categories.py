@@ -50,13 +50,13 @@ class CategoryNames:
         return dict(zip(self.ids, map(float, scores), strict=True))
 
 
-def nodes_of(profile: UserProfile, taxonomy: Taxonomy | None) -> set[str]:
+def category_ids(profile: UserProfile, taxonomy: Taxonomy | None) -> set[str]:
     """Return the ids of the categories of a user's interests and of all that hold them."""
     ids = {claim.category.id for claim in profile.interests if claim.category}
-    return {node for id in ids for node in taxonomy.upwards(id)} if taxonomy else ids
+    return {node for id in ids for node in taxonomy.lineage(id)} if taxonomy else ids
 
 
-def counted(rows: Iterable[tuple[str, str]], taxonomy: Taxonomy, language: str) -> tuple[CategoryCount, ...]:
+def count_categories(rows: Iterable[tuple[str, str]], taxonomy: Taxonomy, language: str) -> tuple[CategoryCount, ...]:
     """Count the users of each category, given as (user id, category id), the most frequent first.
 
     :param language: what to name the categories in; users who write in others see other names.
@@ -85,7 +85,7 @@ class Categoriser:
         """Take what turns texts into unit vectors, and names that are embedded already."""
         self.names = dict(names or {})
         self._taxonomy, self._embed = taxonomy, embed
-        self.version = version_of(taxonomy)
+        self.version = categories_version(taxonomy)
         self.nodes = [node for node in taxonomy.nodes if node.texts]
         self._beside = [] if len(self.nodes) >= _FEW_NAMES else _others(self.nodes)
         self._branches = _branches(taxonomy, self.nodes)
@@ -144,7 +144,7 @@ def _others(nodes: Sequence[Node]) -> list[Node]:
 def _branches(taxonomy: Taxonomy, nodes: Sequence[Node]) -> list[tuple[int, list[int]]]:
     """Return for each node that others hold its row and theirs."""
     rows = {node.id: row for row, node in enumerate(nodes)}
-    above = [[rows[held] for held in islice(taxonomy.upwards(node.id), 1, None) if held in rows] for node in nodes]
+    above = [[rows[held] for held in islice(taxonomy.lineage(node.id), 1, None) if held in rows] for node in nodes]
     return [(row, held) for row, held in enumerate(above) if held]
 
 
@@ -186,7 +186,7 @@ def with_categories(
     return profile.with_claims({"interest": interests}, built_with=built_with)
 
 
-def version_of(taxonomy: Taxonomy) -> str:
+def categories_version(taxonomy: Taxonomy) -> str:
     """Return what tells the categories of one taxonomy and method from those of another.
 
     :param taxonomy: the taxonomy.

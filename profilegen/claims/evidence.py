@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.claims.phrases import Candidate, Lexicon, Work, candidates, keys
-from profilegen.claims.titles import called, meant_for
+from profilegen.claims.titles import compatible_model, modifier
 from profilegen.claims.traits import Trait, find_cued
 from profilegen.language.cleaning import fold
 from profilegen.language.registry import language_of
@@ -88,7 +88,7 @@ class _Cued:
 
 @dataclass(frozen=True)
 class Draft:
-    """A user's candidates before they are weighed; `texts` are what has to be embedded for it.
+    """A user's candidates before they are scored; `texts` are what has to be embedded for it.
 
     `works` are positions of documents whose item is a work, which has a name.
     """
@@ -106,7 +106,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Found:
+class UserClaims:
     """The claims of a user by kind, and the vector of each by kind and place."""
 
     claims: Mapping[Kind, tuple[Claim, ...]]
@@ -141,21 +141,21 @@ def draft(
     return Draft(tuple(documents), language, tuple(phrases[:_MAX_CANDIDATES]), tuple(cued[:_MAX_CUED]), named)
 
 
-def weigh(
+def score(
     draft: Draft,
     vector_of: Callable[[str], Vectors],
     document_vectors: Vectors,
     background: Background,
     scale: TraitScale,
-) -> Found:
+) -> UserClaims:
     """Rank a draft's candidates and keep those that the documents carry.
 
     :param vector_of: the unit vector of each of `draft.texts`.
     :param document_vectors: (n_documents, n_dims) unit rows, in the order of the draft's documents.
     """
-    things = _Things.of(draft, vector_of, document_vectors, background)
-    interests, rows = _interests(draft, things)
-    by_kind: dict[tuple[Kind, int], Vectors] = {("interest", at): things.vectors[row] for at, row in enumerate(rows)}
+    scored = _ScoredPhrases.of(draft, vector_of, document_vectors, background)
+    interests, rows = _interests(draft, scored)
+    by_kind: dict[tuple[Kind, int], Vectors] = {("interest", at): scored.vectors[row] for at, row in enumerate(rows)}
     chosen: dict[Kind, list[Claim]] = {kind: [] for kind in KINDS}
     chosen["interest"] = interests
     for trait, claim in _traits(draft, vector_of, scale):
@@ -163,10 +163,10 @@ def weigh(
             continue
         vector = scale.vector(trait, draft.language)
         if trait.kind == "value":
-            claim, vector = _of_something(claim, vector, draft, things)
+            claim, vector = _of_something(claim, vector, draft, scored)
         by_kind[trait.kind, len(chosen[trait.kind])] = vector
         chosen[trait.kind].append(claim)
-    return Found({kind: tuple(claims) for kind, claims in chosen.items()}, by_kind)
+    return UserClaims({kind: tuple(claims) for kind, claims in chosen.items()}, by_kind)
 
 
 def _without_signatures(documents: Sequence[Document]) -> list[Document]:
@@ -190,45 +190,45 @@ def _without_signatures(documents: Sequence[Document]) -> list[Document]:
 
 
 @dataclass(frozen=True)
-class _Things:
-    """A draft's phrases weighed. By row: a phrase's vector, how it stands to each document, whether it may be told."""
+class _ScoredPhrases:
+    """Scores of the phrases of a draft, a row each."""
 
     vectors: Vectors
     deviations: Vectors
-    carried: Vectors
+    strengths: Vectors
     support: Vectors
     allowed: npt.NDArray[np.bool_]
 
     @classmethod
     def of(
         cls, draft: Draft, vector_of: Callable[[str], Vectors], documents: Vectors, background: Background
-    ) -> _Things:
+    ) -> _ScoredPhrases:
         if not draft.phrases:
             none, each = np.zeros((0, len(documents)), np.float32), np.zeros(0, np.float32)
             return cls(np.zeros((0, documents.shape[-1]), np.float32), none, none, each, each.astype(np.bool_))
         vectors = np.stack([vector_of(phrase.text) for phrase in draft.phrases])
         deviations = background.deviations(vectors, documents)
-        carried = _carried(draft.phrases, deviations)
-        support = _support(carried)
-        telling = [_is_telling(phrase, row) for phrase, row in zip(draft.phrases, deviations, strict=True)]
-        return cls(vectors, deviations, carried, support, (support >= _MIN_SUPPORT) & np.array(telling))
+        strengths = _strengths(draft.phrases, deviations)
+        support = _support(strengths)
+        notable = [_is_notable(phrase, row) for phrase, row in zip(draft.phrases, deviations, strict=True)]
+        return cls(vectors, deviations, strengths, support, (support >= _MIN_SUPPORT) & np.array(notable))
 
 
-def _interests(draft: Draft, things: _Things) -> tuple[list[Claim], list[int]]:
+def _interests(draft: Draft, scored: _ScoredPhrases) -> tuple[list[Claim], list[int]]:
     """Return the claims, and the rows of their phrases."""
     if not draft.phrases:
         return [], []
-    scores = _interest_scores(draft.phrases, things)
-    firm = things.allowed & np.array([_says_much(phrase) or len(phrase.documents) > 1 for phrase in draft.phrases])
-    most = _most_interests(things.deviations.shape[1])
-    chosen = _diverse(draft.phrases, scores, things, firm, most)
-    chosen = _diverse(draft.phrases, scores, things, things.allowed, _MIN_INTERESTS, chosen)
+    scores = _interest_scores(draft.phrases, scored)
+    firm = scored.allowed & np.array([_is_multiword(phrase) or len(phrase.documents) > 1 for phrase in draft.phrases])
+    most = _most_interests(scored.deviations.shape[1])
+    chosen = _diverse(draft.phrases, scores, scored, firm, most)
+    chosen = _diverse(draft.phrases, scores, scored, scored.allowed, _MIN_INTERESTS, chosen)
     claims = []
     for row in chosen:
-        carried = things.carried[row]
-        places = [int(at) for at in np.argsort(-carried, kind="stable") if carried[at] > 0]
+        strengths = scored.strengths[row]
+        places = [int(at) for at in np.argsort(-strengths, kind="stable") if strengths[at] > 0]
         quotes = _quotes(draft, draft.phrases[row].text, places)
-        support = round(float(things.support[row]), 2)
+        support = round(float(scored.support[row]), 2)
         phrase = draft.phrases[row]
         text = _with_examples(draft, phrase)
         trait = phrase.work or (phrase.text if text != phrase.text else None)
@@ -242,30 +242,30 @@ def _with_examples(draft: Draft, phrase: Candidate) -> str:
     "gift card (Red Robin, Best Buy)", "wallet case (for Galaxy S21)".
     """
     titles = [draft.documents[place].item_title or "" for place in phrase.documents if place not in draft.works]
-    if not _says_much(phrase) or phrase.work:
+    if not _is_multiword(phrase) or phrase.work:
         return phrase.text
     before = ""
-    names = [called(title, phrase.key, draft.language) for title in titles] if len(phrase.documents) > 1 else []
+    names = [modifier(title, phrase.key, draft.language) for title in titles] if len(phrase.documents) > 1 else []
     if not any(names):
-        before, names = "for ", [meant_for(title, phrase.text, phrase.key, draft.language) for title in titles]
+        before, names = "for ", [compatible_model(title, phrase.text, phrase.key, draft.language) for title in titles]
     examples = list(dict.fromkeys(name for name in names if name))[:_MAX_EXAMPLES]
     return f"{phrase.text} ({before}{', '.join(examples)})" if examples else phrase.text
 
 
-def _of_something(claim: Claim, vector: Vectors, draft: Draft, things: _Things) -> tuple[Claim, Vectors]:
+def _of_something(claim: Claim, vector: Vectors, draft: Draft, scored: _ScoredPhrases) -> tuple[Claim, Vectors]:
     """Say with a value in what the user looks for it: the thing that the documents it rests on are most about."""
     cited = {evidence.document for evidence in claim.evidence}
     places = [place for place, document in enumerate(draft.documents) if document.id in cited]
     rows = [
-        row for row, phrase in enumerate(draft.phrases) if things.allowed[row] and _names_thing(phrase, draft.language)
+        row for row, phrase in enumerate(draft.phrases) if scored.allowed[row] and _names_thing(phrase, draft.language)
     ]
-    about = things.deviations[np.ix_(rows, places)].mean(axis=1)
+    about = scored.deviations[np.ix_(rows, places)].mean(axis=1)
     if not len(about) or about.max() < _PLAINLY_ABOUT:
         return claim, vector
     row = rows[int(about.argmax())]
     parentheses = language_of(draft.language).parentheses
     text = claim.text + parentheses.format(draft.phrases[row].work or draft.phrases[row].text)
-    both = vector + things.vectors[row]
+    both = vector + scored.vectors[row]
     return claim.model_copy(update={"text": text, "trait": claim.text}), both / np.linalg.norm(both)
 
 
@@ -273,35 +273,35 @@ def _names_thing(phrase: Candidate, language: str) -> bool:
     """Tell whether a phrase says in what a value is looked for: an item, or what several texts are about."""
     if not language_of(language).is_spaced:  # Where most things have names of one word.
         return len(phrase.text) > 1 and (phrase.weight > _ASIDE or len(phrase.documents) > 1)
-    return _says_much(phrase) and phrase.weight > _ASIDE
+    return _is_multiword(phrase) and phrase.weight > _ASIDE
 
 
-def _carried(phrases: Sequence[Candidate], deviations: Vectors) -> Vectors:
+def _strengths(phrases: Sequence[Candidate], deviations: Vectors) -> Vectors:
     """Return (n_phrases, n_documents) in 0 to 1: how strongly each document carries each phrase."""
-    carried = np.clip((deviations - _CARRIES_FROM) / (_CARRIES_WHOLLY - _CARRIES_FROM), 0, 1)
+    strengths = np.clip((deviations - _CARRIES_FROM) / (_CARRIES_WHOLLY - _CARRIES_FROM), 0, 1)
     for row, phrase in enumerate(phrases):
         said = list(phrase.documents)
         # A document may say a phrase by the way ("every inch"): then it is not about it.
-        carried[row, said] = np.where(deviations[row, said] > _ABOUT, 1.0, carried[row, said])
-    return np.asarray(carried, np.float32)
+        strengths[row, said] = np.where(deviations[row, said] > _ABOUT, 1.0, strengths[row, said])
+    return np.asarray(strengths, np.float32)
 
 
-def _support(carried: Vectors) -> Vectors:
+def _support(strengths: Vectors) -> Vectors:
     """Return the support of each row: one minus the chance that every document that carries it is an accident."""
-    return np.asarray(1 - np.prod(1 - _ONE_DOCUMENT * carried, axis=-1), np.float32)
+    return np.asarray(1 - np.prod(1 - _ONE_DOCUMENT * strengths, axis=-1), np.float32)
 
 
-def _interest_scores(phrases: Sequence[Candidate], things: _Things) -> Vectors:
+def _interest_scores(phrases: Sequence[Candidate], scored: _ScoredPhrases) -> Vectors:
     weights = np.array([phrase.weight for phrase in phrases], np.float32)
-    several = np.array([_says_much(phrase) for phrase in phrases], np.float32)
-    near = things.deviations.mean(axis=1)
-    return np.asarray(near + 2.0 * things.support + 0.5 * weights + 0.3 * several, np.float32)
+    several = np.array([_is_multiword(phrase) for phrase in phrases], np.float32)
+    near = scored.deviations.mean(axis=1)
+    return np.asarray(near + 2.0 * scored.support + 0.5 * weights + 0.3 * several, np.float32)
 
 
 def _diverse(
     phrases: Sequence[Candidate],
     scores: Vectors,
-    things: _Things,
+    scored: _ScoredPhrases,
     allowed: npt.NDArray[np.bool_],
     most: int,
     already: Sequence[int] = (),
@@ -315,14 +315,14 @@ def _diverse(
     rows = [
         row
         for row in map(int, np.flatnonzero(allowed))
-        if not any(_says_again(phrases[row], phrases[other]) for other in chosen)
+        if not any(_is_redundant(phrases[row], phrases[other]) for other in chosen)
     ]
     if not rows:
         return chosen
     low, high = scores[rows].min(), scores[rows].max()
     scaled = (scores - low) / max(float(high - low), 1e-6)
-    alike = things.vectors @ things.vectors.T
-    covers = np.clip(things.deviations / _CARRIES_WHOLLY, 0, 1.5)
+    alike = scored.vectors @ scored.vectors.T
+    covers = np.clip(scored.deviations / _CARRIES_WHOLLY, 0, 1.5)
     covered = covers[chosen].max(axis=0, initial=0.0)
     while rows and len(chosen) < most:
         new = np.maximum(covers - covered, 0).mean(axis=1)
@@ -330,7 +330,7 @@ def _diverse(
         best = max(gains, key=gains.__getitem__)
         chosen.append(best)
         covered = np.maximum(covered, covers[best])
-        rows = [row for row in rows if row != best and not _says_again(phrases[row], phrases[best])]
+        rows = [row for row in rows if row != best and not _is_redundant(phrases[row], phrases[best])]
     return chosen
 
 
@@ -342,18 +342,18 @@ def _is_thing(phrase: Candidate, lexicon: Lexicon) -> bool:
     return phrase.weight > _ASIDE or len(phrase.documents) > 1 or lexicon.is_common(phrase.key)
 
 
-def _says_much(phrase: Candidate) -> bool:
+def _is_multiword(phrase: Candidate) -> bool:
     return phrase.work is not None or len(phrase.key) > 1
 
 
-def _is_telling(phrase: Candidate, deviations: Vectors) -> bool:
+def _is_notable(phrase: Candidate, deviations: Vectors) -> bool:
     """Tell whether a phrase may be an interest: said of two documents, or what one document is plainly about."""
     if len(phrase.documents) > 1:
         said = deviations[list(phrase.documents)]
-        return phrase.weight > _ASIDE or _says_much(phrase) or bool(said.mean() > _SINGLE_WORD_ABOUT)
+        return phrase.weight > _ASIDE or _is_multiword(phrase) or bool(said.mean() > _SINGLE_WORD_ABOUT)
     if len(phrase.text) < 2:
         return False
-    names_item = phrase.weight > _ASIDE and _says_much(phrase)
+    names_item = phrase.weight > _ASIDE and _is_multiword(phrase)
     return bool(deviations[phrase.documents[0]] > (_ABOUT if names_item else _PLAINLY_ABOUT))
 
 
@@ -362,7 +362,7 @@ def _gain(row: int, scaled: Vectors, alike: Vectors, chosen: Sequence[int]) -> f
     return (1 - _DIVERSITY) * float(scaled[row]) - _DIVERSITY * near
 
 
-def _says_again(phrase: Candidate, other: Candidate) -> bool:
+def _is_redundant(phrase: Candidate, other: Candidate) -> bool:
     """Tell whether the words of one are among the other's, or both name the same kind of thing."""
     one, two = set(phrase.key), set(other.key)
     said = phrase.text in other.text or other.text in phrase.text
@@ -421,13 +421,13 @@ def _traits(draft: Draft, vector_of: Callable[[str], Vectors], scale: TraitScale
     best: dict[str, dict[int, tuple[float, str]]] = {}
     for cued in draft.cued:
         deviation = scale.deviation(cued.trait, draft.language, vector_of(cued.quote))
-        carried = float(np.clip((deviation - _TRAIT_FROM) / (_TRAIT_WHOLLY - _TRAIT_FROM), 0, 1))
+        strength = float(np.clip((deviation - _TRAIT_FROM) / (_TRAIT_WHOLLY - _TRAIT_FROM), 0, 1))
         places = best.setdefault(cued.trait.id, {})
-        if carried > places.get(cued.document, (0.0, ""))[0]:
-            places[cued.document] = carried, cued.quote
+        if strength > places.get(cued.document, (0.0, ""))[0]:
+            places[cued.document] = strength, cued.quote
     claims = []
     for trait_id, places in best.items():
-        support = float(_support(np.array([carried for carried, _ in places.values()], np.float32)))
+        support = float(_support(np.array([strength for strength, _ in places.values()], np.float32)))
         if support < _MIN_SUPPORT:
             continue
         ranked = sorted(places.items(), key=lambda item: (-item[1][0], item[0]))[:_MAX_QUOTES]

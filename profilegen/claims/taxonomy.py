@@ -87,9 +87,9 @@ class Taxonomy:
     @cached_property
     def hash(self) -> str:
         """Return a hash of everything in it."""
-        return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
 
-    def named(self, name: str) -> frozenset[str]:
+    def find(self, name: str) -> frozenset[str]:
         """Return the id of the node with this id, else the ids of those with this name in any language and case."""
         wanted = name.strip().casefold()
         if name.strip() in self.by_id:
@@ -98,7 +98,7 @@ class Taxonomy:
             node.id for node in self.nodes if any(wanted == known.casefold() for known in node.names.values())
         )
 
-    def upwards(self, node_id: str) -> Iterator[str]:
+    def lineage(self, node_id: str) -> Iterator[str]:
         """Give the id of a node and of those that hold it, the nearest first; of an unknown id, only that."""
         seen: set[str] = set()
         step: str | None = node_id
@@ -108,13 +108,13 @@ class Taxonomy:
             node = self.by_id.get(step)
             step = node.parent if node else None
 
-    def plain(self) -> dict[str, Any]:
-        """Return it as JSON can hold it; `restored` reads it back."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it; `taxonomy_from_dict` reads it back."""
         return {"scheme": self.scheme, "nodes": [asdict(node) for node in self.nodes]}
 
 
-def restored(plain: Mapping[str, Any]) -> Taxonomy:
-    """Return the taxonomy that `Taxonomy.plain` described."""
+def taxonomy_from_dict(plain: Mapping[str, Any]) -> Taxonomy:
+    """Return the taxonomy that `Taxonomy.to_dict` described."""
     return Taxonomy(plain["scheme"], tuple(Node(**node) for node in plain["nodes"]))
 
 

@@ -19,7 +19,7 @@ _MAX_MODEL = 4
 _NAME_PART = re.compile(r"\w[^\s(/,.:|\[\]{}&]*")
 
 
-def called(title: str, key: Key, language: str) -> str | None:
+def modifier(title: str, key: Key, language: str) -> str | None:
     """Return what stands before a phrase in a short title that ends with it, or None: Red Robin of a gift card.
 
     The words before a thing in a title of few words are whose it is or which one; in a long title they may be anything.
@@ -35,7 +35,7 @@ def called(title: str, key: Key, language: str) -> str | None:
     return " ".join(before)
 
 
-def meant_for(title: str, phrase: str, key: Key, language: str) -> str | None:
+def compatible_model(title: str, phrase: str, key: Key, language: str) -> str | None:
     """Return the model of what an English title says its thing is for, or None: iPhone 13 of a case for one.
 
     :param phrase: what the thing is called; one that is called by a name is for nothing.

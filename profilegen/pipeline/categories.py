@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from profilegen.backends import Vectors
-from profilegen.claims.categories import Categoriser, version_of, with_categories
+from profilegen.claims.categories import Categoriser, categories_version, with_categories
 from profilegen.claims.taxonomy import SHIPPED, Taxonomy, load_taxonomy, shipped_taxonomy
 from profilegen.records import UserProfile
 from profilegen.segments.user_vectors import document_vectors
@@ -44,9 +44,9 @@ def categorise(
     :param embed: texts to unit vectors.
     :param on_done: called with users done and users in all.
     """
-    version = version_of(taxonomy)
-    if (ledger.get_meta("taxonomy") or {}) != taxonomy.plain():
-        ledger.set_meta("taxonomy", taxonomy.plain())
+    version = categories_version(taxonomy)
+    if (ledger.get_meta("taxonomy") or {}) != taxonomy.to_dict():
+        ledger.set_meta("taxonomy", taxonomy.to_dict())
     stale = ledger.not_categorised(version)
     if not stale:
         return 0

@@ -25,7 +25,7 @@ from profilegen.claims.works import works_of
 from profilegen.pipeline.fingerprints import fingerprint
 from profilegen.pipeline.models import Models
 from profilegen.profiles import summaries, user_profile
-from profilegen.profiles.summaries import Telling
+from profilegen.profiles.summaries import SummaryInput
 from profilegen.records import BuiltWith, Document, UserProfile
 from profilegen.segments.user_vectors import document_vectors
 from profilegen.store.categories import open_categoriser
@@ -107,11 +107,11 @@ class _Case:
     user_id: str
     documents: Sequence[Document]
     language: str
-    found: evidence.Found
+    found: evidence.UserClaims
 
     @property
-    def telling(self) -> Telling:
-        return user_profile.telling(self.found, self.language)
+    def summary_input(self) -> SummaryInput:
+        return user_profile.summary_input(self.found, self.language)
 
 
 def _finished_profiles(
@@ -125,9 +125,9 @@ def _finished_profiles(
     def prompts() -> Iterator[tuple[str, Prompt]]:
         """Give a prompt for each user that the writer can write; the others are ready at once."""
         for case in _cases(ledger, wanted, models):
-            if summaries.can_write(case.telling, models.writer.languages):
+            if summaries.can_write(case.summary_input, models.writer.languages):
                 at_work[case.user_id] = case
-                yield case.user_id, summaries.prompt(case.telling)
+                yield case.user_id, summaries.prompt(case.summary_input)
             else:
                 ready.append(_composed(case, models))
 
@@ -163,14 +163,14 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
             remembered.update(zip(missing, models.embedder.embed(missing), strict=False))
             for user, draft in zip(users, drafts, strict=True):
                 vectors = document_vectors(user.text_vectors, user.item_vectors)
-                found = evidence.weigh(draft, remembered.__getitem__, vectors, background, scale)
+                found = evidence.score(draft, remembered.__getitem__, vectors, background, scale)
                 yield _Case(user.user_id, user.documents, draft.language, found)
 
 
 def _draft(user: UserDocuments, traits: Sequence[Trait], lexicon: Lexicon, categoriser: Categoriser) -> evidence.Draft:
     """Return what may be claimed of a user; nothing of one who wrote too little."""
     language = user_profile.main_language(user.documents)
-    if not user_profile.says_enough(user.documents):
+    if not user_profile.has_enough_text(user.documents):
         return evidence.draft((), language, traits, lexicon)
     vectors = document_vectors(user.text_vectors, user.item_vectors)
     works = works_of(user.documents, vectors, language, categoriser)
@@ -225,13 +225,13 @@ def _scattered(user_id: str) -> str:
 def _answered(case: _Case, answer: Answer | Failure, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
     if isinstance(answer, Failure):
         return _profile(case, "", built_with(models, by_writer=True), failure=answer.reason)
-    if not (summary := summaries.written(answer, case.telling)):
+    if not (summary := summaries.parse_answer(answer, case.summary_input)):
         return _composed(case, models)
     return _profile(case, summary, built_with(models, by_writer=True))
 
 
 def _composed(case: _Case, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
-    summary = summaries.compose(case.telling) if case.found.has_claims else ""
+    summary = summaries.compose(case.summary_input) if case.found.has_claims else ""
     return _profile(case, summary, built_with(models, by_writer=False, empty=not summary))
 
 

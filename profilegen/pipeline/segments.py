@@ -12,7 +12,7 @@ from profilegen.pipeline.fingerprints import fingerprint
 from profilegen.pipeline.models import Models
 from profilegen.pipeline.profiles import built_with
 from profilegen.profiles import summaries
-from profilegen.profiles.summaries import Telling
+from profilegen.profiles.summaries import SummaryInput
 from profilegen.records import BuiltWith, Segment
 from profilegen.segments import description
 from profilegen.segments.description import Sketch
@@ -70,36 +70,38 @@ def _summaries(
 
     :param before: segments whose summaries the same writer wrote.
     """
-    tellings = {sketch.segment_id: sketch.telling() for sketch in sketches}
+    inputs = {sketch.segment_id: sketch.summary_input() for sketch in sketches}
     kept = {
         segment.id: (segment.summary, segment.built_with)
         for segment in before
-        if segment.id in tellings and _still_tells(segment, tellings[segment.id])
+        if segment.id in inputs and _still_tells(segment, inputs[segment.id])
     }
-    new = {segment_id: telling for segment_id, telling in tellings.items() if segment_id not in kept}
+    new = {segment_id: summary_input for segment_id, summary_input in inputs.items() if segment_id not in kept}
     known = {
-        segment_id: telling
-        for segment_id, telling in new.items()
-        if summaries.can_write(telling, models.writer.languages)
+        segment_id: summary_input
+        for segment_id, summary_input in new.items()
+        if summaries.can_write(summary_input, models.writer.languages)
     }
-    answers = models.writer.write((segment_id, summaries.prompt(telling)) for segment_id, telling in known.items())
+    answers = models.writer.write(
+        (segment_id, summaries.prompt(summary_input)) for segment_id, summary_input in known.items()
+    )
     written = {
         segment_id: summary
         for segment_id, answer in answers
-        if isinstance(answer, Answer) and (summary := summaries.written(answer, tellings[segment_id]))
+        if isinstance(answer, Answer) and (summary := summaries.parse_answer(answer, inputs[segment_id]))
     }
     composed = {
         segment_id: (
-            written.get(segment_id) or summaries.compose(telling),
+            written.get(segment_id) or summaries.compose(summary_input),
             built_with(models, by_writer=segment_id in written),
         )
-        for segment_id, telling in new.items()
+        for segment_id, summary_input in new.items()
     }
     return kept | composed
 
 
-def _still_tells(segment: Segment, telling: Telling) -> bool:
+def _still_tells(segment: Segment, summary_input: SummaryInput) -> bool:
     """Tell whether a summary was made from the same claims and templates."""
-    claims = {kind: tuple(claim.text for claim in segment.claims[kind]) for kind in telling.claims}
-    same = claims == telling.claims and segment.language == telling.language
+    claims = {kind: tuple(claim.text for claim in segment.claims[kind]) for kind in summary_input.claims}
+    same = claims == summary_input.claims and segment.language == summary_input.language
     return same and segment.built_with.prompt == summaries.templates_hash()

@@ -35,14 +35,14 @@ _MAX_REPEATS = 2
 
 
 @dataclass(frozen=True)
-class Telling:
+class SummaryInput:
     """What a summary is to tell, the best supported first."""
 
     subject: Subject
     language: str
     claims: Mapping[Kind, tuple[str, ...]]
 
-    def told(self) -> dict[str, list[str]]:
+    def variables(self) -> dict[str, list[str]]:
         """Return what a template sees: the first claims of each kind, under its key."""
         first = {kind: [_one_line(text) for text in texts[:_MAX_OTHERS]] for kind, texts in self.claims.items()}
         interests = self.claims.get("interest", ())[: _MAX_TOLD[self.subject]]
@@ -50,9 +50,9 @@ class Telling:
         return {kind.key: first.get(name, []) for name, kind in KINDS.items()}
 
 
-def can_write(telling: Telling, writer_languages: Sequence[str]) -> bool:
+def can_write(summary_input: SummaryInput, writer_languages: Sequence[str]) -> bool:
     """Tell whether there is something to choose, in a language that can be written in."""
-    return bool(telling.claims.get("interest")) and can_write_in(telling.language, writer_languages)
+    return bool(summary_input.claims.get("interest")) and can_write_in(summary_input.language, writer_languages)
 
 
 def can_write_in(language: str, writer_languages: Sequence[str]) -> bool:
@@ -66,12 +66,16 @@ def shared_turns(language: str) -> tuple[Turn, ...]:
     return turns_from(_render(f"verb.{language}.prompt.jinja", {}))
 
 
-def prompt(telling: Telling) -> Prompt:
+def prompt(summary_input: SummaryInput) -> Prompt:
     """Return what the writer is asked for a summary."""
     return Prompt(
-        shared=shared_turns(telling.language),
+        shared=shared_turns(summary_input.language),
         request="",
-        answer=(_listed(telling.told()["interests"], telling.language), " -> ", Choices(_verbs(telling.language))),
+        answer=(
+            _listed(summary_input.variables()["interests"], summary_input.language),
+            " -> ",
+            Choices(_verbs(summary_input.language)),
+        ),
         max_tokens=_MAX_ANSWER_TOKENS,
     )
 
@@ -92,35 +96,35 @@ def _verbs(language: str) -> tuple[str, ...]:
     return verbs
 
 
-def written(answer: Answer, telling: Telling) -> str | None:
+def parse_answer(answer: Answer, summary_input: SummaryInput) -> str | None:
     """Return the summary with what the writer chose.
 
     None where the answer may not stand: it was cut off, does not name just the interests, or makes the summary
     repeat itself.
     """
-    line = ".{1,5}".join(map(re.escape, telling.told()["interests"])) + " -> (.+)"
+    line = ".{1,5}".join(map(re.escape, summary_input.variables()["interests"])) + " -> (.+)"
     found = re.fullmatch(line, answer.text)
     if not found or not answer.finished:
         return None
-    text = _summary(telling, {"verb": found[1]})
+    text = _summary(summary_input, {"verb": found[1]})
     return None if is_repetitive(text) else text
 
 
-def compose(telling: Telling) -> str:
+def compose(summary_input: SummaryInput) -> str:
     """Return the summary without a writer; in a language that has no template, by the English one.
 
     Interests that make it repeat itself are left out, the last first.
     """
-    told = telling.told()["interests"]
-    texts = (_summary(telling, {"verb": "", "interests": told[:count]}) for count in range(len(told), -1, -1))
+    told = summary_input.variables()["interests"]
+    texts = (_summary(summary_input, {"verb": "", "interests": told[:count]}) for count in range(len(told), -1, -1))
     return next((text for text in texts if not is_repetitive(text)), "")
 
 
-def _summary(telling: Telling, chosen: Mapping[str, Any]) -> str:
-    name = f"{telling.subject}.{telling.language}.summary.jinja"
+def _summary(summary_input: SummaryInput, chosen: Mapping[str, Any]) -> str:
+    name = f"{summary_input.subject}.{summary_input.language}.summary.jinja"
     if not (prompts_dir() / name).exists():
-        name = f"{telling.subject}.en.summary.jinja"
-    return " ".join(_render(name, {**telling.told(), **chosen}).split())
+        name = f"{summary_input.subject}.en.summary.jinja"
+    return " ".join(_render(name, {**summary_input.variables(), **chosen}).split())
 
 
 def is_repetitive(text: str) -> bool:

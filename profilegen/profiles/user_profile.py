@@ -1,4 +1,4 @@
-"""One user to a UserProfile: what evidence found, and a summary of it."""
+"""One user to a UserProfile: what evidence user_claims, and a summary of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-from profilegen.claims.evidence import Found
+from profilegen.claims.evidence import UserClaims
 from profilegen.language.detection import count_letters
 from profilegen.language.registry import DEFAULT_CODE
 from profilegen.profiles.behaviour import behaviour
-from profilegen.profiles.summaries import Telling
+from profilegen.profiles.summaries import SummaryInput
 from profilegen.records import BuiltWith, Document, Status, UserProfile
 
 # Counted up when the same documents would now give other claims, so that stores are brought up to date.
@@ -35,7 +35,7 @@ def main_language(documents: Sequence[Document]) -> str:
     return letters.most_common(1)[0][0] if letters else DEFAULT_CODE
 
 
-def says_enough(documents: Sequence[Document]) -> bool:
+def has_enough_text(documents: Sequence[Document]) -> bool:
     """Tell whether a user wrote enough to be told anything of; a Han character counts as three letters."""
     letters = 0
     for document in documents:
@@ -45,12 +45,12 @@ def says_enough(documents: Sequence[Document]) -> bool:
     return False
 
 
-def telling(found: Found, language: str) -> Telling:
+def summary_input(user_claims: UserClaims, language: str) -> SummaryInput:
     """Return what the summary of a user is to tell."""
-    return Telling(
+    return SummaryInput(
         subject="user",
         language=language,
-        claims={kind: tuple(claim.name for claim in claims) for kind, claims in found.claims.items()},
+        claims={kind: tuple(claim.name for claim in claims) for kind, claims in user_claims.claims.items()},
     )
 
 
@@ -58,7 +58,7 @@ def profile(
     user_id: str,
     documents: Sequence[Document],
     language: str,
-    found: Found,
+    user_claims: UserClaims,
     summary: str,
     built_with: BuiltWith,
     *,
@@ -69,14 +69,14 @@ def profile(
     reason = None
     if failure:
         status, reason = "failed", failure
-    elif not found.has_claims:
+    elif not user_claims.has_claims:
         status, reason = "insufficient", _why_insufficient(documents)
     return UserProfile(
         user_id=user_id,
         status=status,
         reason=reason,
         language=language,
-        claims=found.claims,
+        claims=user_claims.claims,
         summary=summary,
         behaviour=behaviour(documents),
         built_with=built_with,

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from profilegen.language.cleaning import printable
-from profilegen.records import KINDS, BuildReport, Claim, Document, Found, Segment, UserProfile
+from profilegen.records import KINDS, BuildReport, Claim, Document, SearchResult, Segment, UserProfile
 
 _BAR_WIDTH = 10
 _STATUS_STYLES = {"ok": "green", "insufficient": "yellow", "failed": "red"}
@@ -86,7 +86,7 @@ def segment_list(segments: Sequence[Segment]) -> RenderableType:
     return table
 
 
-def found_list(found: Sequence[Found]) -> RenderableType:
+def found_list(found: Sequence[SearchResult]) -> RenderableType:
     """Return users that were searched for, the best first, each with the reason."""
     parts: list[RenderableType] = []
     for place, user in enumerate(found, 1):

@@ -60,7 +60,7 @@ def on_claim(
         words=words if action == "edit" else "",
         undoes=undoes,
     )
-    ledger.decide([decision], {decision.on: seen})
+    ledger.decide([decision], {decision.subject: seen})
 
 
 def add_claim(ledger: Ledger, user_id: str, kind: Kind, words: str, *, by: str, quote: str = "") -> None:
@@ -76,7 +76,7 @@ def add_claim(ledger: Ledger, user_id: str, kind: Kind, words: str, *, by: str, 
     evidence = (_evidence(ledger, user_id, quote.strip()),) if quote.strip() else ()
     claim = Claim(text=words, support=1.0, evidence=evidence)
     decision = Decision(by=by, action="add", user_id=user_id, kind=kind, text=words, claim=claim)
-    ledger.decide([decision], {decision.on: ledger.decision_version(decision.on)})
+    ledger.decide([decision], {decision.subject: ledger.decision_version(decision.subject)})
 
 
 def approve_all(ledger: Ledger, user_id: str, *, by: str, seen: str) -> int:
@@ -130,7 +130,7 @@ def rename(ledger: Ledger, segment_id: str, name: str, *, by: str, seen: str) ->
     if any(segment.id != segment_id and fold(segment.name) == fold(name) for segment in segments):
         raise UsageError(f"another segment is called “{name}”")
     decision = Decision(by=by, action="rename", segment=segment_id, words=name)
-    ledger.decide([decision], {decision.on: seen})
+    ledger.decide([decision], {decision.subject: seen})
 
 
 def _decide_on_profile(

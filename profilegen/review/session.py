@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from profilegen.publish.map import Map, make_map
-from profilegen.records import Found, Segment
+from profilegen.records import SearchResult, Segment
 from profilegen.store import decisions
 from profilegen.store.ledger import Build, Counts, Decided, Ledger, open_ledger
 from profilegen.store.store import Store, open_store
@@ -51,12 +51,12 @@ class Session:
         with self._writing:
             return what(self._write, *arguments, **named)
 
-    def search(self, query: str, n: int, **conditions: Any) -> list[Found]:
+    def search(self, query: str, n: int, **conditions: Any) -> list[SearchResult]:
         """Do what `Store.search` does; one question at a time, as one embedder answers."""
         with self._searching:
             return self.store.search(query, n, **conditions)
 
-    def similar(self, user_id: str, n: int) -> list[Found]:
+    def similar(self, user_id: str, n: int) -> list[SearchResult]:
         """Do what `Store.similar` does."""
         with self._searching:
             return self.store.similar(user_id, n)

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from profilegen.claims.categories import nodes_of
+from profilegen.claims.categories import category_ids
 from profilegen.claims.phrases import heads
 from profilegen.claims.taxonomy import Taxonomy
 from profilegen.language.registry import language_of
 from profilegen.language.words import Key
-from profilegen.profiles.summaries import Telling
+from profilegen.profiles.summaries import SummaryInput
 from profilegen.records import KINDS, BuiltWith, Claim, Evidence, Kind, Segment, UserProfile
 from profilegen.segments.user_vectors import Vectors
 
@@ -83,7 +83,7 @@ class _Tally:
         given = {claim.category.id for claim in profile.interests if claim.category}
         # A claim that a person has kept may have a category of another taxonomy than that of now.
         self.categories.update(given & taxonomy.by_id.keys())
-        self.groups.update(nodes_of(profile, taxonomy) - given)
+        self.groups.update(category_ids(profile, taxonomy) - given)
         found: dict[Key, tuple[str, Claim]] = {}
         for kind, claim in profile.iter_claims():
             if kind == "interest":
@@ -120,7 +120,7 @@ class _Everywhere:
         inside = {
             node: users
             for node, users in tally.categories.items()
-            if not groups or not set(groups).isdisjoint(self._taxonomy.upwards(node))
+            if not groups or not set(groups).isdisjoint(self._taxonomy.lineage(node))
         }
         kinds = self._leading(tally, inside, _CATEGORY_SHARE, _SECOND_CATEGORY)
         if groups and not kinds:  # A group alone says little.
@@ -145,7 +145,7 @@ class _Everywhere:
         for other in others:
             if lifts[other] < max(least, second * lifts[first]):
                 break
-            if first not in self._taxonomy.upwards(other) and other not in self._taxonomy.upwards(first):
+            if first not in self._taxonomy.lineage(other) and other not in self._taxonomy.lineage(first):
                 return [first, other]
         return [first]
 
@@ -183,9 +183,9 @@ class Sketch:
     exemplars: tuple[str, ...]
     centroid: Vectors
 
-    def telling(self) -> Telling:
+    def summary_input(self) -> SummaryInput:
         """Return the claims that the summary names."""
-        return Telling(
+        return SummaryInput(
             subject="segment",
             language=self.language,
             claims={kind: tuple(claim.text for claim in self.claims[kind]) for kind in _TOLD_KINDS},
@@ -194,7 +194,7 @@ class Sketch:
     def segment(self, summary: str, built_with: BuiltWith) -> Segment:
         """Return the segment with its summary.
 
-        :param summary: text written from `telling()`.
+        :param summary: text written from `summary_input()`.
         :param built_with: the models and prompts that the segment was made with.
         """
         return Segment(

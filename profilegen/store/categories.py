@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from profilegen.backends import Vectors
-from profilegen.claims.categories import Categoriser, CategoryNames, version_of
-from profilegen.claims.taxonomy import Taxonomy, restored
+from profilegen.claims.categories import Categoriser, CategoryNames, categories_version
+from profilegen.claims.taxonomy import Taxonomy, taxonomy_from_dict
 from profilegen.store.ledger import Ledger
 from profilegen.store.vector_cache import load_vectors, save_vectors
 
@@ -18,7 +18,7 @@ def stored_taxonomy(ledger: Ledger) -> Taxonomy | None:
     :param ledger: the store's.
     """
     plain = ledger.get_meta("taxonomy")
-    return restored(plain) if plain else None
+    return taxonomy_from_dict(plain) if plain else None
 
 
 def stored_names(ledger: Ledger) -> CategoryNames | None:
@@ -56,4 +56,4 @@ def _cache_name(taxonomy: Taxonomy) -> str:
 
 
 def _made_of(ledger: Ledger, taxonomy: Taxonomy) -> list[str]:
-    return [version_of(taxonomy), str(ledger.get_meta("embedder"))]
+    return [categories_version(taxonomy), str(ledger.get_meta("embedder"))]

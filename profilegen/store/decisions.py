@@ -14,8 +14,8 @@ from typing import NamedTuple
 from profilegen.claims.phrases import keys
 from profilegen.language.cleaning import fold
 from profilegen.profiles import summaries
-from profilegen.profiles.summaries import Telling
-from profilegen.records import KINDS, UNSEEN, Claim, Decision, Document, Kind, Review, Segment, UserProfile, Word
+from profilegen.profiles.summaries import SummaryInput
+from profilegen.records import KINDS, UNSEEN, Claim, ClaimReview, Decision, Document, Kind, Review, Segment, UserProfile
 
 _KIND_ORDER = {kind: at for at, kind in enumerate(KINDS)}
 
@@ -80,7 +80,7 @@ def lay_over(profile: UserProfile, decisions: Sequence[Decision], documents: Map
     kept = _distinct([standing for standing in all_standings if not standing.struck])
     claims = {kind: [shown(standing) for standing in kept if standing.kind == kind] for kind in KINDS}
     laid = profile.with_claims(claims, reviewed=_review(all_standings, decisions))
-    return _with_status(_with_summary(laid, _telling(profile)), profile)
+    return _with_status(_with_summary(laid, _summary_input(profile)), profile)
 
 
 def shown(standing: Standing) -> Claim:
@@ -90,7 +90,7 @@ def shown(standing: Standing) -> Claim:
         return standing.claim
     changed = decision.action == "edit"
     words = decision.words if changed else standing.text
-    word = Word(
+    word = ClaimReview(
         verdict="added" if standing.added else "edited" if changed else "approved",
         by=decision.by,
         at=decision.at,
@@ -222,20 +222,20 @@ def _review(all_standings: Sequence[Standing], decisions: Sequence[Decision]) ->
     )
 
 
-def _telling(profile: UserProfile) -> Telling:
-    return Telling(
+def _summary_input(profile: UserProfile) -> SummaryInput:
+    return SummaryInput(
         subject="user",
         language=profile.language,
         claims={kind: tuple(claim.name for claim in claims) for kind, claims in profile.claims.items()},
     )
 
 
-def _with_summary(laid: UserProfile, machine: Telling) -> UserProfile:
+def _with_summary(laid: UserProfile, machine: SummaryInput) -> UserProfile:
     """Compose the summary again if it no longer tells what it told."""
-    told = _telling(laid)
-    if laid.status == "failed" or told.told() == machine.told():
+    told = _summary_input(laid)
+    if laid.status == "failed" or told.variables() == machine.variables():
         return laid
-    summary = summaries.compose(told) if any(told.told().values()) else ""
+    summary = summaries.compose(told) if any(told.variables().values()) else ""
     made = laid.built_with.model_copy(update={"summary": "template" if summary else "none"})
     return laid.model_copy(update={"summary": summary, "built_with": made})
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from profilegen.claims import categories
 from profilegen.errors import StoreError
-from profilegen.records import Found, UserProfile
+from profilegen.records import SearchResult, UserProfile
 from profilegen.store import overlay
 from profilegen.store.categories import stored_names, stored_taxonomy
 from profilegen.store.index import CollectionName, ExactSearch, Index, UserFilter
@@ -54,7 +54,7 @@ class UserSearch:
         """Close the index."""
         self._index.close()
 
-    def by_question(self, question: Vectors, n: int, user_filter: UserFilter | None = None) -> list[Found]:
+    def by_question(self, question: Vectors, n: int, user_filter: UserFilter | None = None) -> list[SearchResult]:
         """Return the users that a question fits best.
 
         A user is ranked by the cosine of the user's vector and the question, moved towards the users it finds first,
@@ -82,7 +82,7 @@ class UserSearch:
         ranked = (ids[row] for row in np.argsort(-scores, kind="stable"))
         return self._found(ranked, n, cosines, question, user_filter)
 
-    def by_user(self, user_id: str, vector: Vectors, n: int) -> list[Found]:
+    def by_user(self, user_id: str, vector: Vectors, n: int) -> list[SearchResult]:
         """Return the users nearest to a user.
 
         :param user_id: this user, who is left out.
@@ -112,10 +112,10 @@ class UserSearch:
         cosines: Mapping[str, float],
         wanted: Vectors,
         user_filter: UserFilter | None = None,
-    ) -> list[Found]:
+    ) -> list[SearchResult]:
         """Return the first `n` of these users who are still in the ledger and meet the conditions there."""
         taxonomy = stored_taxonomy(self._ledger) if user_filter and user_filter.categories else None
-        found: list[Found] = []
+        found: list[SearchResult] = []
         for user_id in user_ids:
             if len(found) == n:
                 break
@@ -123,7 +123,7 @@ class UserSearch:
             if profile is None or (user_filter and not user_filter.matches(profile, taxonomy)):
                 continue
             found.append(
-                Found(
+                SearchResult(
                     user_id=user_id,
                     likeness=round(max(-1.0, min(1.0, cosines[user_id])), 3),
                     segment=profile.segment,

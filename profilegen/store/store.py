@@ -14,7 +14,7 @@ import numpy.typing as npt
 from profilegen.backends import Embedder, open_embedder
 from profilegen.claims import categories
 from profilegen.errors import StoreError, UsageError
-from profilegen.records import BuildReport, Document, Found, Segment, UserProfile
+from profilegen.records import BuildReport, Document, SearchResult, Segment, UserProfile
 from profilegen.store import overlay
 from profilegen.store.categories import stored_taxonomy
 from profilegen.store.index import UserFilter
@@ -81,7 +81,7 @@ class Store:
         :raises UsageError: there is no such category.
         """
         wanted, taxonomy = self._category_ids(category), stored_taxonomy(self._ledger)
-        return (profile for profile in self.users() if wanted & categories.nodes_of(profile, taxonomy))
+        return (profile for profile in self.users() if wanted & categories.category_ids(profile, taxonomy))
 
     def documents(self, user_id: str | None = None) -> Iterator[Document]:
         """Give the documents of a user, or of all."""
@@ -110,7 +110,7 @@ class Store:
         segment: str | None = None,
         language: str | None = None,
         category: str | None = None,
-    ) -> list[Found]:
+    ) -> list[SearchResult]:
         """Return the users that a question in plain words fits best, each with the reason.
 
         This works beside a build and on a read-only store. It never builds an index; see `UserSearch`.
@@ -130,7 +130,7 @@ class Store:
         question = self._embedder.embed([query], queries=True)[0]
         return self._search.by_question(question, n, user_filter)
 
-    def similar(self, user_id: str, n: int = 10) -> list[Found]:
+    def similar(self, user_id: str, n: int = 10) -> list[SearchResult]:
         """Return the users whose vectors are nearest to a user's, each with what they have in common.
 
         :param user_id: a user of the store, who is left out.
@@ -169,14 +169,14 @@ class Store:
             rows.setdefault(segment, []).extend((user_id, category) for category in kept)
         return [
             segment.model_copy(
-                update={"categories": categories.counted(rows.get(segment.id, ()), taxonomy, segment.language)}
+                update={"categories": categories.count_categories(rows.get(segment.id, ()), taxonomy, segment.language)}
             )
             for segment in segments
         ]
 
     def _category_ids(self, category: str) -> frozenset[str]:
         taxonomy = stored_taxonomy(self._ledger)
-        found = taxonomy.named(category) if taxonomy else frozenset[str]()
+        found = taxonomy.find(category) if taxonomy else frozenset[str]()
         if not found:
             scheme = f"the taxonomy {taxonomy.scheme} has" if taxonomy else f"{self.directory} has"
             raise UsageError(f"{scheme} no category {category!r}; `profilegen segments` shows those that users have")

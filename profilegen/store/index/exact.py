@@ -54,7 +54,7 @@ class ExactSearch:
         if wanted:
             taxonomy = stored_taxonomy(self._ledger)
             wanted = (
-                frozenset(node for node in taxonomy.by_id if wanted & set(taxonomy.upwards(node)))
+                frozenset(node for node in taxonomy.by_id if wanted & set(taxonomy.lineage(node)))
                 if taxonomy
                 else wanted
             )

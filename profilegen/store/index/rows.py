@@ -69,7 +69,7 @@ class UserFilter(NamedTuple):
         return (
             self.segment in (None, profile.segment)
             and self.language in (None, profile.language)
-            and (not self.categories or not self.categories.isdisjoint(categories.nodes_of(profile, taxonomy)))
+            and (not self.categories or not self.categories.isdisjoint(categories.category_ids(profile, taxonomy)))
         )
 
 
@@ -91,7 +91,7 @@ def _user_rows(ledger: Ledger) -> Iterator[Row]:
         metadata: dict[str, str | bool] = {"language": profile.language}
         if profile.segment is not None:
             metadata["segment"] = profile.segment
-        metadata |= {_category_field(node): True for node in categories.nodes_of(profile, taxonomy)}
+        metadata |= {_category_field(node): True for node in categories.category_ids(profile, taxonomy)}
         if vector.any():
             yield Row(profile.user_id, vector, metadata, profile.summary)
 

@@ -44,7 +44,7 @@ class DecisionTables(Tables):
             if any(self.decision_version(on) != version for on, version in seen.items()):
                 raise ChangedError("somebody decided on this in the meantime; look at it again")
             for decision in decisions:
-                self._insert(decision.model_copy(update={"at": max(decision.at, self._earliest(decision.on))}))
+                self._insert(decision.model_copy(update={"at": max(decision.at, self._earliest(decision.subject))}))
 
     def import_decisions(self, decisions: Iterable[Decision]) -> int:
         """Add decisions made elsewhere, all or none; returns how many were not here yet."""
@@ -113,7 +113,7 @@ class DecisionTables(Tables):
         return before if before.year == datetime.max.year else before + timedelta(microseconds=1)
 
     def _insert(self, decision: Decision) -> int:
-        user_id, kind, text = decision.on
+        user_id, kind, text = decision.subject
         return self._execute(
             "INSERT OR IGNORE INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
