@@ -50,8 +50,8 @@ def _decide(store: Path) -> str:
         standings, _ = overlay.standings(ledger, written)
         acted: list[tuple[actions.ClaimAction, str]] = [("approve", ""), ("edit", "old dogs"), ("strike", "")]
         for standing, (action, words) in zip(standings, acted, strict=False):
-            actions.on_claim(
-                ledger, _USER, standing.kind, standing.text, action, by="Bea", seen=standing.version, words=words
+            actions.decide_on_claim(
+                ledger, _USER, standing.kind, standing.text, action, by="Bea", version=standing.version, words=words
             )
         return str(written.segment)
 

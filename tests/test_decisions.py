@@ -76,7 +76,7 @@ def write(ledger: Ledger, written: UserProfile) -> None:
 
 def decide(ledger: Ledger, action: actions.ClaimAction, text: str, words: str = "", by: str = "bea") -> None:
     found = {s.text: s for s in overlay.standings(ledger, ledger.profile("ann") or profile())[0]}
-    actions.on_claim(ledger, "ann", "interest", text, action, by=by, seen=found[text].version, words=words)
+    actions.decide_on_claim(ledger, "ann", "interest", text, action, by=by, version=found[text].version, words=words)
 
 
 def read(ledger: Ledger) -> UserProfile:
@@ -148,7 +148,7 @@ def test_a_struck_value_does_not_come_back_in_what_else_it_is_looked_for(ledger:
     )
     write(ledger, profile(DOGS, values=(before,)))
     assert read(ledger).values[0].name == "comfort"
-    actions.on_claim(ledger, "ann", "value", before.text, "strike", by="bea", seen=UNSEEN)
+    actions.decide_on_claim(ledger, "ann", "value", before.text, "strike", by="bea", version=UNSEEN)
     write(ledger, profile(DOGS, values=(after,)))
     assert says(ledger) == ["dogs"]
 
@@ -157,7 +157,7 @@ def test_an_approved_value_keeps_what_it_is_looked_for_in_and_the_words_it_rests
     before = claim("comfort (dog bed)", "the older dog naps all day").model_copy(update={"trait": "comfort"})
     after = claim("comfort (old coat)", "Green tea every morning", "d2").model_copy(update={"trait": "comfort"})
     write(ledger, profile(DOGS, values=(before,)))
-    actions.on_claim(ledger, "ann", "value", before.text, "approve", by="bea", seen=UNSEEN)
+    actions.decide_on_claim(ledger, "ann", "value", before.text, "approve", by="bea", version=UNSEEN)
     write(ledger, profile(DOGS, values=(after,)))
     (value,) = read(ledger).values
     assert (value.text, value.evidence) == (before.text, before.evidence)
@@ -166,7 +166,7 @@ def test_an_approved_value_keeps_what_it_is_looked_for_in_and_the_words_it_rests
 def test_an_edited_value_is_no_longer_one_of_the_list(ledger: Ledger) -> None:
     value = claim("comfort (dog bed)").model_copy(update={"trait": "comfort"})
     write(ledger, profile(DOGS, values=(value,)))
-    actions.on_claim(ledger, "ann", "value", value.text, "edit", by="bea", seen=UNSEEN, words="a warm bed")
+    actions.decide_on_claim(ledger, "ann", "value", value.text, "edit", by="bea", version=UNSEEN, words="a warm bed")
     assert [stated.name for stated in read(ledger).values] == ["a warm bed"]
     assert "Cares about a warm bed." in read(ledger).summary
 
@@ -175,7 +175,7 @@ def test_users_are_counted_by_the_name_of_a_value_not_by_what_it_is_looked_for_i
     value = claim("comfort (dog bed)").model_copy(update={"trait": "comfort"})
     write(ledger, profile(DOGS, values=(value, claim("calm")), lifestyle=(claim("has a dog"),)))
     assert ledger.trait_counts() == {("value", "comfort"): 1, ("value", "calm"): 1, ("lifestyle", "has a dog"): 1}
-    actions.on_claim(ledger, "ann", "value", "calm", "strike", by="bea", seen=UNSEEN)
+    actions.decide_on_claim(ledger, "ann", "value", "calm", "strike", by="bea", version=UNSEEN)
     overlay.refresh_claims(ledger, lambda texts: np.tile(np.array([1, 0], np.float32), (len(texts), 1)))
     assert ledger.trait_counts() == {("value", "comfort"): 1, ("lifestyle", "has a dog"): 1}
 
@@ -230,7 +230,7 @@ def test_undo_takes_back_one_decision_at_a_time(ledger: Ledger) -> None:
     assert says(ledger) == ["older dogs", "green tea"]
     decide(ledger, "undo", "dogs")
     assert says(ledger) == ["dogs", "green tea"]
-    with pytest.raises(UsageError, match="nothing to take back"):
+    with pytest.raises(UsageError, match="no decision to undo"):
         decide(ledger, "undo", "dogs")
 
 
@@ -242,15 +242,15 @@ def test_two_claims_edited_to_the_same_words_are_one(ledger: Ledger) -> None:
 
 def test_the_second_of_two_reviewers_is_told_that_the_claim_changed(ledger: Ledger) -> None:
     seen = UNSEEN
-    actions.on_claim(ledger, "ann", "interest", "dogs", "edit", by="bea", seen=seen, words="older dogs")
+    actions.decide_on_claim(ledger, "ann", "interest", "dogs", "edit", by="bea", version=seen, words="older dogs")
     with pytest.raises(ChangedError):
-        actions.on_claim(ledger, "ann", "interest", "dogs", "strike", by="cem", seen=seen)
+        actions.decide_on_claim(ledger, "ann", "interest", "dogs", "strike", by="cem", version=seen)
     assert says(ledger) == ["older dogs", "green tea"]
 
 
 def test_reviewers_of_different_claims_do_not_stand_in_each_others_way(ledger: Ledger) -> None:
-    actions.on_claim(ledger, "ann", "interest", "dogs", "approve", by="bea", seen=UNSEEN)
-    actions.on_claim(ledger, "ann", "interest", "green tea", "strike", by="cem", seen=UNSEEN)
+    actions.decide_on_claim(ledger, "ann", "interest", "dogs", "approve", by="bea", version=UNSEEN)
+    actions.decide_on_claim(ledger, "ann", "interest", "green tea", "strike", by="cem", version=UNSEEN)
     found = read(ledger).reviewed
     assert found is not None
     assert (found.approved, found.struck, found.by) == (1, 1, ("bea", "cem"))
@@ -259,13 +259,13 @@ def test_reviewers_of_different_claims_do_not_stand_in_each_others_way(ledger: L
 def test_a_claim_that_a_rebuild_removed_cannot_be_decided_on(ledger: Ledger) -> None:
     write(ledger, profile(TEA))
     with pytest.raises(ChangedError, match="not there any more"):
-        actions.on_claim(ledger, "ann", "interest", "dogs", "approve", by="bea", seen=UNSEEN)
+        actions.decide_on_claim(ledger, "ann", "interest", "dogs", "approve", by="bea", version=UNSEEN)
 
 
 def test_approve_all_approves_what_nobody_decided_on(ledger: Ledger) -> None:
     decide(ledger, "strike", "dogs")
     found, _ = overlay.standings(ledger, profile(DOGS, TEA))
-    assert actions.approve_all(ledger, "ann", by="bea", seen=decisions.profile_version(found)) == 1
+    assert actions.approve_all(ledger, "ann", by="bea", version=decisions.profile_version(found)) == 1
     review = read(ledger).reviewed
     assert review is not None
     assert (review.approved, review.struck) == (1, 1)
@@ -275,7 +275,7 @@ def test_approve_all_approves_nothing_that_was_not_seen(ledger: Ledger) -> None:
     found, _ = overlay.standings(ledger, profile(DOGS, TEA))
     write(ledger, profile(DOGS, TEA, claim("skydiving")))
     with pytest.raises(ChangedError):
-        actions.approve_all(ledger, "ann", by="bea", seen=decisions.profile_version(found))
+        actions.approve_all(ledger, "ann", by="bea", version=decisions.profile_version(found))
 
 
 @pytest.mark.parametrize("words", ["", "  \n ", "\x00", "x" * 301])
@@ -298,14 +298,14 @@ def test_a_flag_stays_until_it_is_taken_off(ledger: Ledger) -> None:
 
 
 def test_write_again_clears_the_hash_that_says_a_profile_is_up_to_date(ledger: Ledger) -> None:
-    actions.write_again(ledger, "ann", by="bea")
+    actions.request_rewrite(ledger, "ann", by="bea")
     assert ledger.profile_hashes() == {"ann": ""}
 
 
 def test_a_persons_name_for_a_segment_survives_its_being_written_again(ledger: Ledger) -> None:
     segment = Segment(id="seg-1", name="Dogs, tea", size=1, language="en", members=("ann",), built_with=BUILT_WITH)
     ledger.put_segments([(segment, "h", None)])
-    actions.rename(ledger, "seg-1", "Early risers", by="bea", seen=UNSEEN)
+    actions.rename_segment(ledger, "seg-1", "Early risers", by="bea", version=UNSEEN)
     ledger.put_segments([(segment.model_copy(update={"name": "Tea, dogs"}), "h2", None)])
     assert [found.name for found in overlay.segments(ledger)] == ["Early risers"]
 
@@ -314,7 +314,7 @@ def test_two_segments_cannot_have_one_name(ledger: Ledger) -> None:
     rows = [Segment(id=i, name=f"name {i}", size=1, language="en", built_with=BUILT_WITH) for i in ("a", "b")]
     ledger.put_segments((row, "h", None) for row in rows)
     with pytest.raises(UsageError, match="another segment"):
-        actions.rename(ledger, "a", "NAME b", by="bea", seen=UNSEEN)
+        actions.rename_segment(ledger, "a", "NAME b", by="bea", version=UNSEEN)
 
 
 def test_decisions_of_a_removed_user_are_gone_from_the_file(ledger: Ledger, tmp_path: Path) -> None:

@@ -8,15 +8,19 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from html.parser import HTMLParser
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
+import numpy as np
 import pytest
 from handmade_store import HOSTILE_IDS, HOSTILE_TEXTS, SCRIPT, hostile_store, remove_users
 from starlette.applications import Starlette
@@ -25,19 +29,22 @@ from starlette.testclient import TestClient
 
 import profilegen
 from profilegen.publish import report
+from profilegen.records import UNSEEN
 from profilegen.resources import resource
 from profilegen.review import actions
 from profilegen.review import app as review_app
 from profilegen.review.app import make_app
 from profilegen.review.security import CSRF_COOKIE
+from profilegen.review.session import Session
 from profilegen.review.transfer import export_decisions, import_decisions
+from profilegen.review.views import load_card
 from profilegen.store import overlay
 from profilegen.store.ledger import Filters, open_ledger
 
 ORIGIN = "http://127.0.0.1:8765"
 TOKEN = "a-token-of-the-test"
 STATIC = Path(review_app.__file__).with_name("static")
-PAGES = ["/", "/queue", "/search", "/search/found", "/lists"]
+PAGES = ["/", "/queue", "/search", "/search/results", "/lists"]
 
 
 @pytest.fixture
@@ -72,7 +79,9 @@ def post(client: TestClient, path: str, form: dict[str, str], **headers: str) ->
 def claim_form(client: TestClient, user_id: str, action: str, **rest: str) -> dict[str, str]:
     """Return what the form of the first claim on a user's page would send."""
     page = client.get("/user?" + urlencode({"id": user_id})).text
-    fields = re.findall(r'name="(user_id|kind|text|seen)" value="([^"]*)"', page.partition('action="/user/claim"')[2])
+    fields = re.findall(
+        r'name="(user_id|kind|text|version)" value="([^"]*)"', page.partition('action="/user/claim"')[2]
+    )
     return {**{name: html.unescape(value) for name, value in fields[:4]}, "action": action, **rest}
 
 
@@ -208,7 +217,7 @@ def test_what_is_not_there_is_said_to_be_not_there(client: TestClient, path: str
     ],
 )
 def test_conditions_that_make_no_sense_are_named(client: TestClient, query: str) -> None:
-    assert client.get(f"/search/found?{query}").status_code == 422
+    assert client.get(f"/search/results?{query}").status_code == 422
 
 
 ODD_VALUES = [
@@ -235,22 +244,29 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "/": {},
     "/segment": {"id": "seg-1", "page": "1"},
     "/user": {"id": "forty"},
-    "/user/near": {"id": "nobody"},
+    "/user/similar": {"id": "nobody"},
     "/document": {"id": "forty-0", "quote": "a"},
     "/queue": {"page": "1"},
     "/search": {"q": "", "page": "1", **CONDITIONS},
-    "/search/found": {"page": "1", **CONDITIONS},
+    "/search/results": {"page": "1", **CONDITIONS},
     "/list.{format}": CONDITIONS,
     "/lists": {},
     "/map/points": {"v": "VERSION"},
     "/map/user": {"v": "VERSION", "row": "0"},
 }
 FIELDS: dict[str, dict[str, str]] = {
-    "/segment/rename": {"segment": "seg-1", "name": "n", "seen": "0"},
-    "/user/claim": {"user_id": "forty", "kind": "interest", "text": "t", "action": "edit", "seen": "0", "words": "w"},
+    "/segment/rename": {"segment": "seg-1", "name": "n", "version": "0"},
+    "/user/claim": {
+        "user_id": "forty",
+        "kind": "interest",
+        "text": "t",
+        "action": "edit",
+        "version": "0",
+        "words": "w",
+    },
     "/user/add": {"user_id": "forty", "kind": "interest", "words": "w", "quote": ""},
-    "/user/profile": {"user_id": "forty", "action": "flag", "seen": "", "note": "n"},
-    "/lists": {"name": "x", "address": "", "replace": "yes"},
+    "/user/profile": {"user_id": "forty", "action": "flag", "version": "", "note": "n"},
+    "/lists": {"name": "x", "address": ""},
     "/lists/remove": {"name": "x"},
     "/reviewer": {"name": "x", "back": "/"},
 }
@@ -293,7 +309,7 @@ def test_a_question_of_any_characters_is_answered(sample_store: Path, tmp_path: 
     with TestClient(make_app(store, token=TOKEN), base_url=ORIGIN) as client:
         client.get(f"/lists?token={TOKEN}")
         for odd in ODD_VALUES:
-            answer = client.get("/search/found?" + urlencode({"q": odd}, errors="surrogatepass"))
+            answer = client.get("/search/results?" + urlencode({"q": odd}, errors="surrogatepass"))
             assert answer.status_code == 200, odd
 
 
@@ -303,8 +319,8 @@ def test_a_point_with_a_number_of_5000_digits_is_not_found(client: TestClient) -
 
 
 def test_users_are_listed_by_conditions_and_by_a_line_on_the_map(client: TestClient) -> None:
-    assert "forty" in client.get("/search/found?segment=seg-1&documents=3&spend=20").text
-    assert "Nobody found" in client.get("/search/found?segment=seg-1&documents=4").text
+    assert "forty" in client.get("/search/results?segment=seg-1&documents=3&spend=20").text
+    assert "No users found" in client.get("/search/results?segment=seg-1&documents=4").text
     whole = "polygon=-1,-1,2,-1,2,2,-1,2"
     assert len(listed(client, whole)) == len(HOSTILE_IDS) + 3
     assert listed(client, f"{whole}&status=failed") == ["failed"]
@@ -323,6 +339,48 @@ def test_a_list_is_saved_shown_again_and_removed(client: TestClient) -> None:
     assert post(client, "/lists", {"name": "<b>mine</b>", "address": ""}).status_code == 422
     post(client, "/lists/remove", {"name": "<b>mine</b>"})
     assert "mine" not in client.get("/lists").text
+
+
+def test_of_lists_saved_at_once_under_one_name_one_is_saved(client: TestClient) -> None:
+    post(client, "/lists/remove", {"name": "mine"})
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: post(client, "/lists", {"name": "mine"}).status_code, range(16)))
+    assert sorted(answers) == [303, *[422] * 15]
+
+
+def test_a_decision_is_read_back_while_another_thread_reads(store: Path) -> None:
+    session = Session(store)
+    with session.reading() as other:
+        rows = other._connection.execute("SELECT * FROM documents")
+        rows.fetchone()  # a query under way, which holds the state of before
+        with session.reading() as ledger:
+            session.write(actions.decide_on_claim, "forty", "interest", "a text 0", "strike", by="Bea", version=UNSEEN)
+            card = load_card(ledger, "forty")
+        rows.close()
+    session.close()
+    assert card is not None
+    assert "struck" in {view.state for view in card.claim_views()}
+
+
+def test_the_overview_is_whole_while_builds_replace_the_segments(client: TestClient, store: Path) -> None:
+    with open_ledger(store) as ledger:
+        segments = ledger.segments()
+        done = threading.Event()
+
+        def build() -> None:
+            for number in count():
+                renamed = [segment.model_copy(update={"id": f"seg-{number}-{segment.id}"}) for segment in segments]
+                ledger.put_segments((segment, "h", np.ones(8, np.float32)) for segment in renamed)
+                if done.is_set():
+                    return
+
+        builder = threading.Thread(target=build)
+        builder.start()
+        with ThreadPoolExecutor(4) as threads:
+            answers = set(threads.map(lambda path: client.get(path).status_code, ["/"] * 600))
+        done.set()
+        builder.join()
+    assert answers == {200}
 
 
 def test_the_map_has_a_place_and_a_segment_for_every_user(client: TestClient) -> None:
@@ -365,11 +423,11 @@ def test_nobody_decides_without_a_name(client: TestClient) -> None:
     client.cookies.set("profilegen_reviewer", "")
     answer = post(client, "/user/claim", claim_form(client, "forty", "approve"), **{"HX-Request": "true"})
     assert answer.status_code == 422
-    assert "who you are" in answer.text
+    assert "Enter your name" in answer.text
 
 
 @pytest.mark.parametrize(
-    "form", [{"action": "sell"}, {"kind": "secret"}, {"text": "no such claim"}, {"user_id": "nobody"}, {"seen": "x"}]
+    "form", [{"action": "sell"}, {"kind": "secret"}, {"text": "no such claim"}, {"user_id": "nobody"}, {"version": "x"}]
 )
 def test_a_form_that_makes_no_sense_changes_nothing(client: TestClient, store: Path, form: dict[str, str]) -> None:
     assert post(client, "/user/claim", claim_form(client, "forty", "approve") | form).status_code in {404, 409, 422}
@@ -384,14 +442,14 @@ def test_flagged_and_failed_profiles_come_first_in_the_queue(client: TestClient)
 
 
 def test_a_profile_that_is_decided_on_leaves_the_queue(client: TestClient) -> None:
-    version = re.findall(r'name="seen" value="([0-9a-f]{16})"', client.get("/user?id=..").text)[0]
+    version = re.findall(r'name="version" value="([0-9a-f]{16})"', client.get("/user?id=..").text)[0]
     assert 'id=.."' in client.get("/queue").text
-    post(client, "/user/profile", {"action": "approve_all", "user_id": "..", "seen": version})
+    post(client, "/user/profile", {"action": "approve_all", "user_id": "..", "version": version})
     assert 'id=.."' not in client.get("/queue").text
 
 
 def test_a_segment_keeps_the_name_that_a_person_gave_it(client: TestClient, store: Path) -> None:
-    form = {"segment": "seg-2", "name": "Quiet ones", "seen": "0"}
+    form = {"segment": "seg-2", "name": "Quiet ones", "version": "0"}
     assert post(client, "/segment/rename", form).status_code == 303
     assert post(client, "/segment/rename", form | {"name": "Others"}).status_code == 409
     with profilegen.open_store(store) as opened:
@@ -444,7 +502,7 @@ def test_decisions_go_to_another_copy_of_the_store(client: TestClient, store: Pa
     copy = tmp_path / "copy"
     shutil.copytree(store, copy)
     post(client, "/user/claim", claim_form(client, "forty", "edit", words="Other words"))
-    post(client, "/segment/rename", {"segment": "seg-2", "name": "Quiet ones", "seen": "0"})
+    post(client, "/segment/rename", {"segment": "seg-2", "name": "Quiet ones", "version": "0"})
     assert export_decisions(store, tmp_path / "d.jsonl") == 2
     assert import_decisions(copy, tmp_path / "d.jsonl") == "imported 2 of 2 decisions"
     assert "2 were in the store already" in import_decisions(copy, tmp_path / "d.jsonl")
@@ -629,9 +687,11 @@ def test_decisions_survive_a_build_that_writes_the_profile_again(sample_store: P
         written = ledger.profile(user_id)
         assert written is not None
         struck, edited = written.interests[0].text, written.interests[1].text
-        actions.on_claim(ledger, user_id, "interest", struck, "strike", by="Bea", seen="0")
-        actions.on_claim(ledger, user_id, "interest", edited, "edit", by="Bea", seen="0", words="steam locomotives")
-        actions.write_again(ledger, user_id, by="Bea")
+        actions.decide_on_claim(ledger, user_id, "interest", struck, "strike", by="Bea", version="0")
+        actions.decide_on_claim(
+            ledger, user_id, "interest", edited, "edit", by="Bea", version="0", words="steam locomotives"
+        )
+        actions.request_rewrite(ledger, user_id, by="Bea")
         before = overlay.profile(ledger, user_id)
     report_ = profilegen.build(resource("examples/sample.jsonl"), store=store)
     assert report_.written == 1

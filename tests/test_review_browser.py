@@ -222,7 +222,7 @@ def test_a_reviewer_approves_edits_strikes_adds_and_takes_back_by_clicking(
     claims.nth(0).get_by_role("button", name="Approve").click()
     page.locator(".claim.approved").wait_for()
     claims.nth(1).get_by_text("Edit", exact=True).click()
-    claims.nth(1).get_by_label("New words").fill("early mornings")
+    claims.nth(1).get_by_label("New text").fill("early mornings")
     claims.nth(1).get_by_role("button", name="Save").click()
     page.locator(".claim.edited").wait_for()
     claims.nth(2).get_by_role("button", name="Strike").click()
@@ -248,13 +248,13 @@ def test_a_reviewer_approves_edits_strikes_adds_and_takes_back_by_clicking(
 def test_a_profile_is_flagged_approved_and_written_again(server: Server, page: Any) -> None:
     page.goto(user_address(server, "maya_t"))
     page.locator(".on-profile").get_by_text("Flag", exact=True).first.click()
-    page.get_by_label("What somebody should look at").fill("two people?")
+    page.get_by_label("What to look at").fill("two people?")
     page.get_by_role("button", name="Flag", exact=True).click()
     page.get_by_text("two people?").first.wait_for()
     page.goto(f"{server.address}/queue")
     assert page.locator(".reason").first.inner_text() == "flagged"
     card = page.locator(".card").first
-    card.get_by_role("button", name="Take the flag off").click()
+    card.get_by_role("button", name="Remove flag").click()
     card.get_by_role("button", name=re.compile("Approve all")).click()
     page.get_by_text("Approved all.").wait_for()
     card.get_by_role("button", name="Write again").click()
@@ -275,7 +275,7 @@ def test_the_queue_is_gone_through_by_keys_alone(server: Server, page: Any) -> N
     page.get_by_text("Struck.").wait_for()
     page.keyboard.press("k")
     page.keyboard.press("u")
-    page.get_by_text("Taken back.").wait_for()
+    page.get_by_text("Undone.").wait_for()
     page.keyboard.press("e")
     page.keyboard.type("typed words")
     page.keyboard.press("Enter")
@@ -302,7 +302,7 @@ def test_what_is_pressed_the_moment_an_answer_is_there_does_not_leave_the_queue(
     )
     page.keyboard.press("j")
     page.keyboard.press("a")
-    page.get_by_text("Taken back.").wait_for()
+    page.get_by_text("Undone.").wait_for()
     assert page.url == f"{server.address}/queue?page=3"
 
 
@@ -350,7 +350,7 @@ def test_the_second_of_two_browsers_sees_that_the_claim_changed(server: Server, 
         tab.goto(user_address(server, user_id))
     claim = page.locator(".claim").first
     claim.get_by_text("Edit", exact=True).click()
-    claim.get_by_label("New words").fill("what Bea wrote")
+    claim.get_by_label("New text").fill("what Bea wrote")
     claim.get_by_role("button", name="Save").click()
     page.locator(".claim.edited").wait_for()
     other.locator(".claim").first.get_by_role("button", name="Strike").click()
@@ -453,7 +453,7 @@ def test_a_segment_is_read_renamed_and_its_members_opened(server: Server, page: 
     page.get_by_role("heading", name="What sets it apart").wait_for()
     page.get_by_text("Rename", exact=True).first.click()
     name = f"Named at {page.viewport_size['width']}"
-    page.get_by_label("Name, kept").fill(name)
+    page.get_by_label("Name, which later").fill(name)
     page.get_by_role("button", name="Rename").click()
     page.get_by_role("heading", name=name).wait_for()
     page.locator(".users a").first.click()

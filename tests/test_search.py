@@ -201,7 +201,7 @@ def test_of_users_who_wrote_the_same_the_one_with_a_category_of_the_question_com
 
 def test_a_category_that_a_person_has_struck_finds_its_user_no_more(alike: Path) -> None:
     with open_ledger(alike) as ledger:
-        actions.on_claim(ledger, "cook", "interest", "present", "strike", by="bea", seen=UNSEEN)
+        actions.decide_on_claim(ledger, "cook", "interest", "present", "strike", by="bea", version=UNSEEN)
     with open_store(alike) as store:
         assert store.search("pots and pans for the kitchen", 1)[0].user_id == "guest"
 

@@ -1,7 +1,8 @@
-"""What a person can do to a profile or a segment, written down as decisions that name the version that was seen."""
+"""What a reviewer can do to a profile or a segment, stored as decisions that name the version that was seen."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from profilegen.errors import UsageError
@@ -20,36 +21,39 @@ from profilegen.records import (
 )
 from profilegen.store import decisions, overlay
 from profilegen.store.decisions import Standing
-from profilegen.store.ledger import ChangedError, Ledger
+from profilegen.store.ledger import Audience, ChangedError, Ledger
 
 ClaimAction = Literal["approve", "edit", "strike", "undo"]
 
-_GONE = "the claim is not there any more; look at the profile again"
 
-
-def on_claim(
-    ledger: Ledger, user_id: str, kind: Kind, text: str, action: ClaimAction, *, by: str, seen: str, words: str = ""
+def decide_on_claim(
+    ledger: Ledger, user_id: str, kind: Kind, text: str, action: ClaimAction, *, by: str, version: str, words: str = ""
 ) -> None:
-    """Approve, edit or strike a claim, or take back the last decision on it.
+    """Approve, edit or strike a claim, or undo the last decision on it.
 
-    :param text: what the claim is known by (`Standing.text`).
-    :param seen: the version of the claim that the person saw.
-    :param words: what an edited claim is to say.
-    :raises ChangedError: the claim is gone, or somebody decided on it in the meantime.
-    :raises UsageError: the action makes no sense for the claim, or the words are none or too many.
+    :param ledger: to write to.
+    :param user_id: whose claim.
+    :param kind: of the claim.
+    :param text: of the claim as the build, or the reviewer who added it, wrote it (`Standing.text`).
+    :param action: what to do.
+    :param by: the reviewer's name.
+    :param version: of the claim that the reviewer saw.
+    :param words: the new text of an edited claim.
+    :raises ChangedError: the claim is not there any more, or has another version.
+    :raises UsageError: the action is not possible for the claim, or the words are none or too many.
     """
     standing = _standing(ledger, user_id, kind, text)
-    if standing.version != seen:
+    if standing.version != version:
         raise ChangedError("somebody decided on this claim in the meantime; look at it again")
     undoes = ""
     if action == "undo":
         if standing.decision is None:
-            raise UsageError("there is nothing to take back")
+            raise UsageError("there is no decision to undo")
         undoes = standing.decision.id
     elif action == "edit":
-        words = _words(words, "claim", MAX_CLAIM_CHARS)
+        words = _checked(words, "claim", MAX_CLAIM_CHARS)
     elif action == "approve" and (standing.added or (standing.decision and standing.decision.action != "approve")):
-        raise UsageError("a person has given this claim its words or struck it; take that back first")
+        raise UsageError("a reviewer has added, edited or struck this claim; undo that first")
     decision = Decision(
         by=by,
         action=action,
@@ -60,77 +64,130 @@ def on_claim(
         words=words if action == "edit" else "",
         undoes=undoes,
     )
-    ledger.decide([decision], {decision.subject: seen})
+    ledger.decide([decision], {decision.subject: version})
 
 
 def add_claim(ledger: Ledger, user_id: str, kind: Kind, words: str, *, by: str, quote: str = "") -> None:
-    """Add a claim of one's own; a quote, if there is one, must stand in a text of the user.
+    """Add a claim in the reviewer's own words.
 
-    :raises UsageError: no words or too many, a claim that is there already, or a quote that is not in the texts.
+    :param ledger: to write to.
+    :param user_id: whose profile.
+    :param kind: of the claim.
+    :param words: the claim.
+    :param by: the reviewer's name.
+    :param quote: words of one of the user's documents that show it, or empty.
+    :raises ChangedError: the user is not there any more.
+    :raises UsageError: no words or too many, a claim that is there already, or a quote that no document has.
     """
-    words = _words(words, "claim", MAX_CLAIM_CHARS)
-    written = _profile(ledger, user_id)
-    found, _ = overlay.standings(ledger, written)
-    if any(s.kind == kind and not s.struck and fold(decisions.shown(s).text) == fold(words) for s in found):
-        raise UsageError(f"the profile says “{words}” already")
+    words = _checked(words, "claim", MAX_CLAIM_CHARS)
+    standings, _ = overlay.standings(ledger, _profile(ledger, user_id))
+    if any(s.kind == kind and not s.struck and fold(decisions.shown(s).text) == fold(words) for s in standings):
+        raise UsageError(f"the profile has the claim “{words}” already")
     evidence = (_evidence(ledger, user_id, quote.strip()),) if quote.strip() else ()
     claim = Claim(text=words, support=1.0, evidence=evidence)
     decision = Decision(by=by, action="add", user_id=user_id, kind=kind, text=words, claim=claim)
     ledger.decide([decision], {decision.subject: ledger.decision_version(decision.subject)})
 
 
-def approve_all(ledger: Ledger, user_id: str, *, by: str, seen: str) -> int:
-    """Approve every claim that nobody has decided on; returns how many.
+def approve_all(ledger: Ledger, user_id: str, *, by: str, version: str) -> int:
+    """Approve every claim of a profile that has no decision.
 
-    :param seen: the version of the profile that the person saw (`decisions.profile_version`).
+    :param ledger: to write to.
+    :param user_id: whose profile.
+    :param by: the reviewer's name.
+    :param version: of the profile that the reviewer saw (`decisions.profile_version`).
+    :return: how many claims were approved.
     :raises ChangedError: a claim or a decision has changed.
     """
-    found, _ = overlay.standings(ledger, _profile(ledger, user_id))
-    if decisions.profile_version(found) != seen:
+    standings, _ = overlay.standings(ledger, _profile(ledger, user_id))
+    if decisions.profile_version(standings) != version:
         raise ChangedError("the profile has changed in the meantime; look at it again")
-    open_ = [standing for standing in found if standing.decision is None]
     approvals = [
-        Decision(by=by, action="approve", user_id=user_id, kind=s.kind, text=s.text, claim=s.claim) for s in open_
+        Decision(by=by, action="approve", user_id=user_id, kind=standing.kind, text=standing.text, claim=standing.claim)
+        for standing in standings
+        if standing.decision is None
     ]
-    ledger.decide(approvals, {(user_id, s.kind, s.text): s.version for s in found})
+    ledger.decide(approvals, {(user_id, s.kind, s.text): s.version for s in standings})
     return len(approvals)
 
 
 def flag(ledger: Ledger, user_id: str, note: str, *, by: str) -> None:
-    """Mark a profile for somebody to look at, with a note that says why.
+    """Flag a profile for other reviewers.
 
-    :raises UsageError: no note, or too long a one.
+    :param ledger: to write to.
+    :param user_id: whose profile.
+    :param note: the reason.
+    :param by: the reviewer's name.
+    :raises ChangedError: the user is not there any more.
+    :raises UsageError: the note is empty or too long.
     """
-    note = _words(note, "note", MAX_NOTE_CHARS)
-    _decide_on_profile(ledger, user_id, "flag", by=by, words=note)
+    _decide_on_profile(ledger, user_id, "flag", by=by, words=_checked(note, "note", MAX_NOTE_CHARS))
 
 
 def unflag(ledger: Ledger, user_id: str, *, by: str) -> None:
-    """Take the flag off a profile."""
+    """Remove the flag of a profile.
+
+    :param ledger: to write to.
+    :param user_id: whose profile.
+    :param by: the reviewer's name.
+    :raises ChangedError: the user is not there any more.
+    """
     _decide_on_profile(ledger, user_id, "unflag", by=by)
 
 
-def write_again(ledger: Ledger, user_id: str, *, by: str) -> None:
-    """Have the next build write a profile anew; what persons decided stays."""
+def request_rewrite(ledger: Ledger, user_id: str, *, by: str) -> None:
+    """Have the next build write a profile again; the decisions on it stay.
+
+    :param ledger: to write to.
+    :param user_id: whose profile.
+    :param by: the reviewer's name.
+    :raises ChangedError: the user is not there any more.
+    """
     _decide_on_profile(ledger, user_id, "rewrite", by=by)
     ledger.write_again(user_id)
 
 
-def rename(ledger: Ledger, segment_id: str, name: str, *, by: str, seen: str) -> None:
-    """Give a segment a name that stays when it is built again.
+def rename_segment(ledger: Ledger, segment_id: str, name: str, *, by: str, version: str) -> None:
+    """Give a segment a name that later builds keep.
 
-    :param seen: the version of the segment's name that the person saw.
-    :raises ChangedError: somebody renamed it in the meantime, or it is gone.
-    :raises UsageError: no name, too long a one, or one that another segment has.
+    :param ledger: to write to.
+    :param segment_id: which segment.
+    :param name: the new name.
+    :param by: the reviewer's name.
+    :param version: of the segment's name that the reviewer saw.
+    :raises ChangedError: somebody renamed it in the meantime, or it is not there any more.
+    :raises UsageError: the name is empty, too long, or another segment's.
     """
-    name = _words(name, "name", MAX_NAME_CHARS)
+    name = _checked(name, "name", MAX_NAME_CHARS)
     segments = overlay.segments(ledger)
     if not any(segment.id == segment_id for segment in segments):
         raise ChangedError("the segment is not there any more")
     if any(segment.id != segment_id and fold(segment.name) == fold(name) for segment in segments):
         raise UsageError(f"another segment is called “{name}”")
     decision = Decision(by=by, action="rename", segment=segment_id, words=name)
-    ledger.decide([decision], {decision.subject: seen})
+    ledger.decide([decision], {decision.subject: version})
+
+
+def save_list(ledger: Ledger, audience: Audience, user_ids: Sequence[str]) -> None:
+    """Save a list of users under a new name.
+
+    :param ledger: to write to.
+    :param audience: the list's name, how it was selected and by whom.
+    :param user_ids: its users, in order.
+    :raises UsageError: there is a list of that name.
+    """
+    if any(other.name == audience.name for other in ledger.audiences()):
+        raise UsageError(f"there is a list called “{audience.name}” already; choose another name")
+    ledger.save_audience(audience, user_ids)
+
+
+def remove_list(ledger: Ledger, name: str) -> None:
+    """Remove a saved list; its users stay.
+
+    :param ledger: to write to.
+    :param name: of the list; no error if there is none.
+    """
+    ledger.remove_audience(name)
 
 
 def _decide_on_profile(
@@ -149,26 +206,27 @@ def _profile(ledger: Ledger, user_id: str) -> UserProfile:
 
 
 def _standing(ledger: Ledger, user_id: str, kind: Kind, text: str) -> Standing:
-    found, _ = overlay.standings(ledger, _profile(ledger, user_id))
-    for standing in found:
+    standings, _ = overlay.standings(ledger, _profile(ledger, user_id))
+    for standing in standings:
         if (standing.kind, standing.text) == (kind, text):
             return standing
-    raise ChangedError(_GONE)
+    raise ChangedError("the claim is not there any more; look at the profile again")
 
 
-def _words(typed: str, what: str, max_chars: int) -> str:
+def _checked(typed: str, what: str, max_chars: int) -> str:
+    """Return typed words as one line; refuse none and too many."""
     words = one_line(typed)
     if not words:
         raise UsageError(f"the {what} is empty")
     if len(words) > max_chars:
-        raise UsageError(f"the {what} has {len(words):,} characters; {max_chars:,} are the most")
+        raise UsageError(f"the {what} has {len(words):,} characters; at most {max_chars:,} are allowed")
     return words
 
 
 def _evidence(ledger: Ledger, user_id: str, quote: str) -> Evidence:
     if len(quote) > MAX_TEXT_CHARS:
-        raise UsageError(f"the quote has {len(quote):,} characters; {MAX_TEXT_CHARS:,} are the most")
+        raise UsageError(f"the quote has {len(quote):,} characters; at most {MAX_TEXT_CHARS:,} are allowed")
     for document in ledger.user_documents(user_id):
         if quote in document.text:
             return Evidence(document=document.id, quote=quote)
-    raise UsageError("the quote is in none of the user's texts, word for word")
+    raise UsageError("none of the user's texts has the quote word for word")

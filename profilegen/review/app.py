@@ -1,15 +1,14 @@
-"""The page: which address shows what, and which form does what."""
+"""The review page as an ASGI application: an endpoint for each address and each form."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import reprlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Literal, NamedTuple, cast
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import jinja2
@@ -24,14 +23,16 @@ from starlette.staticfiles import StaticFiles
 
 from profilegen.errors import ProfilegenError, UsageError
 from profilegen.publish import charts, export
-from profilegen.publish.map import colours
 from profilegen.records import KINDS, MAX_NAME_CHARS, Kind, one_line
-from profilegen.review import actions, finding, queue, security, views
-from profilegen.review.session import Session
-from profilegen.store.ledger import Audience, ChangedError
+from profilegen.review import actions, security, views
+from profilegen.review.queue import queue_page
+from profilegen.review.selection import MAX_USERS, parse_selection, select_users
+from profilegen.review.session import Session, Snapshot, named_segments
+from profilegen.store import overlay
+from profilegen.store.ledger import Audience, ChangedError, Ledger
 
 _HERE = Path(__file__).parent
-_PAGE_USERS, _QUEUE_USERS, _NEAR_USERS = 50, 5, 6
+_PAGE_USERS, _QUEUE_USERS, _SIMILAR_USERS, _LATEST_DOCUMENTS = 50, 5, 6, 20
 _MAX_FORM_BYTES, _MAX_FORM_FIELDS = 200_000, 200
 _REVIEWER_COOKIE, _YEAR_S = "profilegen_reviewer", 365 * 24 * 3600
 
@@ -46,35 +47,34 @@ def make_app(directory: Path, *, token: str, loopback_only: bool = True) -> Star
     :param loopback_only: whether only this machine can reach the server, so that other host names are refused.
     :raises StoreError: there is no store, or it cannot be written to.
     """
-    session = Session(directory)
     app = Starlette(
         routes=[
-            Route("/", _overview),
-            Route("/segment", _segment),
-            Route("/segment/rename", _posted(_rename), methods=["POST"]),
-            Route("/user", _user),
-            Route("/user/near", _near),
-            Route("/user/claim", _posted(_claim), methods=["POST"]),
-            Route("/user/add", _posted(_add), methods=["POST"]),
-            Route("/user/profile", _posted(_profile), methods=["POST"]),
-            Route("/document", _document),
-            Route("/queue", _queue),
-            Route("/search", _search),
-            Route("/search/found", _found),
-            Route("/list.{format}", _list),
-            Route("/lists", _lists),
-            Route("/lists", _posted(_save_list), methods=["POST"]),
-            Route("/lists/remove", _posted(_remove_list), methods=["POST"]),
-            Route("/map/points", _points),
-            Route("/map/user", _point),
-            Route("/reviewer", _posted(_reviewer), methods=["POST"]),
+            Route("/", _get(_overview)),
+            Route("/segment", _get(_segment)),
+            Route("/segment/rename", _post(_rename_segment), methods=["POST"]),
+            Route("/user", _get(_user)),
+            Route("/user/similar", _get(_similar_users)),
+            Route("/user/claim", _post(_decide_on_claim), methods=["POST"]),
+            Route("/user/add", _post(_add_claim), methods=["POST"]),
+            Route("/user/profile", _post(_decide_on_profile), methods=["POST"]),
+            Route("/document", _get(_document)),
+            Route("/queue", _get(_queue)),
+            Route("/search", _get(_search)),
+            Route("/search/results", _get(_search_results)),
+            Route("/list.{format}", _get(_export_list)),
+            Route("/lists", _get(_lists)),
+            Route("/lists", _post(_save_list), methods=["POST"]),
+            Route("/lists/remove", _post(_remove_list), methods=["POST"]),
+            Route("/map/points", _get(_map_points)),
+            Route("/map/user", _get(_map_user)),
+            Route("/reviewer", _post(_set_reviewer), methods=["POST"]),
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ],
         middleware=[Middleware(security.Guard, token=token, loopback_only=loopback_only)],
-        exception_handlers={ProfilegenError: _explained, HTTPException: _explained},
+        exception_handlers={ProfilegenError: _show_error, HTTPException: _show_error},
         lifespan=_lifespan,
     )
-    app.state.session = session
+    app.state.session = Session(directory)
     return app
 
 
@@ -84,154 +84,197 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.session.close()
 
 
-# What is shown
+class _Context(NamedTuple):
+    """What an endpoint answers from. The ledger is for reading, and for this request alone."""
+
+    request: Request
+    session: Session
+    ledger: Ledger
+    form: Form
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The same throughout a request, so that its parts fit together when a build ends meanwhile."""
+        if not hasattr(self.request.state, "snapshot"):
+            self.request.state.snapshot = self.session.snapshot(self.ledger)
+        return cast("Snapshot", self.request.state.snapshot)
+
+    def parameter(self, name: str) -> str:
+        """Return a parameter of the address, empty if it is not there."""
+        return self.request.query_params.get(name, "")
+
+    def field(self, name: str) -> str:
+        """Return a field of the form, empty if it is not there."""
+        return self.form.get(name, "")
+
+    @property
+    def page_number(self) -> int:
+        return max(1, _number(self.parameter("page")) or 1)
+
+    @property
+    def reviewer(self) -> str:
+        """The name that the reviewer has given, or empty."""
+        return one_line(unquote(self.request.cookies.get(_REVIEWER_COOKIE, "")))[:MAX_NAME_CHARS]
+
+    @property
+    def required_reviewer(self) -> str:
+        if not self.reviewer:
+            raise UsageError("enter your name at the top of the page first")
+        return self.reviewer
 
 
-def _overview(request: Request) -> Response:
-    session = _session(request)
-    facts = session.facts()
-    segments = session.segments()
-    paints = _paints(session)
-    drawn = facts.map and {
-        "version": facts.map.version,
+# Pages
+
+
+def _overview(context: _Context) -> Response:
+    snapshot = context.snapshot
+    segments = named_segments(context.ledger, snapshot)
+    map_ = snapshot.map and {
+        "version": snapshot.map.version,
         "segments": [
-            {"name": s.name, "colour": paints[s.id], "size": s.size, "centre": facts.map.centres.get(s.id)}
-            for s in segments
+            {
+                "name": segment.name,
+                "colour": snapshot.colours[segment.id],
+                "size": segment.size,
+                "centre": snapshot.map.centres.get(segment.id),
+            }
+            for segment in segments
         ],
     }
     users = sum(segment.size for segment in segments)
-    return _page(request, "overview", facts=facts, segments=segments, map=drawn, users_in_segments=users)
+    return _page(context, "overview", snapshot=snapshot, segments=segments, map=map_, users_in_segments=users)
 
 
-def _segment(request: Request) -> Response:
-    session = _session(request)
-    facts = session.facts()
-    segment = session.segment(request.query_params.get("id"))
+def _segment(context: _Context) -> Response:
+    ledger, snapshot, page = context.ledger, context.snapshot, context.page_number
+    segment_id = context.parameter("id")
+    segment = next((one for one in named_segments(ledger, snapshot) if one.id == segment_id), None)
     if segment is None:
-        raise HTTPException(404, "There is no such segment. A build may have made others.")
-    page = _page_number(request)
+        raise HTTPException(404, "There is no such segment. A build may have replaced it.")
     shown = segment.members[(page - 1) * _PAGE_USERS : page * _PAGE_USERS]
-    members = [profile for user_id in shown if (profile := session.store.user(user_id))]
-    cited = session.store.cited(segment)
+    cited = views.cited_documents(ledger, segment)
     return _page(
-        request,
+        context,
         "segment",
         segment=segment,
-        seen=session.read.decision_version(("", "", segment.id)),
-        interests=[(claim, views.quotes(claim.evidence, cited)) for claim in segment.interests],
-        traits=views.traits(segment, facts.trait_users, facts.counts.users),
-        share=segment.size / max(facts.counts.users, 1),
-        stability=_stability(session, segment.id),
-        exemplars=list(session.read.documents(segment.exemplars).values()),
-        members=members,
+        version=ledger.decision_version(("", "", segment.id)),
+        interests=[(claim, views.load_quotes(claim.evidence, cited)) for claim in segment.interests],
+        traits=views.segment_traits(segment, snapshot.trait_users, snapshot.counts.users),
+        share=segment.size / max(snapshot.counts.users, 1),
+        stability=_stability(ledger, segment.id),
+        exemplars=list(ledger.documents(segment.exemplars).values()),
+        members=[profile for user_id in shown if (profile := overlay.profile(ledger, user_id))],
         page=page,
         pages=-(-len(segment.members) // _PAGE_USERS),
     )
 
 
-def _user(request: Request) -> Response:
-    session = _session(request)
-    user_id = request.query_params.get("id", "")
-    card = views.card(session.read, user_id)
-    documents = session.read.user_documents(user_id)
+def _user(context: _Context) -> Response:
+    user_id = context.parameter("id")
+    card = views.load_card(context.ledger, user_id)
+    documents = context.ledger.user_documents(user_id)
     if card is None and not documents:
         raise HTTPException(404, "There is no such user in the store.")
     return _page(
-        request,
+        context,
         "user",
         user_id=user_id,
         card=card,
         chart=charts.over_time(documents),
         ratings=charts.ratings(documents),
-        documents=documents[::-1][:20],
+        documents=documents[::-1][:_LATEST_DOCUMENTS],
         document_count=len(documents),
     )
 
 
-def _near(request: Request) -> Response:
-    session = _session(request)
+def _similar_users(context: _Context) -> Response:
     try:
-        near = session.similar(request.query_params.get("id", ""), _NEAR_USERS)
+        similar = context.session.similar(context.parameter("id"), _SIMILAR_USERS)
     except UsageError:
-        near = []
-    return _page(request, "near", near=near)
+        similar = []
+    return _page(context, "similar", similar=similar)
 
 
-def _document(request: Request) -> Response:
-    document = _session(request).read.document(request.query_params.get("id", ""))
+def _document(context: _Context) -> Response:
+    document = context.ledger.document(context.parameter("id"))
     if document is None:
         raise HTTPException(404, "There is no such document. A build may have removed it.")
-    words = request.query_params.get("quote", "")
-    shown = views.quote_in(document, words, context_chars=len(document.text)) if words in document.text else None
-    return _page(request, "document", document=document, quote=shown if words else None)
+    words = context.parameter("quote")
+    is_quote = bool(words) and words in document.text
+    quote_ = views.quote_in_context(document, words, context_chars=len(document.text)) if is_quote else None
+    return _page(context, "document", document=document, quote=quote_)
 
 
-def _queue(request: Request) -> Response:
-    session = _session(request)
-    page = _page_number(request)
-    items = queue.waiting(session.read, _QUEUE_USERS + 1, (page - 1) * _QUEUE_USERS)
-    cards = [(item.reason, card) for item in items[:_QUEUE_USERS] if (card := views.card(session.read, item.user_id))]
-    return _page(request, "queue", cards=cards, page=page, more=len(items) > _QUEUE_USERS, facts=session.facts())
+def _queue(context: _Context) -> Response:
+    page = context.page_number
+    items = queue_page(context.ledger, _QUEUE_USERS + 1, (page - 1) * _QUEUE_USERS)
+    cards = [
+        (item.reason, card) for item in items[:_QUEUE_USERS] if (card := views.load_card(context.ledger, item.user_id))
+    ]
+    return _page(context, "queue", cards=cards, page=page, more=len(items) > _QUEUE_USERS)
 
 
-def _search(request: Request) -> Response:
-    what = finding.asked(request.query_params)
-    given = what.given | {"page": str(_page_number(request))}
-    return _page(request, "search", asked=what, address=urlencode(given), facts=_session(request).facts())
+def _search(context: _Context) -> Response:
+    selection = parse_selection(context.request.query_params)
+    address = urlencode(selection.parameters | {"page": str(context.page_number)})
+    languages = context.snapshot.languages
+    return _page(context, "search", selection=selection, address=address, languages=languages)
 
 
-def _found(request: Request) -> Response:
-    what = finding.asked(request.query_params)
-    page = _page_number(request)
-    hits = finding.found(_session(request), what, (page - 1) * _PAGE_USERS, _PAGE_USERS + 1)
+def _search_results(context: _Context) -> Response:
+    selection = parse_selection(context.request.query_params)
+    page = context.page_number
+    offset = (page - 1) * _PAGE_USERS
+    matches = select_users(context.session, context.ledger, selection, offset, _PAGE_USERS + 1)
     return _page(
-        request,
-        "found",
-        asked=what,
-        hits=hits[:_PAGE_USERS],
+        context,
+        "results",
+        matches=matches[:_PAGE_USERS],
         page=page,
-        more=len(hits) > _PAGE_USERS,
-        address=urlencode(what.given),
+        first=offset + 1,
+        more=len(matches) > _PAGE_USERS,
+        address=urlencode(selection.parameters),
     )
 
 
-def _list(request: Request) -> Response:
-    session = _session(request)
-    if request.path_params["format"] not in {"jsonl", "csv"}:
-        raise HTTPException(404, "A list can be had as jsonl or csv.")
-    format_ = cast("Any", request.path_params["format"])
-    hits = finding.found(session, finding.asked(request.query_params), 0, finding.LIST_LIMIT)
-    data = export.users_as_bytes((hit.profile for hit in hits), format_)
+def _lists(context: _Context) -> Response:
+    return _page(context, "lists", audiences=context.ledger.audiences())
+
+
+# Data
+
+
+def _export_list(context: _Context) -> Response:
+    format_ = context.request.path_params["format"]
+    if format_ not in {"jsonl", "csv"}:
+        raise HTTPException(404, "A list can be exported as jsonl or csv.")
+    selection = parse_selection(context.request.query_params)
+    matches = select_users(context.session, context.ledger, selection, 0, MAX_USERS)
     return Response(
-        data,
+        export.users_as_bytes((match.profile for match in matches), cast("Literal['jsonl', 'csv']", format_)),
         media_type="text/csv; charset=utf-8" if format_ == "csv" else "application/jsonl",
         headers={"Content-Disposition": f'attachment; filename="users.{format_}"'},
     )
 
 
-def _lists(request: Request) -> Response:
-    return _page(request, "lists", audiences=_session(request).read.audiences())
-
-
-def _points(request: Request) -> Response:
-    drawn = _session(request).facts().map
-    if drawn is None or drawn.version != request.query_params.get("v"):
-        raise HTTPException(409, "The store has been built again; load the page again.")
+def _map_points(context: _Context) -> Response:
+    map_ = context.snapshot.map
+    if map_ is None or map_.version != context.parameter("v"):
+        raise HTTPException(409, "The store has been built again; reload the page.")
     headers = {"Cache-Control": "private, max-age=3600"}
-    return Response(drawn.data, media_type="application/octet-stream", headers=headers)
+    return Response(map_.data, media_type="application/octet-stream", headers=headers)
 
 
-def _point(request: Request) -> Response:
-    session = _session(request)
-    drawn = session.facts().map
-    row = _number(request.query_params.get("row", ""))
-    if drawn is None or drawn.version != request.query_params.get("v"):
-        raise HTTPException(409, "The store has been built again; load the page again.")
-    if row is None or row >= len(drawn.user_ids):
+def _map_user(context: _Context) -> Response:
+    map_ = context.snapshot.map
+    row = _number(context.parameter("row"))
+    if map_ is None or map_.version != context.parameter("v"):
+        raise HTTPException(409, "The store has been built again; reload the page.")
+    if row is None or row >= len(map_.user_ids):
         raise HTTPException(404, "There is no such point.")
-    user_id = drawn.user_ids[row]
-    profile = session.store.user(user_id)
-    segment = session.segment(profile.segment) if profile else None
+    user_id = map_.user_ids[row]
+    profile = overlay.profile(context.ledger, user_id)
+    segment = overlay.segment(context.ledger, profile.segment) if profile and profile.segment else None
     return JSONResponse(
         {
             "user_id": user_id,
@@ -242,120 +285,141 @@ def _point(request: Request) -> Response:
     )
 
 
-# What is done
+# Forms
 
 
-def _claim(request: Request, form: Form) -> Response:
-    action = form.get("action", "")
-    if action not in get_args(actions.ClaimAction):
+def _decide_on_claim(context: _Context) -> Response:
+    done = {"approve": "Approved", "edit": "Edited", "strike": "Struck", "undo": "Undone"}
+    action = context.field("action")
+    if action not in done:
         raise UsageError(f"there is no action {reprlib.repr(action)}")
-    return _acted(
-        request,
-        form,
-        {"approve": "Approved", "edit": "Edited", "strike": "Struck", "undo": "Taken back"}[action],
-        actions.on_claim,
-        form.get("user_id", ""),
-        _kind(form),
-        form.get("text", ""),
-        action,
-        seen=form.get("seen", ""),
-        words=form.get("words", ""),
+
+    def act(user_id: str, by: str) -> None:
+        context.session.write(
+            actions.decide_on_claim,
+            user_id,
+            _kind(context),
+            context.field("text"),
+            cast("actions.ClaimAction", action),
+            by=by,
+            version=context.field("version"),
+            words=context.field("words"),
+        )
+
+    return _answer_action(context, act, done[action])
+
+
+def _add_claim(context: _Context) -> Response:
+    words, quote_, write = context.field("words"), context.field("quote"), context.session.write
+    return _answer_action(
+        context,
+        lambda user_id, by: write(actions.add_claim, user_id, _kind(context), words, by=by, quote=quote_),
+        "Added",
     )
 
 
-def _add(request: Request, form: Form) -> Response:
-    quoted = form.get("quote", "")
-    words = form.get("words", "")
-    return _acted(request, form, "Added", actions.add_claim, form.get("user_id", ""), _kind(form), words, quote=quoted)
+def _decide_on_profile(context: _Context) -> Response:
+    action, note, version = context.field("action"), context.field("note"), context.field("version")
+    write = context.session.write
+    known: dict[str, tuple[Callable[[str, str], Any], str]] = {
+        "approve_all": (
+            lambda user_id, by: write(actions.approve_all, user_id, by=by, version=version),
+            "Approved all",
+        ),
+        "flag": (lambda user_id, by: write(actions.flag, user_id, note, by=by), "Flagged"),
+        "unflag": (lambda user_id, by: write(actions.unflag, user_id, by=by), "Flag removed"),
+        "rewrite": (
+            lambda user_id, by: write(actions.request_rewrite, user_id, by=by),
+            "The next build writes this profile again",
+        ),
+    }
+    if action not in known:
+        raise UsageError(f"there is no action {reprlib.repr(action)}")
+    return _answer_action(context, *known[action])
 
 
-def _profile(request: Request, form: Form) -> Response:
-    action, user_id = form.get("action"), form.get("user_id", "")
-    if action == "approve_all":
-        return _acted(request, form, "Approved all", actions.approve_all, user_id, seen=form.get("seen", ""))
-    if action == "flag":
-        return _acted(request, form, "Flagged", actions.flag, user_id, form.get("note", ""))
-    if action == "unflag":
-        return _acted(request, form, "Flag taken off", actions.unflag, user_id)
-    if action == "write_again":
-        return _acted(request, form, "The next build writes this profile again", actions.write_again, user_id)
-    raise UsageError(f"there is no action {reprlib.repr(action)}")
+def _answer_action(context: _Context, act: Callable[[str, str], Any], done: str) -> Response:
+    """Act on a user's profile, and answer with its card as it is now, or as another reviewer made it meanwhile.
 
-
-def _acted(
-    request: Request, form: Form, done: str, act: Callable[..., Any], user_id: str, *rest: Any, **named: Any
-) -> Response:
-    """Act on a user's profile, and answer with its card: as it is now, or as somebody else made it meanwhile."""
-    session = _session(request)
-    status, said = 200, done
+    :param act: takes the id of the user and the name of the reviewer.
+    :param done: says that it was done.
+    """
+    user_id = context.field("user_id")
+    status, message = 200, done
     try:
-        session.act(act, user_id, *rest, by=_by(request), **named)
+        act(user_id, context.required_reviewer)
     except ChangedError as error:
-        status, said = 409, str(error)
+        status, message = 409, str(error)
     except UsageError as error:
-        status, said = 422, str(error)
-    card = views.card(session.read, user_id)
+        status, message = 422, str(error)
+    card = views.load_card(context.ledger, user_id)
     if card is None:
         raise HTTPException(404, "The user is not there any more.")
-    if "hx-request" in request.headers:
-        return _page(request, "acted", status, card=card, said=said, failed=status != 200)
+    if "hx-request" in context.request.headers:
+        return _page(context, "action_result", status, card=card, message=message, is_error=status != 200)
     if status != 200:
-        raise HTTPException(status, said)
+        raise HTTPException(status, message)
     return RedirectResponse("/user?" + urlencode({"id": user_id}), 303)
 
 
-def _rename(request: Request, form: Form) -> Response:
-    segment_id = form.get("segment", "")
-    _session(request).act(actions.rename, segment_id, form.get("name", ""), by=_by(request), seen=form.get("seen", ""))
+def _rename_segment(context: _Context) -> Response:
+    segment_id, name, version = context.field("segment"), context.field("name"), context.field("version")
+    by = context.required_reviewer
+    context.session.write(actions.rename_segment, segment_id, name, by=by, version=version)
     return RedirectResponse("/segment?" + urlencode({"id": segment_id}), 303)
 
 
-def _save_list(request: Request, form: Form) -> Response:
-    session = _session(request)
-    name = one_line(form.get("name", ""))[:MAX_NAME_CHARS]
+def _save_list(context: _Context) -> Response:
+    name = one_line(context.field("name"))[:MAX_NAME_CHARS]
     if not name:
-        raise UsageError("a list needs a name")
-    if any(audience.name == name for audience in session.read.audiences()) and form.get("replace") != "yes":
-        raise UsageError(f"there is a list called {name!r} already; choose another name")
-    what = finding.asked(dict(parse_qsl(form.get("address", ""))))
-    hits = finding.found(session, what, 0, finding.LIST_LIMIT)
-    audience = Audience(name=name, found_by=what.in_words(), by=_by(request), at=datetime.now(UTC))
-    session.act(_save, audience, [hit.profile.user_id for hit in hits])
+        raise UsageError("the list needs a name")
+    selection = parse_selection(dict(parse_qsl(context.field("address"))))
+    by, now = context.required_reviewer, datetime.now(UTC)
+    matches = select_users(context.session, context.ledger, selection, 0, MAX_USERS)
+    audience = Audience(name=name, found_by=selection.describe(), by=by, at=now)
+    context.session.write(actions.save_list, audience, [match.profile.user_id for match in matches])
     return RedirectResponse("/lists", 303)
 
 
-def _save(ledger: Any, audience: Audience, user_ids: list[str]) -> None:
-    ledger.save_audience(audience, user_ids)
-
-
-def _remove_list(request: Request, form: Form) -> Response:
-    _session(request).act(lambda ledger: ledger.remove_audience(form.get("name", "")))
+def _remove_list(context: _Context) -> Response:
+    context.session.write(actions.remove_list, context.field("name"))
     return RedirectResponse("/lists", 303)
 
 
-def _reviewer(request: Request, form: Form) -> Response:
-    name = one_line(form.get("name", ""))[:MAX_NAME_CHARS]
+def _set_reviewer(context: _Context) -> Response:
+    name = one_line(context.field("name"))[:MAX_NAME_CHARS]
     if not name:
-        raise UsageError("your name is empty")
-    answer = RedirectResponse(_own_address(form.get("back", "")), 303)
+        raise UsageError("the name is empty")
+    answer = RedirectResponse(_own_address(context.field("back")), 303)
     answer.set_cookie(_REVIEWER_COOKIE, quote(name), max_age=_YEAR_S, httponly=True, samesite="strict")
     return answer
 
 
-# What the above is made of
+# Requests and answers
 
 
-def _posted(act: Callable[[Request, Form], Response]) -> Callable[[Request], Any]:
-    """Read a form that comes from a page of ours, and act on it in a thread."""
+def _get(endpoint: Callable[[_Context], Response]) -> Callable[[Request], Response]:
+    """Return what Starlette calls, in a thread, to answer an address."""
+    return lambda request: _answer(endpoint, request, {})
 
-    async def endpoint(request: Request) -> Response:
+
+def _post(endpoint: Callable[[_Context], Response]) -> Callable[[Request], Any]:
+    """Return what Starlette calls to answer a form, which must come from one of our pages."""
+
+    async def checked(request: Request) -> Response:
         form = await _read_form(request)
         cookie = request.cookies.get(security.CSRF_COOKIE)
         if not cookie or not security.secrets_equal(form.get(security.CSRF_FIELD), cookie):
-            raise HTTPException(403, "This page is out of date; load it again.")
-        return await run_in_threadpool(act, request, form)
+            raise HTTPException(403, "This page is out of date; reload it.")
+        return await run_in_threadpool(_answer, endpoint, request, form)
 
-    return endpoint
+    return checked
+
+
+def _answer(endpoint: Callable[[_Context], Response], request: Request, form: Form) -> Response:
+    session = cast("Session", request.app.state.session)
+    with session.reading() as ledger:
+        return endpoint(_Context(request, session, ledger, form))
 
 
 async def _read_form(request: Request) -> Form:
@@ -371,33 +435,30 @@ async def _read_form(request: Request) -> Form:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FORM_FIELDS)
     except ValueError:
         raise HTTPException(400, "The form cannot be read.") from None
-    # A form counts lines as `\r\n`; texts are stored with `\n`.
+    # A form ends lines with `\r\n`; texts are stored with `\n`.
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
-def _session(request: Request) -> Session:
-    return cast("Session", request.app.state.session)
+async def _show_error(request: Request, error: Exception) -> Response:
+    """Answer with the error as a page, or as a message where a script asked."""
+    if isinstance(error, HTTPException):
+        status, message = error.status_code, str(error.detail)
+    else:
+        status = 409 if isinstance(error, ChangedError) else 422 if isinstance(error, UsageError) else 500
+        message = str(error)
+    template = "error_message" if "hx-request" in request.headers else "error"
+
+    def endpoint(context: _Context) -> Response:
+        return _page(context, template, status, message=message, status=status)
+
+    return await run_in_threadpool(_answer, endpoint, request, {})
 
 
-def _by(request: Request) -> str:
-    if name := _reviewer_name(request):
-        return name
-    raise UsageError("say who you are first: your name is asked at the top of the page")
-
-
-def _reviewer_name(request: Request) -> str:
-    return one_line(unquote(request.cookies.get(_REVIEWER_COOKIE, "")))[:MAX_NAME_CHARS]
-
-
-def _kind(form: Mapping[str, str]) -> Kind:
-    kind = form.get("kind", "")
+def _kind(context: _Context) -> Kind:
+    kind = context.field("kind")
     if kind not in KINDS:
         raise UsageError(f"there is no kind of claim {reprlib.repr(kind)}")
     return kind
-
-
-def _page_number(request: Request) -> int:
-    return max(1, _number(request.query_params.get("page", "")) or 1)
 
 
 def _number(text: str) -> int | None:
@@ -406,51 +467,34 @@ def _number(text: str) -> int | None:
 
 
 def _own_address(address: str) -> str:
-    """Return an address on this page; anything else leads to the overview."""
+    """Return an address on this server; anything else leads to the overview."""
     own = address.startswith("/") and not address.startswith(("//", "/\\"))
     return address if own and address.isprintable() else "/"
 
 
-def _paints(session: Session) -> dict[str, str]:
-    """Return the colour of each segment."""
-    ids = [segment.id for segment in session.facts().segments]
-    return dict(zip(ids, colours(len(ids)), strict=True))
-
-
-def _stability(session: Session, segment_id: str) -> Any:
-    """Return how stable `profilegen evaluate` found a segment, or None where it was not run."""
-    evaluation = session.read.get_meta("evaluation") or {}
+def _stability(ledger: Ledger, segment_id: str) -> Any:
+    """Return the stability of a segment that `profilegen evaluate` has measured, or None."""
+    evaluation = ledger.get_meta("evaluation") or {}
     return next((row["stability"] for row in evaluation.get("segments", ()) if row["id"] == segment_id), None)
 
 
-async def _explained(request: Request, error: Exception) -> Response:
-    """Answer with what went wrong, on the page if there is one, in plain text to a script."""
-    if isinstance(error, HTTPException):
-        status, said = error.status_code, str(error.detail)
-    else:
-        status = 409 if isinstance(error, ChangedError) else 422 if isinstance(error, UsageError) else 500
-        said = str(error)
-    if "hx-request" in request.headers:
-        return await run_in_threadpool(_page, request, "failed", status, said=said)
-    return await run_in_threadpool(_page, request, "error", status, said=said, status=status)
-
-
-def _page(request: Request, template: str, status_code: int = 200, /, **shown: Any) -> Response:
-    """Render a template, with what all of them need."""
-    session = _session(request)
+def _page(context: _Context, template: str, status_code: int = 200, /, **values: Any) -> Response:
+    """Render a template with the values that it needs, besides those that every template needs."""
+    request, snapshot = context.request, context.snapshot
     csrf = request.cookies.get(security.CSRF_COOKIE) or security.new_token()
+    names = {segment.id: segment.name for segment in named_segments(context.ledger, snapshot)}
     html = (
         _environment()
         .get_template(f"{template}.html.jinja")
         .render(
-            **shown,
+            **values,
             csrf=csrf,
-            reviewer=_reviewer_name(request),
+            reviewer=context.reviewer,
             here=str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
-            decided=session.decided(),
-            counts=session.facts().counts,
-            names={segment.id: segment.name for segment in session.segments()},
-            paints=_paints(session),
+            decided=context.ledger.decided(),
+            counts=snapshot.counts,
+            names=names,
+            colours=snapshot.colours,
             kinds=views.HEADINGS,
         )
     )
@@ -464,7 +508,7 @@ def _page(request: Request, template: str, status_code: int = 200, /, **shown: A
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,  # always, whatever a template is called
+        autoescape=True,  # always, whatever the name of the template
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -475,6 +519,6 @@ def _environment() -> jinja2.Environment:
         "minute": lambda time: time.strftime("%Y-%m-%d %H:%M UTC"),
         "address": lambda parameters: urlencode(parameters),
         "counted": lambda count, noun: f"{count:,} {noun}{'' if count == 1 else 's'}",
-        "pretty_json": lambda value: json.dumps(value, ensure_ascii=False, indent=1),
+        "sentence": lambda text: text[:1].upper() + text[1:].rstrip(".") + ".",
     }
     return environment

@@ -1,4 +1,4 @@
-"""Who needs a person first."""
+"""The order in which profiles need a reviewer."""
 
 from __future__ import annotations
 
@@ -9,54 +9,62 @@ from typing import NamedTuple
 from profilegen.store import decisions, overlay
 from profilegen.store.ledger import Ledger
 
-_FAILED_AT_MOST = 500
+_MAX_FAILED = 500
 
 
-class Waiting(NamedTuple):
-    """A user whose profile needs a person, and why."""
+class QueueItem(NamedTuple):
+    """A user whose profile needs a reviewer, and the reason as words for a person."""
 
     user_id: str
     reason: str
 
 
-def waiting(ledger: Ledger, limit: int, after: int = 0) -> list[Waiting]:
-    """Return up to `limit` users past the first `after`, those who need a person most first.
+def queue_page(ledger: Ledger, limit: int, offset: int = 0) -> list[QueueItem]:
+    """Return a part of the queue, the profiles that need a reviewer most first.
 
-    Flagged profiles come first, then failed ones, then those on which a person began or that changed since, then
-    those with the least supported claim.
+    Flagged profiles come first, then failed ones, then those that were reviewed in part or have changed since their
+    review, then those with the least supported claim.
+
+    :param ledger: to read from.
+    :param limit: the most users to return.
+    :param offset: how many to skip.
     """
-    return list(islice(_in_order(ledger), after, after + limit))
+    return list(islice(_unique(_candidates(ledger)), offset, offset + limit))
 
 
-def is_waiting(ledger: Ledger, user_id: str) -> bool:
-    """Tell whether a profile has claims that nobody decided on, or a flag."""
+def needs_review(ledger: Ledger, user_id: str) -> bool:
+    """Return whether a profile has a flag, or a claim without a decision.
+
+    :param ledger: to read from.
+    :param user_id: whose profile; a user without one needs no review.
+    """
     written = ledger.profile(user_id)
     if written is None:
         return False
-    standings, said = overlay.standings(ledger, written)
-    return decisions.flag_note(said) is not None or any(standing.decision is None for standing in standings)
+    standings, made = overlay.standings(ledger, written)
+    return decisions.flag_note(made) is not None or any(standing.decision is None for standing in standings)
 
 
-def _in_order(ledger: Ledger) -> Iterator[Waiting]:
-    given: set[str] = set()
-    for item in _all(ledger):
-        if item.user_id not in given:
-            given.add(item.user_id)
+def _unique(items: Iterator[QueueItem]) -> Iterator[QueueItem]:
+    seen: set[str] = set()
+    for item in items:
+        if item.user_id not in seen:
+            seen.add(item.user_id)
             yield item
 
 
-def _all(ledger: Ledger) -> Iterator[Waiting]:
+def _candidates(ledger: Ledger) -> Iterator[QueueItem]:
     for user_id in ledger.flagged_users():
-        yield Waiting(user_id, "flagged")
-    for user_id in ledger.failed_users(_FAILED_AT_MOST):
-        yield Waiting(user_id, "failed")
+        yield QueueItem(user_id, "flagged")
+    for user_id in ledger.failed_users(_MAX_FAILED):
+        yield QueueItem(user_id, "failed")
     build = ledger.last_build()
     for user_id in ledger.begun_users():
-        if is_waiting(ledger, user_id):
+        if needs_review(ledger, user_id):
             last = max(decision.at for decision in ledger.decisions_of(user_id))
-            changed = build is not None and last < build.finished
-            yield Waiting(user_id, "built again since a person looked" if changed else "begun")
+            rebuilt = build is not None and last < build.finished
+            yield QueueItem(user_id, "built again since its review" if rebuilt else "reviewed in part")
     decided = ledger.decided_users()
     for user_id, support in ledger.iter_weakest():
-        if user_id not in decided or is_waiting(ledger, user_id):
-            yield Waiting(user_id, f"a claim with support {support:.2f}")
+        if user_id not in decided or needs_review(ledger, user_id):
+            yield QueueItem(user_id, f"a claim with support {support:.2f}")

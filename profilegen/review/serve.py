@@ -54,8 +54,8 @@ def serve(directory: Path, *, host: str, port: int, open_browser: bool, echo: Ca
 
 def _warm_up(session: Session) -> None:
     """Load what takes seconds, so that neither the first page nor the first decision waits for it."""
-    with contextlib.suppress(ProfilegenError):  # The next request reports it.
-        session.facts()
+    with contextlib.suppress(ProfilegenError), session.reading() as ledger:  # The next request reports an error.
+        session.snapshot(ledger)
     keys("", "en")
 
 

@@ -1,4 +1,4 @@
-"""What the templates show, read from the store and ready to print."""
+"""What the templates and the terminal show of profiles and segments, read from the ledger."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONTEXT_CHARS = 140
 
 
 class Quote(NamedTuple):
-    """The words a claim rests on, in what stands around them in the document."""
+    """The words that a claim rests on, with the text before and after them in the document."""
 
     before: str
     words: str
@@ -26,7 +26,7 @@ class Quote(NamedTuple):
 
 
 class ClaimView(NamedTuple):
-    """A claim with what a person may do to it. `html_id` is the same as long as the claim is."""
+    """A claim that can be decided on. `html_id` stays the same as long as the claim is there."""
 
     html_id: str
     standing: Standing
@@ -42,52 +42,82 @@ class ClaimView(NamedTuple):
 
 
 class Card(NamedTuple):
-    """A user's profile with everything that was and can be decided on it."""
+    """A user's profile with the decisions on it.
+
+    `version` changes with every claim and decision; `flag` is the note of the flag, None without one; `history` has the
+    last decision first.
+    """
 
     html_id: str
     profile: UserProfile
     claims: dict[Kind, list[ClaimView]]
     version: str
     flag: str | None
-    asked_again: bool
+    rewrite_requested: bool
     history: Sequence[Decision]
+
+    def claim_views(self) -> list[ClaimView]:
+        """Return the claims of all kinds, in the order in which they are shown."""
+        return [view for views in self.claims.values() for view in views]
 
     @property
     def open_claims(self) -> int:
-        """Return how many claims nobody has decided on."""
-        return sum(view.standing.decision is None for views in self.claims.values() for view in views)
+        """The number of claims without a decision."""
+        return sum(view.standing.decision is None for view in self.claim_views())
 
 
-def card(ledger: Ledger, user_id: str) -> Card | None:
-    """Return the card of a user, or None where there is no profile."""
+def load_card(ledger: Ledger, user_id: str) -> Card | None:
+    """Return the card of a user, or None if the user has no profile.
+
+    :param ledger: to read from.
+    :param user_id: whose card.
+    """
     written = ledger.profile(user_id)
     if written is None:
         return None
-    standings, said = overlay.standings(ledger, written)
+    standings, made = overlay.standings(ledger, written)
     cited = ledger.documents({part.document for standing in standings for part in standing.claim.evidence})
     claims: dict[Kind, list[ClaimView]] = {kind: [] for kind in KINDS}
     for standing in standings:
         claim = decisions.shown(standing)
         html_id = "c-" + _digest(user_id, standing.kind, standing.text)
-        claims[standing.kind].append(ClaimView(html_id, standing, claim, quotes(claim.evidence, cited)))
+        claims[standing.kind].append(ClaimView(html_id, standing, claim, load_quotes(claim.evidence, cited)))
     return Card(
         html_id="u-" + _digest(user_id),
         profile=overlay.laid_over(ledger, written),
         claims=claims,
         version=decisions.profile_version(standings),
-        flag=decisions.flag_note(said),
-        asked_again=_is_asked_again(ledger, said),
-        history=said[::-1],
+        flag=decisions.flag_note(made),
+        rewrite_requested=_is_rewrite_requested(ledger, made),
+        history=made[::-1],
     )
 
 
-def quotes(evidence: Iterable[Evidence], documents: Mapping[str, Document]) -> list[Quote]:
-    """Return the quotes of a claim, each in its document; those whose document is gone are left out."""
-    return [quote_in(documents[part.document], part.quote) for part in evidence if part.document in documents]
+def cited_documents(ledger: Ledger, profile: UserProfile | Segment) -> dict[str, Document]:
+    """Return the documents that the claims of a profile rest on, by id.
+
+    :param ledger: to read from.
+    :param profile: of a user or a segment.
+    """
+    return ledger.documents({part.document for _, claim in profile.iter_claims() for part in claim.evidence})
 
 
-def quote_in(document: Document, words: str, context_chars: int = _CONTEXT_CHARS) -> Quote:
-    """Return a quote with what stands around it; words that are not there stand alone."""
+def load_quotes(evidence: Iterable[Evidence], documents: Mapping[str, Document]) -> list[Quote]:
+    """Return the quotes of a claim in their documents.
+
+    :param evidence: of the claim.
+    :param documents: by id; quotes of documents that are not there are left out.
+    """
+    return [quote_in_context(documents[part.document], part.quote) for part in evidence if part.document in documents]
+
+
+def quote_in_context(document: Document, words: str, context_chars: int = _CONTEXT_CHARS) -> Quote:
+    """Return a quote with the text around it, cut at words.
+
+    :param document: which has the quote; if it has not, the quote stands alone.
+    :param words: the quote.
+    :param context_chars: the most characters before it, and after it.
+    """
     start = document.text.find(words)
     if start < 0 or not words:
         return Quote("", words, "", document)
@@ -102,27 +132,35 @@ def quote_in(document: Document, words: str, context_chars: int = _CONTEXT_CHARS
 
 
 class Trait(NamedTuple):
-    """A value or lifestyle trait of a segment: the share of its users, and that of all users."""
+    """A value or lifestyle trait of a segment; its support is the share of the segment's users, 0 to 1.
+
+    `overall` is the share of all users.
+    """
 
     kind: Kind
     claim: Claim
-    everywhere: float
+    overall: float
 
 
-def traits(segment: Segment, users_with: Mapping[tuple[str, str], int], n_users: int) -> list[Trait]:
-    """Return what a segment's users are told to value and do, beside how many do so at large."""
+def segment_traits(segment: Segment, trait_users: Mapping[tuple[str, str], int], n_users: int) -> list[Trait]:
+    """Return the values and lifestyle traits of a segment beside their shares among all users.
+
+    :param segment: whose traits.
+    :param trait_users: how many of all users have a trait, by (kind, name).
+    :param n_users: how many users there are.
+    """
     return [
-        Trait(kind, claim, users_with.get((kind, claim.text), 0) / max(n_users, 1))
+        Trait(kind, claim, trait_users.get((kind, claim.text), 0) / max(n_users, 1))
         for kind, claim in segment.iter_claims()
         if kind != "interest"
     ]
 
 
-def _is_asked_again(ledger: Ledger, said: Sequence[Decision]) -> bool:
-    """Tell whether a person asked since the last build that the profile be written again."""
-    asked = [decision.at for decision in said if decision.action == "rewrite"]
-    build = ledger.last_build() if asked else None
-    return bool(asked) and (build is None or asked[-1] > build.finished)
+def _is_rewrite_requested(ledger: Ledger, made: Sequence[Decision]) -> bool:
+    """Return whether a reviewer has requested since the last build that the profile be written again."""
+    requested = [decision.at for decision in made if decision.action == "rewrite"]
+    build = ledger.last_build() if requested else None
+    return bool(requested) and (build is None or requested[-1] > build.finished)
 
 
 def _digest(*parts: str) -> str:

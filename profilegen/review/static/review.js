@@ -1,11 +1,11 @@
-// Keys for going through claims, and what a person must be told when the server does not answer.
+// Keys to move between claims and decide on them, and messages when the server does not answer.
 const status = document.getElementById("status");
 const help = document.getElementById("help");
-let next = null; // the claim to go to when the answer to a key is there
+let next = null; // the id of the claim to focus once the server has answered a key
 let clearing;
 
 const claims = () => [...document.querySelectorAll("li.claim[tabindex]")];
-// Between an answer and the focus that follows it, a key means the claim that is about to be focused.
+// After an answer and before the focus moves, a key is meant for the claim that is about to get the focus.
 function focused() {
   const now = document.activeElement?.closest?.("li.claim[tabindex]");
   if (now || !next) return now;
@@ -15,17 +15,17 @@ function focused() {
   return coming;
 }
 
-function say(text) {
+function announce(text) {
   status.textContent = text;
-  fade();
+  clearSoon();
 }
 
-function fade() {
+function clearSoon() {
   clearTimeout(clearing);
   clearing = setTimeout(() => { document.getElementById("status").textContent = ""; }, 6000);
 }
 
-function go(step) {
+function move(step) {
   const all = claims();
   const at = all.indexOf(focused());
   const to = at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step;
@@ -41,8 +41,8 @@ function press(claim, action) {
 }
 
 const keys = {
-  j: () => go(1),
-  k: () => go(-1),
+  j: () => move(1),
+  k: () => move(-1),
   a: () => press(focused(), "approve"),
   x: () => press(focused(), "strike"),
   u: () => press(focused(), "undo"),
@@ -71,7 +71,7 @@ document.addEventListener("keydown", (event) => {
   if (act) { event.preventDefault(); act(); }
 });
 
-// The form is sent by its first button when Enter is pressed, which would approve what was to be edited.
+// Enter sends a form by its first button, which would approve the claim instead of editing it.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches?.("details.edit input")) {
     event.preventDefault();
@@ -87,22 +87,22 @@ document.addEventListener("toggle", (event) => {
 }, true);
 
 document.addEventListener("htmx:afterSettle", () => {
-  fade();
+  clearSoon();
   if (next) document.getElementById(next)?.focus();
   next = null;
 });
-document.addEventListener("htmx:sendError", () => say("No answer: is profilegen review still running? Nothing was saved."));
+document.addEventListener("htmx:sendError", () => announce("No answer. Is profilegen review still running? Nothing was saved."));
 document.addEventListener("htmx:responseError", (event) => {
   const page = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
-  say(page.querySelector("[role=alert]")?.textContent ?? page.body.textContent.trim());
+  announce(page.querySelector("[role=alert]")?.textContent ?? page.body.textContent.trim());
 });
 
 document.addEventListener("htmx:beforeRequest", (event) => {
-  const mine = event.target.closest?.("form[method=post]");
-  if (mine && document.querySelector("#who summary").textContent === "Who are you?") {
+  const form = event.target.closest?.("form[method=post]");
+  if (form && document.querySelector("#who summary").textContent === "Who are you?") {
     event.preventDefault();
     document.getElementById("who").open = true;
     document.getElementById("reviewer").focus();
-    say("Say who you are first.");
+    announce("Enter your name first.");
   }
 });
