@@ -26,8 +26,8 @@ from profilegen.evaluation.inputs import read_labels
 from profilegen.segments import clustering, reduction
 from profilegen.segments.clustering import Labels, _hdbscan
 from profilegen.segments.reduction import reduce_dimensions
-from profilegen.segments.user_vectors import Vectors
 from profilegen.store.ledger import open_ledger
+from profilegen.vectors import Vectors
 
 _SEEDS = (42, 43, 44)
 _SHUFFLES, _RESAMPLES = 20, 1_000

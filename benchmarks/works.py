@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.measures import Section
 
 if TYPE_CHECKING:
-    from profilegen.claims.categories import Vectors
+    from profilegen.vectors import Vectors
 
 # What one of a label's products may be called.
 _KINDS = {

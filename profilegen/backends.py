@@ -12,16 +12,23 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
-import numpy as np
-import numpy.typing as npt
-
 from profilegen.errors import ModelError
+from profilegen.vectors import Vectors
 
-Vectors = npt.NDArray[np.float32]
 Turn = tuple[Literal["system", "user", "assistant"], str]
 K = TypeVar("K")
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is, 0 where that is not known."""
+
+
+def no_progress(stage: str, done: int, total: int) -> None:
+    """Show no progress.
+
+    :param stage: what is being done.
+    :param done: how much of it is done.
+    :param total: how much there is.
+    """
+
 
 DEFAULT_BACKEND = "gguf"
 BACKENDS: dict[str, str] = {

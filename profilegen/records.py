@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +20,8 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+
+T = TypeVar("T")
 
 
 class ClaimKind(NamedTuple):
@@ -358,6 +361,17 @@ _ON_CLAIMS = {"approve", "edit", "strike", "add"}
 _MAX_WORDS = {"edit": MAX_CLAIM_CHARS, "flag": MAX_NOTE_CHARS, "rename": MAX_NAME_CHARS}
 _MAX_ID_CHARS = 64
 _EARLIEST, _CLOCK_SKEW = datetime(1970, 1, 1, tzinfo=UTC), timedelta(days=1)
+
+
+def batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Give rows as lists.
+
+    :param rows: records, or anything else.
+    :param size: how many are in a list; the last has what is left.
+    """
+    remaining = iter(rows)
+    while batch := list(islice(remaining, size)):
+        yield batch
 
 
 def one_line(text: str) -> str:

@@ -16,7 +16,7 @@ from profilegen.segments.clustering import (
     match_ids,
     remove_language_means,
 )
-from profilegen.segments.user_vectors import Vectors
+from profilegen.vectors import Vectors
 
 N_TOPICS, N_USERS, N_ALONE, DIMS = 3, 30, 3, 32
 

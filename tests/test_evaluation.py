@@ -20,7 +20,7 @@ from profilegen.errors import InputError, StoreError
 from profilegen.evaluation import claims, evaluate, identify, judge, next_item, prose, save_evaluation
 from profilegen.evaluation.agreement import Tables, codes, mean_pairwise
 from profilegen.evaluation.bootstrap import share
-from profilegen.evaluation.dataset import Dataset, Vectors, read_dataset
+from profilegen.evaluation.dataset import Dataset, read_dataset
 from profilegen.evaluation.figures import Evaluation, Figure, Measured, SegmentFigures
 from profilegen.evaluation.inputs import HeldOut, read_heldout, read_labels, read_questions
 from profilegen.evaluation.ranking import chance, rank_of
@@ -33,6 +33,7 @@ from profilegen.publish.export import export
 from profilegen.records import Claim, UserProfile
 from profilegen.store.ledger import open_ledger, write_lock
 from profilegen.store.store import open_store
+from profilegen.vectors import Vectors
 
 # The groups that examples/README.md names: who is in each.
 GROUPS = {

@@ -26,7 +26,8 @@ from profilegen.store.index import (
     current_revision,
     probe,
 )
-from profilegen.store.ledger import ClaimVector, Ledger, Membership, Vector, open_ledger
+from profilegen.store.ledger import ClaimVector, Ledger, Membership, open_ledger
+from profilegen.vectors import Vectors
 
 ROOT = Path(__file__).parents[1]
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
@@ -73,17 +74,17 @@ def indexed(indexed_store: Path, store: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-def unit(*values: float) -> Vector:
+def unit(*values: float) -> Vectors:
     vector = np.array(values, dtype=np.float32)
     return vector / np.linalg.norm(vector)
 
 
-def units(n: int) -> Vector:
+def units(n: int) -> Vectors:
     vectors = np.random.default_rng(0).normal(size=(n, DIMS)).astype(np.float32)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
-def add_users(ledger: Ledger, user_ids: list[str], vectors: Vector, text: str = "a text") -> None:
+def add_users(ledger: Ledger, user_ids: list[str], vectors: Vectors, text: str = "a text") -> None:
     """Give each user named a document and a profile with the vector of its row."""
     documents = [Document(id=f"d-{user}", user_id=user, text=text, language="en") for user in user_ids]
     ledger.stage(documents)
@@ -92,7 +93,7 @@ def add_users(ledger: Ledger, user_ids: list[str], vectors: Vector, text: str = 
     add_profiles(ledger, user_ids, vectors)
 
 
-def add_profiles(ledger: Ledger, user_ids: list[str], vectors: Vector, summary: str = "likes tea") -> None:
+def add_profiles(ledger: Ledger, user_ids: list[str], vectors: Vectors, summary: str = "likes tea") -> None:
     """Give each user named a profile that is found by its summary."""
     ledger.put_users((user, "en", "h", vector) for user, vector in zip(user_ids, vectors, strict=True))
     ledger.put_profiles(

@@ -38,10 +38,10 @@ from profilegen.store.ledger import (
     Ledger,
     Membership,
     Staged,
-    Vector,
     open_ledger,
     write_lock,
 )
+from profilegen.vectors import Vectors
 
 ROOT = Path(__file__).parents[1]
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
@@ -67,7 +67,7 @@ def ledger(store: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-def unit(*values: float) -> Vector:
+def unit(*values: float) -> Vectors:
     vector = np.array(values, dtype=np.float32)
     return vector / np.linalg.norm(vector)
 

@@ -10,7 +10,7 @@ from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.profiles.summaries import compose
 from profilegen.records import Behaviour, BuiltWith, Category, Claim, Evidence, UserProfile
 from profilegen.segments.description import Sketch, new_id, sketch
-from profilegen.segments.user_vectors import Vectors
+from profilegen.vectors import Vectors
 
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
 DIMS = 64

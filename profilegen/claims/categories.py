@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 
 from profilegen.claims.taxonomy import Node, Taxonomy, shipped_taxonomy
 from profilegen.records import Category, CategoryCount, UserProfile
-
-Vectors = npt.NDArray[np.float32]
+from profilegen.vectors import Vectors, unit_rows
 
 # Counted up when the same interest would now get another category.
 _METHOD = "2"
@@ -99,7 +97,7 @@ class Categoriser:
         """
         centre, names = self._centred_names(language)
         scores = (1 - _DOCUMENTS_WEIGHT) * _z_scores(names, interest - centre)
-        scores += _DOCUMENTS_WEIGHT * _z_scores(names, _unit(documents.mean(axis=0)) - centre)
+        scores += _DOCUMENTS_WEIGHT * _z_scores(names, unit_rows(documents.mean(axis=0)) - centre)
         own = scores[: len(self.nodes)]
         fitting = own.copy()
         for row, above in self._branches:
@@ -122,13 +120,13 @@ class Categoriser:
             if language not in self.names:
                 self.names[language] = self._embedded_names(language)
             centre = self.names[language].mean(axis=0)
-            self._centred[language] = centre, _unit(self.names[language] - centre)
+            self._centred[language] = centre, unit_rows(self.names[language] - centre)
         return self._centred[language]
 
     def _embedded_names(self, language: str) -> Vectors:
         texts = [node.texts_in(language) for node in (*self.nodes, *self._beside)]
         rows = iter(self._embed([text for of_node in texts for text in of_node]))
-        return np.stack([_unit(np.mean(list(islice(rows, len(of_node))), axis=0)) for of_node in texts])
+        return np.stack([unit_rows(np.mean(list(islice(rows, len(of_node))), axis=0)) for of_node in texts])
 
 
 def _others(nodes: Sequence[Node]) -> list[Node]:
@@ -150,12 +148,8 @@ def _branches(taxonomy: Taxonomy, nodes: Sequence[Node]) -> list[tuple[int, list
 
 def _z_scores(names: Vectors, vector: Vectors) -> Vectors:
     """Return the likeness to each name in standard deviations above the mean over all names."""
-    likeness = names @ _unit(vector)
+    likeness = names @ unit_rows(vector)
     return np.asarray((likeness - likeness.mean()) / max(float(likeness.std()), 1e-6), np.float32)
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9), np.float32)
 
 
 def with_categories(

@@ -26,8 +26,7 @@ from profilegen.language.cleaning import fold
 from profilegen.language.registry import language_of
 from profilegen.language.sentences import sentence_spans
 from profilegen.records import KINDS, Claim, Document, Evidence, Kind
-
-Vectors = npt.NDArray[np.float32]
+from profilegen.vectors import Vectors, unit
 
 # A user of many documents has more interests to tell.
 _FEW_INTERESTS, MAX_INTERESTS = 6, 8
@@ -265,8 +264,7 @@ def _of_something(claim: Claim, vector: Vectors, draft: Draft, scored: _ScoredPh
     row = rows[int(about.argmax())]
     parentheses = language_of(draft.language).parentheses
     text = claim.text + parentheses.format(draft.phrases[row].work or draft.phrases[row].text)
-    both = vector + scored.vectors[row]
-    return claim.model_copy(update={"text": text, "trait": claim.text}), both / np.linalg.norm(both)
+    return claim.model_copy(update={"text": text, "trait": claim.text}), unit(vector + scored.vectors[row])
 
 
 def _names_thing(phrase: Candidate, language: str) -> bool:
@@ -412,8 +410,7 @@ class TraitScale:
 
     def vector(self, trait: Trait, language: str) -> Vectors:
         """Return the unit vector that stands for a trait."""
-        mean = self._vectors[trait.id, language].mean(axis=0)
-        return np.asarray(mean / np.linalg.norm(mean), np.float32)
+        return unit(self._vectors[trait.id, language].mean(axis=0))
 
 
 def _traits(draft: Draft, vector_of: Callable[[str], Vectors], scale: TraitScale) -> list[tuple[Trait, Claim]]:

@@ -13,14 +13,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from profilegen.claims.categories import Categoriser
 from profilegen.claims.phrases import Work, keys
 from profilegen.records import Document
 from profilegen.resources import prompts_dir
-
-Vectors = npt.NDArray[np.float32]
+from profilegen.vectors import Vectors
 
 # An item is a work if it is so much nearer to a category of works than to any other, in standard deviations; of a user
 # whose documents together are about works, if it is not so much farther (docs/taxonomy.md has how often that is right).

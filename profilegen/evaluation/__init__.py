@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
-from profilegen.backends import open_writer
+from profilegen.backends import Progress, open_writer
 from profilegen.config import Settings
 from profilegen.errors import InputError, StoreError
 from profilegen.evaluation import claims, coverage, identify, judge, next_item, prose, search, segments, stability
@@ -16,8 +15,6 @@ from profilegen.evaluation.figures import Evaluation, Figure, LeftOut, Measured,
 from profilegen.evaluation.inputs import Labels, read_heldout, read_labels, read_questions
 from profilegen.store.ledger import open_ledger, write_lock
 from profilegen.store.store import open_store
-
-Progress = Callable[[str, int, int], None]
 
 __all__ = ["Evaluation", "evaluate", "save_evaluation"]
 

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.evaluation.bootstrap import share
-from profilegen.evaluation.dataset import Dataset, Vectors
+from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import LeftOut, Measured
 from profilegen.evaluation.inputs import Labels
 from profilegen.evaluation.segments import label_text
 from profilegen.records import KINDS, Claim, Kind
+from profilegen.vectors import Vectors
 
 _MANY_DOCUMENTS = 4
 _ENOUGH_CLAIMS = 3

@@ -15,8 +15,8 @@ from profilegen.records import Document, Segment, UserProfile
 from profilegen.segments.user_vectors import document_vectors
 from profilegen.store import overlay
 from profilegen.store.ledger import Ledger
+from profilegen.vectors import Vectors
 
-Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Embed = Callable[[Sequence[str]], Vectors]
 
@@ -115,15 +115,6 @@ def profile_text(user: UserProfile) -> str:
     :param user: profile of the user.
     """
     return " ".join([user.summary, *(f"{claim.text}." for _, claim in user.iter_claims())]).strip()
-
-
-def normalise_rows(vectors: Vectors) -> Vectors:
-    """Return the rows of an array L2-normalised; rows of zeros stay as they are.
-
-    :param vectors: (n_rows, n_dims) float32.
-    """
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, 1e-9), np.float32)
 
 
 def _hash(user_id: str) -> str:

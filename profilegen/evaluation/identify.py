@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from profilegen.evaluation.bootstrap import share
-from profilegen.evaluation.dataset import Dataset, Vectors, normalise_rows, profile_text
+from profilegen.evaluation.dataset import Dataset, profile_text
 from profilegen.evaluation.figures import Measured
 from profilegen.evaluation.ranking import METRICS, Ranks, chance, rank_of
+from profilegen.vectors import Vectors, unit_rows
 
 _METRICS = ("hit1", "hit10", "mrr")
 _PROFILES_PER_BATCH = 256
@@ -34,7 +35,7 @@ def measure(dataset: Dataset) -> list[Measured]:
 
 
 def _mean_documents(dataset: Dataset) -> Vectors:
-    return normalise_rows(np.add.reduceat(dataset.document_vectors, dataset.starts, axis=0))
+    return unit_rows(np.add.reduceat(dataset.document_vectors, dataset.starts, axis=0))
 
 
 def _ranks(profiles: Vectors, rows: list[int], users: Vectors) -> Ranks:

@@ -7,12 +7,12 @@ Grades are as reliable as the judge. A model overrates what it wrote itself, so 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import jinja2
 import numpy as np
 
-from profilegen.backends import Answer, Choices, Options, Prompt, Shape, Writer, turns_from
+from profilegen.backends import Answer, Choices, Options, Progress, Prompt, Shape, Writer, turns_from
 from profilegen.evaluation.bootstrap import share
 from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import LeftOut, Measured
@@ -38,7 +38,7 @@ def judge_options(workers: int) -> Options:
     return Options(workers=workers, slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
 
 
-def measure(dataset: Dataset, model: Writer, *, progress: Callable[[str, int, int], None]) -> list[Measured]:
+def measure(dataset: Dataset, model: Writer, *, progress: Progress) -> list[Measured]:
     """Return the mean grade, 1 to 5, of each kind, over up to 50 profiles that a hash of the user chooses.
 
     :param dataset: the store's profiles and texts.

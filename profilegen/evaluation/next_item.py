@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.evaluation.bootstrap import share
-from profilegen.evaluation.dataset import Dataset, Vectors, profile_text
+from profilegen.evaluation.dataset import Dataset, profile_text
 from profilegen.evaluation.figures import LeftOut, Measured
 from profilegen.evaluation.inputs import HeldOut, Labels
 from profilegen.evaluation.ranking import METRICS, Ranks, chance, rank_of
 from profilegen.records import Document
+from profilegen.vectors import Vectors
 
 Scores = npt.NDArray[np.float64]
 

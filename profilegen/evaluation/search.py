@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from profilegen.backends import Progress
 from profilegen.evaluation.bootstrap import share
 from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import Measured, QuestionFigures
@@ -21,7 +22,7 @@ def measure(
     dataset: Dataset,
     questions: Sequence[Question],
     labels: Labels,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> tuple[list[Measured], list[QuestionFigures]]:
     """Search the store for each question that some user answers; return the figures, and those of each question.
 

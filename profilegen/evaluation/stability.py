@@ -6,11 +6,10 @@ index of the segment with its most similar cluster in each new clustering, avera
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
+from profilegen.backends import Progress
 from profilegen.evaluation.agreement import Codes, mean_pairwise
 from profilegen.evaluation.bootstrap import statistic
 from profilegen.evaluation.dataset import Dataset
@@ -18,7 +17,6 @@ from profilegen.evaluation.figures import Measured
 from profilegen.segments import clustering
 
 Mask = npt.NDArray[np.bool_]
-Progress = Callable[[str, int, int], None]
 
 SEEDS = (101, 102, 103, 104, 105)
 _SUBSAMPLE_SHARE = 0.8

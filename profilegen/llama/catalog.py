@@ -8,7 +8,6 @@ import platform
 import re
 import shutil
 import tomllib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -21,9 +20,6 @@ from profilegen.llama.digest import file_sha256
 from profilegen.llama.header import Job, Pooling, read_header
 from profilegen.records import Record
 from profilegen.resources import models_dir, resource
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, the bytes done, and the bytes in all or 0 where that is unknown."""
 
 
 class WheelFile(Record):

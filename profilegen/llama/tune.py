@@ -20,15 +20,16 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from profilegen.backends import Failure, Vectors
+from profilegen.backends import Failure, Progress
 from profilegen.errors import ModelError
 from profilegen.language.detection import detect_language
-from profilegen.llama.catalog import Progress, Trial, Tuned, processor
+from profilegen.llama.catalog import Trial, Tuned, processor
 from profilegen.llama.convert import requantize
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.embedder import EmbedEngine
 from profilegen.llama.worker import Crew
 from profilegen.resources import resource
+from profilegen.vectors import Vectors
 
 if TYPE_CHECKING:
     from profilegen.llama.catalog import Model

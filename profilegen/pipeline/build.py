@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from profilegen.backends import Progress
+from profilegen.backends import Progress, no_progress
 from profilegen.config import Settings
 from profilegen.errors import InputError, RemovalError, StoreError, UsageError
 from profilegen.ingest import Intake, read_documents
@@ -67,7 +67,7 @@ def build(
     if add and remove:
         raise UsageError("to add and to remove exclude each other: with --add nothing is removed")
     clock = _Clock()
-    report = progress or _silent
+    report = progress or no_progress
     # Most of the time that the index takes to answer, it takes to be opened: it is, while the sources are read.
     with _opened(settings.store) as ledger, index.standing_by(settings.store) as standby, ExitStack() as opened:
         taxonomy = chosen_taxonomy(ledger, settings.taxonomy)
@@ -153,10 +153,6 @@ def _is_empty(store: Path) -> bool:
             return not ledger.counts().documents
     except StoreError:  # It could not even be made.
         return True
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 class _Clock:

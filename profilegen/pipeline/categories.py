@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from profilegen.backends import Vectors
 from profilegen.claims.categories import Categoriser, categories_version, with_categories
 from profilegen.claims.taxonomy import SHIPPED, Taxonomy, load_taxonomy, shipped_taxonomy
 from profilegen.records import UserProfile
 from profilegen.segments.user_vectors import document_vectors
 from profilegen.store.categories import open_categoriser, stored_taxonomy
 from profilegen.store.ledger import Ledger
+from profilegen.vectors import Vectors
 
 _USERS_PER_BATCH = 256
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from profilegen.backends import Progress, Vectors
+from profilegen.backends import Progress
 from profilegen.config import Settings
 from profilegen.pipeline.fingerprints import fingerprint
 from profilegen.segments import clustering, description, layout
@@ -14,6 +14,7 @@ from profilegen.store.ledger import (
     Ledger,
     Membership,
 )
+from profilegen.vectors import Vectors
 
 # Up to this share of users who are new, changed or gone, users are not clustered again.
 _FEW_MOVED = 0.05

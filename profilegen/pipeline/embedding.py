@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from profilegen.backends import Embedder, Progress, Vectors
+from profilegen.backends import Embedder, Progress
 from profilegen.profiles import user_profile
 from profilegen.records import Document
 from profilegen.segments.user_vectors import ITEM_WEIGHT, document_vectors, user_vector
 from profilegen.store.ledger import (
     Ledger,
 )
+from profilegen.vectors import Vectors
 
 # Vectors are stored a batch at a time: some seconds of work, which is what a killed build loses. Where a batch ends
 # depends on the documents alone, so that a build that goes on gives the same vectors.

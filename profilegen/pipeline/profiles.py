@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 
-from profilegen.backends import Answer, Failure, Progress, Prompt, Vectors
+from profilegen.backends import Answer, Failure, Progress, Prompt
 from profilegen.claims import evidence, phrases
 from profilegen.claims.categories import Categoriser
 from profilegen.claims.phrases import Lexicon
@@ -26,7 +26,7 @@ from profilegen.pipeline.fingerprints import fingerprint
 from profilegen.pipeline.models import Models
 from profilegen.profiles import summaries, user_profile
 from profilegen.profiles.summaries import SummaryInput
-from profilegen.records import BuiltWith, Document, UserProfile
+from profilegen.records import BuiltWith, Document, UserProfile, batches
 from profilegen.segments.user_vectors import document_vectors
 from profilegen.store.categories import open_categoriser
 from profilegen.store.ledger import (
@@ -35,6 +35,7 @@ from profilegen.store.ledger import (
     UserDocuments,
 )
 from profilegen.store.vector_cache import load_vectors, save_vectors
+from profilegen.vectors import Vectors
 
 _USERS_TOGETHER = 64
 _STORED_TOGETHER = 8
@@ -155,7 +156,7 @@ def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterato
     lexicon = _lexicon(ledger)
     remembered: dict[str, Vectors] = {}
     with open_categoriser(ledger, shipped_taxonomy(), models.embedder.embed) as categoriser:
-        for users in _batches(ledger.iter_users(wanted), _USERS_TOGETHER):
+        for users in batches(ledger.iter_users(wanted), _USERS_TOGETHER):
             drafts = [_draft(user, traits, lexicon, categoriser) for user in users]
             if len(remembered) > _REMEMBERED_PHRASES:
                 remembered.clear()
@@ -263,9 +264,3 @@ def built_with(models: Models, *, by_writer: bool, empty: bool = False) -> Built
         prompt=summaries.templates_hash(),
         summary="none" if empty else "writer" if by_writer else "template",
     )
-
-
-def _batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    stream = iter(rows)
-    while batch := list(islice(stream, size)):
-        yield batch

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from profilegen.backends import Answer, Progress, Vectors
+from profilegen.backends import Answer, Progress
 from profilegen.claims.taxonomy import Taxonomy
 from profilegen.pipeline.fingerprints import fingerprint
 from profilegen.pipeline.models import Models
@@ -20,6 +20,7 @@ from profilegen.store import overlay
 from profilegen.store.ledger import (
     Ledger,
 )
+from profilegen.vectors import Vectors
 
 
 def update_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress: Progress) -> int:

@@ -16,7 +16,7 @@ from typing import IO, Any, Literal, cast, get_args
 
 from profilegen.errors import UsageError
 from profilegen.publish.output import TerminalStream
-from profilegen.records import Document, Record, Segment, UserProfile
+from profilegen.records import Document, Record, Segment, UserProfile, batches
 from profilegen.store.store import Store
 
 What = Literal["users", "segments", "documents"]
@@ -141,15 +141,10 @@ def _write_parquet(rows: Iterable[Record], kind: type[Record], stream: IO[bytes]
     iterator = iter(rows)
     with pq.ParquetWriter(stream, schema) as writer:
         # At least one batch, so that a file without rows has its columns.
-        for batch in chain([list(islice(iterator, _ROWS_TOGETHER))], _batches(iterator)):
+        for batch in chain([list(islice(iterator, _ROWS_TOGETHER))], batches(iterator, _ROWS_TOGETHER)):
             writer.write_table(pa.Table.from_pylist([_flat(row) for row in batch], schema=schema))
             count += len(batch)
     return count
-
-
-def _batches(rows: Iterator[Record]) -> Iterator[list[Record]]:
-    while batch := list(islice(rows, _ROWS_TOGETHER)):
-        yield batch
 
 
 def _flat(row: Record) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.segments.reduction import reduce_dimensions
-from profilegen.segments.user_vectors import Vectors
+from profilegen.vectors import Vectors, unit_rows
 
 Labels = npt.NDArray[np.int64]
 
@@ -138,7 +138,7 @@ def remove_language_means(vectors: Vectors, languages: Sequence[str]) -> Vectors
     codes = np.array(languages)
     for language in common:
         centred[codes == language] = vectors[codes == language] - vectors[codes == language].mean(axis=0)
-    return _normalised(centred)
+    return unit_rows(centred)
 
 
 def match_ids(new: Mapping[str, Sequence[str]], old: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -232,7 +232,7 @@ def _spherical_kmeans(vectors: Vectors, labels: Labels) -> Labels:
         return np.zeros_like(labels)
     for _ in range(_KMEANS_ROUNDS):
         means = [vectors[labels == label].mean(axis=0) for label in np.unique(labels[labels >= 0])]
-        centres = _normalised(np.stack(means))
+        centres = unit_rows(np.stack(means))
         nearest = np.unique((vectors @ centres.T).argmax(axis=1), return_inverse=True)[1].astype(np.int64)
         if (nearest == labels).all():
             break
@@ -242,8 +242,4 @@ def _spherical_kmeans(vectors: Vectors, labels: Labels) -> Labels:
 
 def _subtract_mean(vectors: Vectors, share: float) -> Vectors:
     """Return the rows with a share of their mean subtracted, L2-normalised."""
-    return _normalised(vectors - share * vectors.mean(axis=0))
-
-
-def _normalised(vectors: Vectors) -> Vectors:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), np.float32)
+    return unit_rows(vectors - share * vectors.mean(axis=0))

@@ -18,7 +18,7 @@ from profilegen.language.registry import language_of
 from profilegen.language.words import Key
 from profilegen.profiles.summaries import SummaryInput
 from profilegen.records import KINDS, BuiltWith, Claim, Evidence, Kind, Segment, UserProfile
-from profilegen.segments.user_vectors import Vectors
+from profilegen.vectors import Vectors, unit
 
 # Counted up when the same profiles would now give other segments, so that stores are brought up to date.
 METHOD = "7"
@@ -245,7 +245,7 @@ def sketch(
     for row, user_id in enumerate(user_ids):
         rows[segment_of[user_id]].append(row)
     ids = sorted(rows, key=lambda segment_id: (-len(rows[segment_id]), segment_id))
-    centroids = np.stack([_unit(vectors[rows[segment_id]].mean(axis=0)) for segment_id in ids])
+    centroids = np.stack([unit(vectors[rows[segment_id]].mean(axis=0)) for segment_id in ids])
     everywhere = _Everywhere(list(tallies.values()), taxonomy)
     ranked = {segment_id: _ranked(tallies[segment_id], everywhere) for segment_id in ids}
     texts = sorted({phrase.text for phrases in ranked.values() for phrase in phrases})
@@ -380,7 +380,3 @@ def _name(category: str, phrases: Sequence[str], language: str, named: Mapping[s
         return language_of(language).others
     joined = language_of(language).comma.join(phrases[:_NAME_PARTS])
     return joined[:1].upper() + joined[1:]
-
-
-def _unit(vector: Vectors) -> Vectors:
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profilegen.segments.reduction import reduce_dimensions
-from profilegen.segments.user_vectors import Vectors
+from profilegen.vectors import Vectors
 
 _MIN_DIST = 0.1
 # UMAP of this many users takes half a minute on two cores; more are placed between these.

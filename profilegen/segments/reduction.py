@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from profilegen.segments.user_vectors import Vectors
+from profilegen.vectors import Vectors
 
 _NEIGHBORS = 15
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
-Vectors = npt.NDArray[np.float32]
+from profilegen.vectors import Vectors, unit, unit_rows
 
 # The title of an item says more about a user's interests than the text about it: with item titles weighted three
 # times, profiles find their users best and segments are most stable (docs/architecture.md, "Vectors").
@@ -20,7 +17,7 @@ def document_vectors(text_vectors: Vectors, item_vectors: Vectors) -> Vectors:
     :return: (n_documents, n_dims) float32, rows L2-normalised; a zero row for a document with neither.
     """
     joined = text_vectors + ITEM_WEIGHT * item_vectors
-    return np.asarray(joined / np.maximum(np.linalg.norm(joined, axis=1, keepdims=True), 1e-9), np.float32)
+    return unit_rows(joined)
 
 
 def user_vector(documents: Vectors) -> Vectors:
@@ -29,5 +26,4 @@ def user_vector(documents: Vectors) -> Vectors:
     :param documents: (n_documents, n_dims) float32, rows L2-normalised, at least one.
     :return: (n_dims,) float32, L2-normalised.
     """
-    mean = documents.mean(axis=0)
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), np.float32)
+    return unit(documents.mean(axis=0))

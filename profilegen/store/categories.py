@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from profilegen.backends import Vectors
 from profilegen.claims.categories import Categoriser, CategoryNames, categories_version
 from profilegen.claims.taxonomy import Taxonomy, taxonomy_from_dict
 from profilegen.store.ledger import Ledger
 from profilegen.store.vector_cache import load_vectors, save_vectors
+from profilegen.vectors import Vectors
 
 
 def stored_taxonomy(ledger: Ledger) -> Taxonomy | None:

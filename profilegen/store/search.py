@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from profilegen.claims import categories
 from profilegen.errors import StoreError
@@ -16,8 +15,7 @@ from profilegen.store import overlay
 from profilegen.store.categories import stored_names, stored_taxonomy
 from profilegen.store.index import CollectionName, ExactSearch, Index, UserFilter
 from profilegen.store.ledger import ClaimVector, Ledger
-
-Vectors = npt.NDArray[np.float32]
+from profilegen.vectors import Vectors, unit
 
 # Minimum number of rows of a collection that are ranked, and their number for each user asked for.
 _MIN_RANKED, _RANKED_PER_USER = 300, 10
@@ -70,7 +68,7 @@ class UserSearch:
         vectors = list(self._ledger.user_vectors(list(first)).values())
         if not vectors:
             return []
-        moved = _normalised(question + _FEEDBACK_WEIGHT * _normalised(np.mean(vectors, axis=0)))
+        moved = unit(question + _FEEDBACK_WEIGHT * unit(np.mean(vectors, axis=0)))
         cosines = self._nearest("users", moved, n_ranked, user_filter)
         ids = list(cosines)
         scores = (
@@ -201,10 +199,6 @@ def _standardised(ids: Sequence[str], scores: Mapping[str, float]) -> Vectors:
     lowest = min(scores.values(), default=0.0)
     values = np.array([scores.get(user_id, lowest) for user_id in ids], np.float32)
     return np.asarray((values - values.mean()) / max(float(values.std()), 1e-6), np.float32)
-
-
-def _normalised(vector: Vectors) -> Vectors:
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)
 
 
 def _shortened(text: str) -> str:

@@ -8,9 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
-
 from profilegen.backends import Embedder, open_embedder
 from profilegen.claims import categories
 from profilegen.errors import StoreError, UsageError
@@ -20,8 +17,7 @@ from profilegen.store.categories import stored_taxonomy
 from profilegen.store.index import UserFilter
 from profilegen.store.ledger import Counts, Ledger, open_ledger
 from profilegen.store.search import UserSearch, embedder_of
-
-Vectors = npt.NDArray[np.float32]
+from profilegen.vectors import Vectors
 
 
 def open_store(directory: str | Path = "store") -> Store:

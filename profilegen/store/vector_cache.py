@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from profilegen.backends import Vectors
 from profilegen.store.ledger import Ledger
+from profilegen.vectors import Vectors
 
 
 def load_vectors(ledger: Ledger, name: str, made_of: Sequence[str]) -> dict[str, Vectors]:

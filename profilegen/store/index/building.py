@@ -21,7 +21,7 @@ from profilegen.store.files import INDEX_PREFIX, remove_unused_indexes
 from profilegen.store.ledger import Ledger
 from profilegen.store.pointer import Pointer, read_pointer, write_pointer
 
-Progress = Callable[[int, int], None]
+RowProgress = Callable[[int, int], None]
 Job = Literal["stand by", "build"]
 
 _PROBE_TIMEOUT_S = 600
@@ -30,7 +30,7 @@ PROGRESS, SOUND, DONE = "progress", "sound", "done"
 
 
 def build_index(
-    ledger: Ledger, store_dir: Path, progress: Progress | None = None, standby: Standby | None = None
+    ledger: Ledger, store_dir: Path, progress: RowProgress | None = None, standby: Standby | None = None
 ) -> None:
     """Build the index of the store at `store_dir` from its ledger and switch to it; needs the write lock.
 
@@ -98,7 +98,7 @@ class Standby:
                 alarm.cancel()  # Else Ctrl-C would wait for it.
         return self._sound
 
-    def extend(self, directory: Path, progress: Progress) -> bool:
+    def extend(self, directory: Path, progress: RowProgress) -> bool:
         """Make an index in a directory beside it from this one; False where that is damaged or not fit for it."""
         if not self.is_sound():
             return False
@@ -124,14 +124,14 @@ def standing_by(store_dir: Path) -> Iterator[Standby]:
             child.kill()
 
 
-def _build(directory: Path, progress: Progress) -> None:
+def _build(directory: Path, progress: RowProgress) -> None:
     with _child("build", directory) as child:
         said = _listen(child, progress)
     if said != DONE:
         raise StoreError(said or f"cannot build the search index in {directory.parent}: {_ended(child.returncode)}")
 
 
-def _listen(child: subprocess.Popen[str], progress: Progress) -> str:
+def _listen(child: subprocess.Popen[str], progress: RowProgress) -> str:
     """Pass on how far a child is until it ends; return the last other thing that it said."""
     assert child.stdout is not None
     said = ""

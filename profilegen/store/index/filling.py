@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from profilegen.errors import StoreError
-from profilegen.store.index.building import DONE, PROGRESS, SOUND
+from profilegen.records import batches
+from profilegen.store.index.building import DONE, PROGRESS, SOUND, RowProgress
 from profilegen.store.index.chroma import building
 from profilegen.store.index.fingerprints import Fingerprints, Made, fingerprints_of, keep_made, kept_made, key_of
 from profilegen.store.index.reading import Index, nearest_rows
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from chromadb.api.types import Metadata
 
 T = TypeVar("T")
-Progress = Callable[[int, int], None]
 
 # Chroma takes 5,461 rows at once.
 _BATCH_ROWS = 5_000
@@ -58,7 +58,7 @@ class _Difference(NamedTuple):
         return len(self.changed) + len(self.gone)
 
 
-def load(ledger: Ledger, directory: Path, progress: Progress) -> None:
+def load(ledger: Ledger, directory: Path, progress: RowProgress) -> None:
     """Fill new collections at `directory` with the rows of the ledger."""
     sources = rows_of(ledger)
     total = sum(expected for expected, _ in sources.values())
@@ -84,7 +84,7 @@ def load(ledger: Ledger, directory: Path, progress: Progress) -> None:
     progress(total, total)
 
 
-def extend(ledger: Ledger, before: Path, directory: Path, progress: Progress) -> bool:
+def extend(ledger: Ledger, before: Path, directory: Path, progress: RowProgress) -> bool:
     """Make the index at `directory` from the one before it; returns False, with nothing done, where it is not fit.
 
     :raises StoreError: that one is damaged; what was made of it is left for the parent to remove.
@@ -147,9 +147,9 @@ def _change(client: Client, name: CollectionName, difference: _Difference, n_row
     collection.modify(configuration={"hnsw": {"sync_threshold": _sync_threshold(n_rows)}})
     # A row is deleted and added again: to update one would keep what it no longer has of its metadata.
     outdated = difference.changed + (_ids_of(collection, difference.gone) if difference.gone else [])
-    for ids in _batches(outdated):
-        collection.delete(ids=list(ids))
-    for rows in _batches(difference.added):
+    for ids in batches(outdated, _BATCH_ROWS):
+        collection.delete(ids=ids)
+    for rows in batches(difference.added, _BATCH_ROWS):
         _add(collection, rows)
     if collection.count() != n_rows:
         raise StoreError(f"the collection {name} has {collection.count()} rows, not {n_rows}")
@@ -214,11 +214,6 @@ def _finds_its_rows(collection: Collection) -> bool:
     # equal rows, such as a claim that many users share, it loses its way.
     _, distances = nearest_rows(collection, vectors, 1)
     return sum(distance < 1e-3 for nearest in distances for distance in nearest) >= 0.5 * len(vectors)
-
-
-def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), _BATCH_ROWS):
-        yield values[start : start + _BATCH_ROWS]
 
 
 def _told(done: int, total: int) -> None:

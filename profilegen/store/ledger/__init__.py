@@ -21,7 +21,6 @@ from profilegen.store.ledger.audiences import Audience, AudienceTables
 from profilegen.store.ledger.decisions import ChangedError, Decided, DecisionTables
 from profilegen.store.ledger.documents import DocumentTables, UserDocuments
 from profilegen.store.ledger.files import connect
-from profilegen.store.ledger.packing import Vector
 from profilegen.store.ledger.profiles import ClaimVector, ProfileTables
 from profilegen.store.ledger.review import Filters, ReviewTables
 from profilegen.store.ledger.schema import SCHEMA_VERSION
@@ -46,7 +45,6 @@ __all__ = [
     "Removals",
     "Staged",
     "UserDocuments",
-    "Vector",
     "open_ledger",
     "write_lock",
 ]

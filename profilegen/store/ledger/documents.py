@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import NamedTuple
 
-from profilegen.records import Document
-from profilegen.store.ledger.packing import Vector, pack, unpack
-from profilegen.store.ledger.tables import BATCH_ROWS, Tables, batches
+from profilegen.records import Document, batches
+from profilegen.store.ledger.packing import pack, unpack
+from profilegen.store.ledger.tables import BATCH_ROWS, Tables
+from profilegen.vectors import Vectors
 
 
 class UserDocuments(NamedTuple):
@@ -17,8 +18,8 @@ class UserDocuments(NamedTuple):
 
     user_id: str
     documents: list[Document]
-    text_vectors: Vector
-    item_vectors: Vector
+    text_vectors: Vectors
+    item_vectors: Vectors
 
 
 class DocumentTables(Tables):
@@ -95,7 +96,7 @@ class DocumentTables(Tables):
         """Return how many documents have no vector."""
         return self._count("SELECT count(*) FROM documents WHERE text_vector IS NULL AND item_vector IS NULL")
 
-    def put_document_vectors(self, rows: Iterable[tuple[str, Vector | None, Vector | None]]) -> None:
+    def put_document_vectors(self, rows: Iterable[tuple[str, Vectors | None, Vectors | None]]) -> None:
         """Store (document id, text vector, item vector); a vector is (n_dims,), None where there is none."""
         for batch in batches(rows, BATCH_ROWS):
             packed = [(pack(text), pack(item), document_id) for document_id, text, item in batch]

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Vector = NDArray[np.float32]
+from profilegen.vectors import Vectors
+
 T = TypeVar("T")
 
 
-def pack(vector: Vector | None) -> bytes | None:
+def pack(vector: Vectors | None) -> bytes | None:
     """Return a vector as bytes.
 
     :param vector: (n_dims,) float32, or None.
@@ -26,7 +26,7 @@ def pack(vector: Vector | None) -> bytes | None:
     return vector.astype("<f2").tobytes()
 
 
-def unpack(blobs: Sequence[bytes | None], dims: int) -> Vector:
+def unpack(blobs: Sequence[bytes | None], dims: int) -> Vectors:
     """Return packed vectors as one array.
 
     :param blobs: of `pack`; None where there is no vector.
@@ -39,7 +39,7 @@ def unpack(blobs: Sequence[bytes | None], dims: int) -> Vector:
     return _normalised(joined, dims).reshape(len(blobs), dims)
 
 
-def unpack_one(blob: bytes) -> Vector:
+def unpack_one(blob: bytes) -> Vectors:
     """Return one packed vector (n_dims,) float32, L2-normalised.
 
     :param blob: of `pack`.
@@ -48,7 +48,7 @@ def unpack_one(blob: bytes) -> Vector:
     return _normalised(blob, len(blob) // 2).reshape(-1)
 
 
-def unpack_named(rows: Iterable[tuple[T, bytes]]) -> tuple[list[T], Vector]:
+def unpack_named(rows: Iterable[tuple[T, bytes]]) -> tuple[list[T], Vectors]:
     """Return names and one array of their vectors.
 
     :param rows: (name, bytes of `pack`).
@@ -71,7 +71,7 @@ def _checked(blob: bytes, dims: int) -> bytes:
     return blob
 
 
-def _normalised(joined: bytes | bytearray, dims: int) -> Vector:
+def _normalised(joined: bytes | bytearray, dims: int) -> Vectors:
     vectors = np.frombuffer(joined, "<f2").astype(np.float32).reshape(-1, max(dims, 1))
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     if not np.isfinite(lengths).all():

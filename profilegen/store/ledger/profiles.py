@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from profilegen.records import Kind, UserProfile
-from profilegen.store.ledger.packing import Vector, pack, unpack_named, unpack_one
-from profilegen.store.ledger.tables import BATCH_ROWS, PAGE_ROWS, Tables, batches
+from profilegen.records import Kind, UserProfile, batches
+from profilegen.store.ledger.packing import pack, unpack_named, unpack_one
+from profilegen.store.ledger.tables import BATCH_ROWS, PAGE_ROWS, Tables
+from profilegen.vectors import Vectors
 
 _PROFILE = "user_id, profiles.record, segment_id, confidence, assigned"
 _PROFILES = "profiles LEFT JOIN memberships USING (user_id)"
@@ -21,7 +22,7 @@ class ClaimVector(NamedTuple):
     position: int
     text: str
     support: float
-    vector: Vector
+    vector: Vectors
 
 
 class ProfileTables(Tables):
@@ -29,7 +30,7 @@ class ProfileTables(Tables):
 
     # Users
 
-    def put_users(self, rows: Iterable[tuple[str, str, str, Vector | None]]) -> None:
+    def put_users(self, rows: Iterable[tuple[str, str, str, Vectors | None]]) -> None:
         """Store (user id, language, hash, vector); comes before the user's profile and membership."""
         for batch in batches(rows, BATCH_ROWS):
             packed = [(user_id, language, hash_, pack(vector)) for user_id, language, hash_, vector in batch]
@@ -53,13 +54,13 @@ class ProfileTables(Tables):
         rows = self._rows("SELECT language FROM users WHERE vector IS NOT NULL ORDER BY user_id")
         return [language for (language,) in rows]
 
-    def user_matrix(self) -> tuple[list[str], Vector]:
+    def user_matrix(self) -> tuple[list[str], Vectors]:
         """Return the users that have a vector, in order of id, and their vectors (n_users, n_dims)."""
         rows = self._rows("SELECT user_id, vector FROM users WHERE vector IS NOT NULL ORDER BY user_id")
         with self._intact("the vector of a user"):
             return unpack_named(rows)
 
-    def user_vectors(self, user_ids: Sequence[str]) -> dict[str, Vector]:
+    def user_vectors(self, user_ids: Sequence[str]) -> dict[str, Vectors]:
         """Return the vectors (n_dims,) of the users named that have one."""
         rows = self._among("SELECT user_id, vector FROM users WHERE vector IS NOT NULL AND user_id IN {}", user_ids)
         with self._intact("the vector of a user"):
@@ -119,7 +120,7 @@ class ProfileTables(Tables):
         for row in self._paged(f"SELECT {_PROFILE} FROM {_PROFILES} WHERE user_id > ? ORDER BY user_id LIMIT ?", ""):
             yield self._profile(row)
 
-    def iter_profile_vectors(self) -> Iterator[tuple[UserProfile, Vector]]:
+    def iter_profile_vectors(self) -> Iterator[tuple[UserProfile, Vectors]]:
         """Give every profile whose user has a vector (n_dims,), in order of user id."""
         rows = self._paged(
             f"SELECT {_PROFILE}, vector FROM {_PROFILES} JOIN users USING (user_id)"
@@ -155,7 +156,7 @@ class ProfileTables(Tables):
             found.setdefault(user_id, []).append(claim)
         return found
 
-    def claim_matrix(self, user_ids: Sequence[str]) -> tuple[list[tuple[str, str]], Vector]:
+    def claim_matrix(self, user_ids: Sequence[str]) -> tuple[list[tuple[str, str]], Vectors]:
         """Return (user id, text) of what the users named are found by, and the vectors (n_claims, n_dims).
 
         Of hundreds of users this is quicker than `claims_of`, which makes an array of each.
@@ -164,7 +165,7 @@ class ProfileTables(Tables):
         with self._intact("the vector of a claim"):
             return unpack_named(((user_id, text), blob) for user_id, text, blob in rows)
 
-    def interest_vectors(self, texts: Iterable[str]) -> dict[str, Vector]:
+    def interest_vectors(self, texts: Iterable[str]) -> dict[str, Vectors]:
         """Return the vectors of the texts that are an interest of some user."""
         rows = self._among("SELECT text, vector FROM claims WHERE kind = 'interest' AND text IN {}", texts)
         with self._intact("the vector of a claim"):

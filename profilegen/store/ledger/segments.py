@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profilegen.records import Segment
-from profilegen.store.ledger.packing import Vector, pack, unpack_named
+from profilegen.store.ledger.packing import pack, unpack_named
 from profilegen.store.ledger.tables import Tables
+from profilegen.vectors import Vectors
 
 
 class Membership(NamedTuple):
@@ -55,7 +56,7 @@ class SegmentTables(Tables):
         """Return the segment of each of the users named that has one."""
         return dict(self._among("SELECT user_id, segment_id FROM memberships WHERE user_id IN {}", user_ids))
 
-    def put_segments(self, rows: Iterable[tuple[Segment, str, Vector | None]]) -> None:
+    def put_segments(self, rows: Iterable[tuple[Segment, str, Vectors | None]]) -> None:
         """Store (segment, hash of what it was made from, vector) in place of all that was there."""
         segments = [(segment.id, hash_, segment.model_dump_json(), pack(vector)) for segment, hash_, vector in rows]
         if segments == list(self._rows("SELECT id, hash, record, vector FROM segments ORDER BY rowid")):
@@ -79,7 +80,7 @@ class SegmentTables(Tables):
         """Return the hash of each segment; empty text for one that lost a member since it was put."""
         return dict(self._rows("SELECT id, hash FROM segments"))
 
-    def segment_matrix(self) -> tuple[list[str], Vector]:
+    def segment_matrix(self) -> tuple[list[str], Vectors]:
         """Return the segments that have a vector, as put, and their vectors (n_segments, n_dims)."""
         rows = self._rows("SELECT id, vector FROM segments WHERE vector IS NOT NULL ORDER BY rowid")
         with self._intact("the vector of a segment"):

@@ -10,11 +10,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from profilegen.records import Document
+from profilegen.records import Document, batches
 from profilegen.store.files import INCOMING_FILE, make_private_file, remove_incoming
 from profilegen.store.ledger.files import explained
 from profilegen.store.ledger.removal import Removal
-from profilegen.store.ledger.tables import BATCH_ROWS, Row, batches
+from profilegen.store.ledger.tables import BATCH_ROWS, Row
 
 
 class Staged(NamedTuple):

@@ -7,13 +7,12 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from profilegen.records import STORED, Record
+from profilegen.records import STORED, Record, batches
 from profilegen.store.ledger.files import damaged, explained
 
 Row = tuple[Any, ...]
@@ -131,13 +130,6 @@ class Tables:
         # A random word and not a number that grows: after a ledger was restored from a copy, or made anew
         # beside an old index, a number would come again and that index would pass as this ledger's.
         self._set_meta("revision", secrets.token_hex(8))
-
-
-def batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Give rows as lists of `size`, the last of what is left."""
-    remaining = iter(rows)
-    while batch := list(islice(remaining, size)):
-        yield batch
 
 
 def _marks(values: Sequence[object]) -> str:
