@@ -79,19 +79,15 @@ def _written(profiles: Sequence[Any], writer: Any, budget: int) -> Iterator[tupl
     from profilegen.backends import Answer
     from profilegen.profiles import summaries
 
-    summaries._MAX_TOLD["user"] = budget
-    prompts = [(profile.user_id, summaries.prompt(_summary_input(profile))) for profile in profiles]
+    summaries._MAX_INTERESTS["user"] = budget
+    prompts = [
+        (profile.user_id, summaries.prompt(summaries.SummaryInput.of_user(profile.language, profile.claims)))
+        for profile in profiles
+    ]
     for user_id, answer in writer.write(prompts):
         if not isinstance(answer, Answer):
             raise RuntimeError(answer.reason)
         yield user_id, answer
-
-
-def _summary_input(profile: Any) -> Any:
-    from profilegen.profiles.summaries import SummaryInput
-
-    names = {kind: tuple(claim.name for claim in claims) for kind, claims in profile.claims.items()}
-    return SummaryInput("user", profile.language, names)
 
 
 def _repetitive(texts: Sequence[str]) -> float:

@@ -1,7 +1,8 @@
-"""What profilegen asks of models: an embedder, a writer, prompts and answers; and the backends that provide them.
+"""Embedders and writers: their protocols, prompts and answers, and the backends that provide them.
 
-A backend is a module with two functions, `open_embedder` and `open_writer`, and one line in `BACKENDS`. Its models are
-named `scheme:name`, as in `--writer toy:shout`; a name without a scheme is the default backend's.
+A backend is a module with the functions `open_embedder` and `open_writer`, and one line in `BACKENDS`. Its models are
+named `scheme:name`, as in `--writer gguf:qwen3-4b-instruct`; a name without a scheme is the default backend's.
+CONTRIBUTING.md shows how to add one.
 """
 
 from __future__ import annotations
@@ -34,24 +35,27 @@ DEFAULT_BACKEND = "gguf"
 BACKENDS: dict[str, str] = {
     "gguf": "profilegen.llama.backend",
 }
-"""The module of each backend, by the scheme that its models are named with. A new backend is one line here."""
+"""The module of each backend by its scheme. To add a backend, add a line."""
 
 
-# --- what a writer is asked, and what it answers -------------------------------------------------------------
+# --- prompts and answers ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Choices:
-    """One of several texts, word for word."""
+    """One of several texts, word for word.
+
+    :param options: the texts, at least one.
+    """
 
     options: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Text:
-    """Free text on one line. It ends before the first character of what follows it in its sequence.
+    """Free text on one line. It ends before the first character of the next part of its sequence.
 
-    :param max_chars: how long it may be.
+    :param max_chars: maximum length in characters.
     """
 
     max_chars: int
@@ -59,7 +63,10 @@ class Text:
 
 @dataclass(frozen=True)
 class JsonSchema:
-    """A JSON value that follows a JSON Schema."""
+    """A JSON value that is valid under a JSON Schema.
+
+    :param schema: the schema.
+    """
 
     schema: Mapping[str, Any]
 
@@ -67,18 +74,18 @@ class JsonSchema:
 Shape = JsonSchema | Choices | tuple["str | Choices | Text", ...]
 """The form of an answer: JSON, one of several texts, or a sequence of literals, choices and free texts.
 
-Each backend translates it into its own grammar language, so that no prompt depends on a backend.
+Each backend translates it into its own grammar language, so prompts do not depend on a backend.
 """
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a writer is asked.
+    """A request to a writer.
 
-    :param shared: turns that many prompts begin with; a backend may read them once for all.
-    :param request: the last turn, the user's; empty where the shared turns end with it.
-    :param answer: the form that the answer must have.
-    :param max_tokens: budget of the answer; an answer that needs more comes back as not finished.
+    :param shared: first turns, the same in many prompts; a backend may process them once for all.
+    :param request: last turn, by the user; empty if `shared` ends with it.
+    :param answer: form of the answer.
+    :param max_tokens: maximum length of the answer in tokens; a longer one is returned as not finished.
     """
 
     shared: tuple[Turn, ...]
@@ -89,7 +96,13 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the writer wrote. `finished` is False where the token budget cut it off."""
+    """A writer's answer to a prompt.
+
+    :param text: the answer.
+    :param finished: False if it reached `max_tokens` and is incomplete.
+    :param prompt_tokens: length of the prompt in tokens.
+    :param answer_tokens: length of the answer in tokens.
+    """
 
     text: str
     finished: bool
@@ -99,7 +112,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Failure:
-    """A job without an answer, and why."""
+    """The lack of an answer to a prompt.
+
+    :param reason: why there is none.
+    """
 
     reason: str
 
@@ -108,17 +124,17 @@ class Failure:
 
 
 class Model(Protocol):
-    """What embedders and writers have in common; use one in a `with` block or close it."""
+    """What embedders and writers have in common. Close a model after use, or open it in a `with` block."""
 
     name: str
-    """How a person calls the model."""
+    """Name for reports, such as `qwen3-4b-instruct`."""
     fingerprint: str
-    """Changes whenever the model may give other results: of a file, its SHA-256."""
+    """Identifies the results: it differs whenever they may differ. Of a file, its SHA-256."""
     source: str
-    """What `--embedder` or `--writer` opens this model by again, from any directory."""
+    """Value of `--embedder` or `--writer` that opens this model again, from any directory."""
 
     def close(self) -> None:
-        """Release what the model holds; by default nothing."""
+        """Free the memory and processes of the model; by default there are none."""
         return
 
     def __enter__(self) -> Self:
@@ -131,50 +147,51 @@ class Model(Protocol):
 
 
 class Embedder(Model, Protocol):
-    """Texts to vectors."""
+    """A model that turns texts into vectors."""
 
     @property
     def dimensions(self) -> int:
-        """The length of a vector."""
+        """Number of dimensions of the vectors."""
         ...
 
     def start(self) -> None:
-        """Begin to load the model beside other work; by default nothing."""
+        """Start to load the model in the background; by default nothing happens."""
         return
 
     def embed(
         self, texts: Sequence[str], on_done: Callable[[int], None] | None = None, *, queries: bool = False
     ) -> Vectors:
-        """Return (n_texts, n_dims) float32, rows L2-normalised; the same texts give the same bits.
+        """Return the vectors of texts. The same list of texts gives the same bits.
 
-        :param texts: of any length and language; none gives an array without rows.
+        :param texts: texts of any length and language.
         :param on_done: called with the number of texts finished since the last call.
-        :param queries: the texts are search queries, which some models want marked as such.
+        :param queries: whether the texts are search queries, for which some models need a prefix.
+        :return: (n_texts, n_dims) float32, rows L2-normalised.
         :raises ModelError: the model cannot be loaded, or a text cannot be embedded.
         """
         ...
 
 
 class Writer(Model, Protocol):
-    """Prompts to text."""
+    """A model that answers prompts."""
 
     languages: tuple[str, ...]
-    """ISO 639-1 codes of the languages that it writes well, or `*` for all."""
+    """ISO 639-1 codes of the languages that it writes well; `*` stands for all."""
     context: int
-    """Tokens of prompt and answer together, at most."""
+    """Maximum length of prompt and answer together, in tokens."""
 
     def start(self, shared: tuple[Turn, ...] = (), *, prompts: int = 1) -> None:
-        """Begin to load the model beside other work; by default nothing.
+        """Start to load the model in the background; by default nothing happens.
 
-        :param shared: the turns that the first prompts are going to begin with.
-        :param prompts: how many prompts there are going to be, at least.
+        :param shared: `Prompt.shared` of the first prompts, to be processed in advance.
+        :param prompts: minimum number of prompts that will follow.
         """
         return
 
     def write(self, prompts: Iterable[tuple[K, Prompt]]) -> Iterator[tuple[K, Answer | Failure]]:
-        """Give (key, answer) as answers finish, in any order; a prompt that cannot be answered gives a Failure.
+        """Yield (key, answer) pairs as answers finish, in any order; a `Failure` for a prompt without an answer.
 
-        :param prompts: (key, prompt) pairs, taken only when there is room, so that there may be any number.
+        :param prompts: (key, prompt) pairs in any number, consumed only as fast as they are answered.
         :raises ModelError: the model cannot be loaded.
         """
         ...
@@ -185,13 +202,13 @@ class Writer(Model, Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """How a backend is to work; each backend takes what concerns it.
+    """Settings of a model. A backend ignores those that do not apply to it.
 
-    :param workers: processes that hold the model, each of one thread.
-    :param slots: answers that one process works on at a time.
-    :param context_tokens: tokens of prompt and answer together, a slot.
-    :param gpu_layers: layers of the writer on a GPU; -1 for all.
-    :param progress: called with what is fetched, bytes done, and bytes in all or 0.
+    :param workers: number of processes with a copy of the model, each with one thread.
+    :param slots: number of answers that a process generates at the same time.
+    :param context_tokens: maximum length of prompt and answer together, in tokens.
+    :param gpu_layers: number of the writer's layers on a GPU; -1 for all.
+    :param progress: called during a download with the name of the model, bytes done, and total bytes or 0.
     """
 
     workers: int = 1
@@ -202,19 +219,24 @@ class Options:
 
 
 class Backend(Protocol):
-    """A module that opens models; nothing is loaded before it is needed."""
+    """A module that opens models. Opening is quick: a model is loaded on first use."""
 
     def open_embedder(self, name: str, options: Options) -> Embedder:
-        """Return the embedder of that name.
+        """Return an embedder.
 
-        :param name: what a person wrote after the scheme.
-        :param options: how it is to work.
-        :raises ModelError: there is no such embedder, or it cannot be had.
+        :param name: name without the scheme.
+        :param options: settings.
+        :raises ModelError: there is no such embedder, or it cannot be fetched.
         """
         ...
 
     def open_writer(self, name: str, options: Options) -> Writer:
-        """Return the writer of that name; parameters and errors as of `open_embedder`."""
+        """Return a writer.
+
+        :param name: name without the scheme.
+        :param options: settings.
+        :raises ModelError: there is no such writer, or it cannot be fetched.
+        """
         ...
 
 
@@ -222,8 +244,8 @@ def open_embedder(source: str, options: Options | None = None) -> Embedder:
     """Return an embedder.
 
     :param source: `scheme:name`, or a name or path of the default backend.
-    :param options: how it is to work.
-    :raises ModelError: there is no such embedder, or it cannot be had.
+    :param options: settings; by default those of `Options()`.
+    :raises ModelError: there is no such backend or embedder, or it cannot be fetched.
     """
     backend, name = _backend(source)
     return backend.open_embedder(name, options or Options())
@@ -233,17 +255,17 @@ def open_writer(source: str, options: Options | None = None) -> Writer:
     """Return a writer.
 
     :param source: `scheme:name`, or a name or path of the default backend.
-    :param options: how it is to work.
-    :raises ModelError: there is no such writer, or it cannot be had.
+    :param options: settings; by default those of `Options()`.
+    :raises ModelError: there is no such backend or writer, or it cannot be fetched.
     """
     backend, name = _backend(source)
     return backend.open_writer(name, options or Options())
 
 
 def turns_from(text: str) -> tuple[Turn, ...]:
-    """Cut a rendered prompt at its lines `[system]`, `[user]` and `[assistant]` into turns.
+    """Split a rendered prompt into turns, which begin after lines `[system]`, `[user]` and `[assistant]`.
 
-    :param text: what stands before the first such line is left out.
+    :param text: the prompt; text before the first such line is ignored.
     """
     turns: list[tuple[str, list[str]]] = []
     for line in text.splitlines():

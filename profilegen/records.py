@@ -1,4 +1,4 @@
-"""The nouns of profilegen as frozen, validated records: what is read, what is said of a user, what is reported."""
+"""The data of profilegen as frozen, validated records: documents, claims, profiles, segments, reports and decisions."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ T = TypeVar("T")
 class ClaimKind(NamedTuple):
     """A kind of claim.
 
-    :param name: what one such claim is called.
-    :param key: under which JSON, exports and prompts hold the claims of this kind.
-    :param heading: above them on a page.
-    :param traits: file in `prompts/` of the traits that such claims are chosen from, None where they are not.
+    :param name: name of one such claim, as in `Decision.kind`.
+    :param key: key of these claims in JSON, exports and summary templates.
+    :param heading: heading above these claims on pages.
+    :param traits: file in `prompts/` with the traits that these claims are chosen from; None for interests, which come
+        from the words of the user.
     """
 
     name: str
@@ -47,7 +48,7 @@ KINDS: Mapping[str, ClaimKind] = {
         ClaimKind("lifestyle", "lifestyle", "Lifestyle", traits="lifestyle.toml"),
     )
 }
-"""The kinds of claims by name, in the order in which a profile gives them. A new kind is one line here."""
+"""The kinds of claims by name, in the order of profiles. To add a kind, add a line."""
 
 
 def _known_kind(name: str) -> str:
@@ -63,7 +64,7 @@ Status = Literal["ok", "insufficient", "failed"]
 
 
 class Record(BaseModel):
-    """Immutable, and strict about unknown fields."""
+    """Base of all records: immutable, and strict about unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -74,7 +75,23 @@ class Record(BaseModel):
 
 
 class Document(Record):
-    """One text of one user, with what came with it. `text` is as stored: cleaned, never cut."""
+    """One text of one user, with the other columns of its row.
+
+    :param id: unique in the store: the user id and a hash of text and item.
+    :param user_id: the author.
+    :param text: the text, cleaned and never truncated; a title where a row has no text.
+    :param language: ISO 639-1 code of the text, `und` if unknown.
+    :param title: heading of the text.
+    :param item_id: id of the item that the text is about.
+    :param item_title: title of that item.
+    :param brand: brand of that item.
+    :param rating: the author's rating of the item, on the scale of the source.
+    :param price: price of the item, in the currency of the source.
+    :param timestamp: time of writing, with the source's UTC offset.
+    :param event: kind of event, such as `purchase`.
+    :param channel: where it happened, such as `web`.
+    :param image: URL or path of an image.
+    """
 
     id: str
     user_id: str
@@ -93,14 +110,23 @@ class Document(Record):
 
 
 class Evidence(Record):
-    """The words a claim rests on: `quote` stands word for word in the `text` of the named document."""
+    """A quote that supports a claim.
+
+    :param document: id of the document.
+    :param quote: part of the document's `text`, word for word.
+    """
 
     document: str
     quote: str
 
 
 class Category(Record):
-    """The node of a published taxonomy that an interest belongs to."""
+    """The category of an interest.
+
+    :param scheme: name and version of the taxonomy, such as `iab-audience-1.1`.
+    :param id: id of the category in the taxonomy.
+    :param name: name of the category in the language of the profile.
+    """
 
     scheme: str
     id: str
@@ -108,7 +134,13 @@ class Category(Record):
 
 
 class ClaimReview(Record):
-    """What a person said of a claim that stands. `wrote` is what the machine wrote, where a person changed it."""
+    """A reviewer's decision on a claim that was not struck.
+
+    :param verdict: what the reviewer did.
+    :param by: name of the reviewer.
+    :param at: time of the decision, in UTC.
+    :param wrote: text of the claim before the reviewer edited it.
+    """
 
     verdict: Literal["approved", "edited", "added"]
     by: str
@@ -117,11 +149,14 @@ class ClaimReview(Record):
 
 
 class Claim(Record):
-    """One thing a profile says. `support` is 0 to 1; docs/architecture.md says how it is computed.
+    """One statement of a profile.
 
-    `trait` is what the claim is called alone, where `text` says more in brackets: of a value, in what the user looks
-    for it, "ease of use (coffee makers)"; of the name of a work, its kind, "Ice Age (film)"; of an interest, which it
-    is, "gift card (Red Robin, Best Buy)".
+    :param text: the statement, such as "ease of use (coffee makers)".
+    :param trait: the part of `text` without the parentheses, where it has any: "ease of use".
+    :param category: category of an interest.
+    :param support: 0 to 1; docs/architecture.md describes how it is computed.
+    :param evidence: quotes, those that support the claim most first.
+    :param reviewed: the decision of a reviewer.
     """
 
     text: str
@@ -133,12 +168,22 @@ class Claim(Record):
 
     @property
     def name(self) -> str:
-        """What the claim has in common with those of other users."""
+        """The part of the claim that users have in common: `trait`, or else `text`."""
         return self.trait or self.text
 
 
 class Behaviour(Record):
-    """Figures computed from a user's documents, never by the writer. Dates are ISO days, hours are as given."""
+    """Figures that are computed from a user's documents; None and `()` stand for what the documents do not show.
+
+    :param documents: number of documents.
+    :param first: day of the first document, as in `2025-03-01`.
+    :param last: day of the last document.
+    :param per_month: documents a month between the first and the last; a shorter time counts as one month.
+    :param spend: sum of the prices, in the currency of the source.
+    :param mean_rating: mean of the ratings.
+    :param low_ratings: share of ratings of 2 or less, 0 to 1.
+    :param active_hours: up to three hours of the day (0 to 23, as in the timestamps) with the most documents.
+    """
 
     documents: int
     first: str | None = None
@@ -151,10 +196,13 @@ class Behaviour(Record):
 
 
 class BuiltWith(Record):
-    """What a profile was made with.
+    """The models and prompts that a profile was made with.
 
-    `summary` says who phrased it, the writer or the template of a language; `taxonomy` which version of which scheme
-    the categories of the interests are of.
+    :param embedder: name of the embedder.
+    :param writer: name of the writer.
+    :param prompt: hash of the files in `prompts/`.
+    :param summary: `writer` if the writer chose its words, `template` if not.
+    :param taxonomy: scheme and version of the categories of the interests.
     """
 
     embedder: str
@@ -165,14 +213,27 @@ class BuiltWith(Record):
 
 
 class CategoryCount(Record):
-    """How many users have an interest of a category."""
+    """The number of a segment's users with an interest in a category.
+
+    :param category: the category.
+    :param users: number of users.
+    """
 
     category: Category
     users: int
 
 
 class Review(Record):
-    """What persons decided on a profile: how many claims, an open flag's note, who, and when last."""
+    """The decisions of reviewers on a profile, in numbers.
+
+    :param approved: claims approved as they were.
+    :param edited: claims with new words.
+    :param struck: claims removed.
+    :param added: claims added.
+    :param flag: note of the flag on the profile; None without a flag.
+    :param by: names of the reviewers, the first one first.
+    :param last: time of the last decision.
+    """
 
     approved: int = 0
     edited: int = 0
@@ -184,9 +245,9 @@ class Review(Record):
 
 
 class ClaimHolder(Record):
-    """A record with claims by kind, which JSON holds under the key of each kind (`interests`, `values`, …).
+    """A record with claims by kind. JSON has the claims of each kind under the key of the kind (`interests`, …).
 
-    :param claims: every kind of `KINDS` in order, with its claims, the best supported first.
+    :param claims: claims by kind, the best supported first, for every kind of `KINDS` in its order.
     """
 
     if TYPE_CHECKING:  # Each record declares it at its place among the other fields.
@@ -199,8 +260,8 @@ class ClaimHolder(Record):
     def with_claims(self, claims: Mapping[Kind, Sequence[Claim]], **update: Any) -> Self:
         """Return a copy with other claims.
 
-        :param claims: those of some kinds by name; the other kinds keep theirs.
-        :param update: other fields of the copy, as of pydantic's `model_copy`.
+        :param claims: new claims by kind; kinds that are absent keep their claims.
+        :param update: new values of other fields, not validated, as in pydantic's `model_copy`.
         """
         merged = {kind: tuple(claims.get(kind, self.claims.get(kind, ()))) for kind in KINDS}
         return self.model_copy(update={"claims": merged, **update})
@@ -257,7 +318,21 @@ class ClaimHolder(Record):
 
 
 class UserProfile(ClaimHolder):
-    """The profile of one user. `segment_assigned` marks a user whom HDBSCAN called noise."""
+    """The profile of one user.
+
+    :param user_id: the user.
+    :param status: `ok`; `insufficient` if the documents support no claim; `failed` if the writer failed.
+    :param reason: why the status is not `ok`.
+    :param language: ISO 639-1 code of the language that most of the user's text is in.
+    :param segment: id of the user's segment.
+    :param segment_confidence: how firmly the user belongs to it, 0 to 1.
+    :param segment_assigned: whether HDBSCAN left the user out and the nearest neighbours decided on the segment.
+    :param claims: as in `ClaimHolder`.
+    :param behaviour: figures computed from the documents.
+    :param summary: one or two sentences made from the claims.
+    :param reviewed: the decisions of reviewers; None if there are none.
+    :param built_with: the models and prompts that the profile was made with.
+    """
 
     user_id: str
     status: Status
@@ -274,9 +349,19 @@ class UserProfile(ClaimHolder):
 
 
 class Segment(ClaimHolder):
-    """A cluster of users. `members` are user ids, the most typical first; `exemplars` are document ids.
+    """A cluster of users.
 
-    `categories` count its members by what their interests are of, the most frequent first.
+    :param id: stays the same from build to build while most members do.
+    :param name: name from the categories or the phrases of its users, or a reviewer's.
+    :param size: number of users.
+    :param language: ISO 639-1 code of the language that most of its users write in.
+    :param claims: as in `ClaimHolder`; `support` is the share of users for whom a claim holds.
+    :param summary: one or two sentences made from the claims.
+    :param keyphrases: phrases that distinguish it from other segments, the best first.
+    :param categories: categories of its users' interests, the most frequent first.
+    :param members: ids of its users, the most typical first.
+    :param exemplars: ids of documents that show its interests.
+    :param built_with: the models and prompts that it was made with.
     """
 
     id: str
@@ -293,7 +378,16 @@ class Segment(ClaimHolder):
 
 
 class SearchResult(Record):
-    """A user that was searched for. `likeness` is the cosine of query and user, `why` a line for a person."""
+    """A user found by a search.
+
+    :param user_id: the user.
+    :param likeness: cosine similarity of the query and the user's vector, -1 to 1. The order of results depends on
+        segments, categories and claims too.
+    :param segment: id of the user's segment.
+    :param status: status of the user's profile.
+    :param summary: summary of the user's profile.
+    :param why: the reason in one line: what the user has in common with the query.
+    """
 
     user_id: str
     likeness: float
@@ -304,7 +398,12 @@ class SearchResult(Record):
 
 
 class BadLine(Record):
-    """An input line that was skipped, and why."""
+    """An input line that was skipped.
+
+    :param file: path of the file, as given or found in a directory.
+    :param line: number of the line or row, from 1.
+    :param reason: why it was skipped.
+    """
 
     file: str
     line: int
@@ -312,14 +411,40 @@ class BadLine(Record):
 
 
 class SkippedFile(Record):
-    """A file in an input directory that was not read, and why."""
+    """A file in an input directory that was not read.
+
+    :param file: path of the file.
+    :param reason: why it was not read.
+    """
 
     file: str
     reason: str
 
 
 class BuildReport(Record):
-    """What a build did. Times are wall-clock seconds a stage."""
+    """The result of a build.
+
+    :param documents: documents in the store.
+    :param users: users in the store.
+    :param ok: profiles with claims.
+    :param insufficient: profiles without claims.
+    :param failed: profiles that the writer failed at; the next build tries again.
+    :param segments: segments in the store.
+    :param embedded: documents embedded by this build.
+    :param written: profiles made by this build.
+    :param categorised: users whose interests got categories in this build.
+    :param removed_users: users removed by this build.
+    :param duplicates: rows of the input that repeat another one.
+    :param bad_lines: lines of the input that were skipped.
+    :param bad_examples: some of them.
+    :param skipped_files: files in input directories that were not read.
+    :param skipped_examples: some of them.
+    :param embedder: name of the embedder.
+    :param embedder_reason: why that embedder was chosen.
+    :param writer: name of the writer.
+    :param changed: whether anything in the store changed.
+    :param seconds: wall-clock seconds by stage.
+    """
 
     documents: int
     users: int
@@ -345,14 +470,14 @@ class BuildReport(Record):
 
 Action = Literal["approve", "edit", "strike", "add", "undo", "flag", "unflag", "rewrite", "rename"]
 Subject = tuple[str, str, str]
-"""What a decision is about: a claim (user id, kind, text), a profile (user id, "", "") or a segment ("", "", id)."""
+"""The subject of a decision: a claim (user id, kind, text), a profile (user id, "", "") or a segment ("", "", id)."""
 
 MAX_CLAIM_CHARS, MAX_NOTE_CHARS, MAX_NAME_CHARS = 300, 2_000, 100
 """What a person may type."""
 MAX_TEXT_CHARS, MAX_EVIDENCE = 4_000, 10
 """What a decision may carry of a claim that the machine wrote: characters of its text and of each quote, and quotes."""
 UNSEEN = "0"
-"""The version of what nobody has decided on yet."""
+"""The version of a subject without decisions."""
 
 STORED = "stored"
 """The validation context of decisions that are in a store already: those of earlier versions stay readable."""
@@ -375,17 +500,28 @@ def batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def one_line(text: str) -> str:
-    """Return what a person typed as one line without control characters; also what may not be stored as UTF-8."""
+    """Return typed text as one line, with spaces for control characters and `?` for what UTF-8 cannot encode.
+
+    :param text: text as it was typed.
+    """
     plain = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(plain.encode("utf-8", "replace").decode().split())
 
 
 class Decision(Record):
-    """One thing a person decided, and when. What `words` holds depends on the action.
+    """A reviewer's decision.
 
-    `claim` is the claim as it stood, with its evidence, so that it can outlive what the machine writes next;
-    `words` are the new words of an edited claim, the note of a flag or the name of a segment; `undoes` is the id
-    of the decision that is taken back.
+    :param id: unique id.
+    :param at: time of the decision, in UTC.
+    :param by: name of the reviewer.
+    :param action: what the reviewer did.
+    :param user_id: the user whose profile or claim it is about; empty for a segment.
+    :param segment: id of the segment it is about; empty for a user.
+    :param kind: kind of the claim it is about.
+    :param text: text of the claim as it was built or added.
+    :param claim: the claim with its evidence at the time, which stays if the next build no longer has it.
+    :param words: new words of an edited claim, note of a flag, or name of a segment.
+    :param undoes: id of the decision that an `undo` reverses.
     """
 
     id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=_MAX_ID_CHARS)
@@ -404,7 +540,7 @@ class Decision(Record):
 
     @property
     def subject(self) -> Subject:
-        """Return what this is about; decisions about the same follow each other in versions."""
+        """What the decision is about; each decision on a subject gives it a new version."""
         return (self.user_id, self.kind or "", self.text) if self.user_id else ("", "", self.segment)
 
     @model_validator(mode="after")

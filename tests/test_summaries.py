@@ -290,7 +290,7 @@ def test_other_languages_have_no_english_plural() -> None:
 
 @pytest.mark.parametrize(
     ("edit", "says"),
-    [("{% if", "end of template"), ("{{ nothing }}", "'nothing' is undefined"), (None, "has to be whole")],
+    [("{% if", "end of template"), ("{{ nothing }}", "'nothing' is undefined"), (None, "has to hold all templates")],
     ids=["not a template", "an unknown variable", "gone"],
 )
 def test_a_template_that_cannot_be_used_is_named(

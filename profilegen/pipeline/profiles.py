@@ -112,7 +112,7 @@ class _Case:
 
     @property
     def summary_input(self) -> SummaryInput:
-        return user_profile.summary_input(self.found, self.language)
+        return SummaryInput.of_user(self.language, self.found.claims)
 
 
 def _finished_profiles(

@@ -1,4 +1,4 @@
-"""Figures of a user computed from the documents, never by the writer."""
+"""Figures that are computed from the documents of a user."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from profilegen.records import Behaviour, Document
 
 _DAYS_PER_MONTH = 30.44
-_LOW_RATING = 2.0
-_MIN_FOR_HOURS = 3
+_MAX_LOW_RATING = 2.0
+_MIN_DOCUMENTS_WITH_HOUR = 3
 
 
 def behaviour(documents: Sequence[Document]) -> Behaviour:
-    """Return how often, when and how a user writes; what the documents do not tell is None.
+    """Return how often and when a user writes, and the user's ratings and prices.
 
-    `per_month` counts a stretch of less than a month as one; `spend` sums prices, in whatever currency they
-    are; `low_ratings` is the share of ratings of two or less; `active_hours` are the up to three hours of the
-    day with most documents, as the timestamps give them, if three documents or more have a time of day.
+    `active_hours` needs three documents with a time of day; 00:00:00 counts as a date without one.
+
+    :param documents: all documents of the user, in any order.
     """
     times = sorted(document.timestamp for document in documents if document.timestamp)
     prices = [document.price for document in documents if document.price is not None]
     ratings = [document.rating for document in documents if document.rating is not None]
     months = max((times[-1] - times[0]).total_seconds() / 86400 / _DAYS_PER_MONTH, 1.0) if times else None
-    timed = [time.hour for time in times if (time.hour, time.minute, time.second) != (0, 0, 0)]
-    hours = Counter(timed).most_common(3) if len(timed) >= _MIN_FOR_HOURS else []
+    hours = [time.hour for time in times if (time.hour, time.minute, time.second) != (0, 0, 0)]
+    active = Counter(hours).most_common(3) if len(hours) >= _MIN_DOCUMENTS_WITH_HOUR else []
     return Behaviour(
         documents=len(documents),
         first=times[0].date().isoformat() if times else None,
@@ -32,6 +32,6 @@ def behaviour(documents: Sequence[Document]) -> Behaviour:
         per_month=round(len(times) / months, 2) if months else None,
         spend=round(sum(prices), 2) if prices else None,
         mean_rating=round(sum(ratings) / len(ratings), 2) if ratings else None,
-        low_ratings=round(sum(rating <= _LOW_RATING for rating in ratings) / len(ratings), 2) if ratings else None,
-        active_hours=tuple(sorted(hour for hour, _ in hours)),
+        low_ratings=round(sum(rating <= _MAX_LOW_RATING for rating in ratings) / len(ratings), 2) if ratings else None,
+        active_hours=tuple(sorted(hour for hour, _ in active)),
     )

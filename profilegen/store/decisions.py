@@ -80,7 +80,7 @@ def lay_over(profile: UserProfile, decisions: Sequence[Decision], documents: Map
     kept = _distinct([standing for standing in all_standings if not standing.struck])
     claims = {kind: [shown(standing) for standing in kept if standing.kind == kind] for kind in KINDS}
     laid = profile.with_claims(claims, reviewed=_review(all_standings, decisions))
-    return _with_status(_with_summary(laid, _summary_input(profile)), profile)
+    return _with_status(_with_summary(laid, SummaryInput.of_user(profile.language, profile.claims)), profile)
 
 
 def shown(standing: Standing) -> Claim:
@@ -222,17 +222,9 @@ def _review(all_standings: Sequence[Standing], decisions: Sequence[Decision]) ->
     )
 
 
-def _summary_input(profile: UserProfile) -> SummaryInput:
-    return SummaryInput(
-        subject="user",
-        language=profile.language,
-        claims={kind: tuple(claim.name for claim in claims) for kind, claims in profile.claims.items()},
-    )
-
-
 def _with_summary(laid: UserProfile, machine: SummaryInput) -> UserProfile:
     """Compose the summary again if it no longer tells what it told."""
-    told = _summary_input(laid)
+    told = SummaryInput.of_user(laid.language, laid.claims)
     if laid.status == "failed" or told.variables() == machine.variables():
         return laid
     summary = summaries.compose(told) if any(told.variables().values()) else ""
