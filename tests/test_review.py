@@ -22,14 +22,14 @@ from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import numpy as np
 import pytest
-from handmade_store import HOSTILE_IDS, HOSTILE_TEXTS, SCRIPT, hostile_store, remove_users
+from handmade_store import BUILT_WITH, HOSTILE_IDS, HOSTILE_TEXTS, SCRIPT, hostile_store, remove_users, write_store
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
 import profilegen
 from profilegen.publish import report
-from profilegen.records import UNSEEN
+from profilegen.records import UNSEEN, Behaviour, Claim, Document, UserProfile
 from profilegen.resources import resource
 from profilegen.review import actions
 from profilegen.review import app as review_app
@@ -559,6 +559,42 @@ def test_a_line_that_is_no_decision_is_named_and_nothing_is_imported(
         assert list(ledger.iter_decisions()) == []
 
 
+ESCAPE = "\x1b]0;owned\x07\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"words": "x" * 2_001},
+        {"words": f"look{ESCAPE}"},
+        {"at": "9999-12-31T23:59:59Z"},
+        {"id": ESCAPE},
+        {"action": "edit", "kind": "interest", "text": "a text 0", "words": "x" * 301, "claim": {"text": "a text 0"}},
+        {"action": "add", "kind": "value", "text": "x" * 100_000, "words": "", "claim": {"text": "x" * 100_000}},
+        {"action": "add", "kind": "value", "text": ESCAPE, "words": "", "claim": {"text": ESCAPE}},
+    ],
+    ids=["long-note", "control-in-note", "year-9999", "control-in-id", "long-edit", "long-claim", "control-in-claim"],
+)
+def test_an_imported_decision_passes_the_checks_of_a_typed_one(
+    store: Path, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    if "claim" in changed:
+        changed = changed | {"claim": changed["claim"] | {"support": 1.0, "evidence": []}}
+    flag = {"at": "2024-05-01T12:00:00Z", "by": "Bea", "action": "flag", "user_id": "forty", "words": "look"}
+    file = tmp_path / "d.jsonl"
+    file.write_text("\n".join(json.dumps(line) for line in [flag, flag | changed]))
+    done = run_import(store, file)
+    with open_ledger(store) as ledger:
+        words = [decision.words for decision in ledger.iter_decisions()]
+    assert "\x1b" not in done.stdout + done.stderr
+    if done.returncode == 0:  # What can be made one printable line is, as the page does it.
+        assert words == ["look", "look ]0;owned [2J"]
+    else:
+        assert (done.returncode, words) == (1, [])
+        assert "d.jsonl:2: not a decision: " in done.stderr
+        assert len(done.stderr) < 500
+
+
 def test_a_file_without_an_end_is_refused(store: Path) -> None:
     blank = subprocess.Popen(["yes", " " * 100_000], stdout=subprocess.PIPE)
     command = [sys.executable, "-m", "profilegen", "review", "--import", "-", "--store", str(store)]
@@ -677,6 +713,36 @@ def test_the_same_can_be_done_on_a_terminal(store: Path, tmp_path: Path) -> None
     assert found is not None
     assert (found.approved, found.struck, found.edited, found.added, found.flag) == (1, 1, 1, 1, "somebody look")
     assert "words from the editor" in {claim.text for claim in profile.interests}
+
+
+def test_nothing_that_a_store_holds_acts_on_the_terminal_of_a_review(tmp_path: Path) -> None:
+    user_id = f"u{ESCAPE}\u202e"
+    claim = Claim(text=f"claim{ESCAPE}", support=0.5, evidence=())
+    profile = UserProfile(
+        user_id=user_id,
+        status="ok",
+        language="en",
+        segment="seg-1",
+        claims={"interest": (claim, claim.model_copy(update={"text": f"struck{ESCAPE}"}))},
+        behaviour=Behaviour(documents=1),
+        summary=ESCAPE,
+        built_with=BUILT_WITH,
+    )
+    document = Document(id="d", user_id=user_id, text=ESCAPE)
+    store = tmp_path / "store"
+    write_store(store, [(profile, [document])], {"seg-1": [user_id]}, {"seg-1": f"name{ESCAPE}"})
+    done = subprocess.run(
+        [sys.executable, "-m", "profilegen", "review", "--terminal", "--by", f"Bea{ESCAPE}", "--store", str(store)],
+        input=f"x 2\nf note{ESCAPE}\n+ interest claim{ESCAPE}\n{ESCAPE}\ng {ESCAPE}\ne 1 {ESCAPE}\nq\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "owned" in done.stdout
+    assert "Struck" in done.stdout
+    assert "Flagged: note" in done.stdout
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", done.stdout + done.stderr)
 
 
 def test_decisions_survive_a_build_that_writes_the_profile_again(sample_store: Path, tmp_path: Path) -> None:
