@@ -508,6 +508,13 @@ def one_line(text: str) -> str:
     return " ".join(plain.encode("utf-8", "replace").decode().split())
 
 
+def _utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is before the year 1 or after 9999 in UTC") from None
+
+
 class Decision(Record):
     """A reviewer's decision.
 
@@ -525,9 +532,7 @@ class Decision(Record):
     """
 
     id: str = Field(default_factory=lambda: uuid.uuid4().hex, min_length=1, max_length=_MAX_ID_CHARS)
-    at: Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))] = Field(
-        default_factory=lambda: datetime.now(UTC)
-    )
+    at: Annotated[AwareDatetime, AfterValidator(_utc)] = Field(default_factory=lambda: datetime.now(UTC))
     by: Annotated[str, AfterValidator(one_line), Field(min_length=1, max_length=MAX_NAME_CHARS)]
     action: Action
     user_id: str = ""

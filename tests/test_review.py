@@ -568,12 +568,24 @@ ESCAPE = "\x1b]0;owned\x07\x1b[2J"
         {"words": "x" * 2_001},
         {"words": f"look{ESCAPE}"},
         {"at": "9999-12-31T23:59:59Z"},
+        {"at": "9999-12-31T23:59:59-14:00"},
+        {"action": "edit", "kind": "x" * 100_000, "text": "a", "claim": {"text": "a"}},
         {"id": ESCAPE},
         {"action": "edit", "kind": "interest", "text": "a text 0", "words": "x" * 301, "claim": {"text": "a text 0"}},
         {"action": "add", "kind": "value", "text": "x" * 100_000, "words": "", "claim": {"text": "x" * 100_000}},
         {"action": "add", "kind": "value", "text": ESCAPE, "words": "", "claim": {"text": ESCAPE}},
     ],
-    ids=["long-note", "control-in-note", "year-9999", "control-in-id", "long-edit", "long-claim", "control-in-claim"],
+    ids=[
+        "long-note",
+        "control-in-note",
+        "year-9999",
+        "year-10000",
+        "long-kind",
+        "control-in-id",
+        "long-edit",
+        "long-claim",
+        "control-in-claim",
+    ],
 )
 def test_an_imported_decision_passes_the_checks_of_a_typed_one(
     store: Path, tmp_path: Path, changed: dict[str, Any]

@@ -20,7 +20,7 @@ MAX_LINE_BYTES = 256 * 1024
 MAX_FILE_BYTES = 128 * 1024 * 1024
 """Some 100,000 decisions, all of which are in memory when they are checked."""
 
-_MAX_FIELD_CHARS = 80
+_MAX_MESSAGE_CHARS = 120
 
 
 def export_decisions(directory: Path, output: Path) -> int:
@@ -91,9 +91,13 @@ def _decision(line: bytes, place: str) -> Decision:
         return Decision.model_validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])[:_MAX_FIELD_CHARS]
-        message = first["msg"].removeprefix("Value error, ")
+        field = _shorten(".".join(str(part) for part in first["loc"]))
+        message = _shorten(first["msg"].removeprefix("Value error, "))
         raise _refused(place, f"not a decision: {f'{field}: ' if field else ''}{message}") from None
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_MESSAGE_CHARS else f"{text[:_MAX_MESSAGE_CHARS]}…"
 
 
 def _refused(place: str, reason: str) -> InputError:
