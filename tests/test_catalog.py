@@ -1,5 +1,4 @@
 import os
-import random
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ from profilegen.llama.catalog import (
     load_catalog,
 )
 from profilegen.llama.digest import file_sha256
-from profilegen.llama.header import read_header
 from profilegen.llama.resolve import resolve
 
 
@@ -115,16 +113,6 @@ def test_an_embedder_named_as_the_writer_is_refused(embedder: Path) -> None:
         resolve(str(embedder), "writer")
 
 
-def test_a_reranker_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="reranker"):
-        read_header(write_tiny_gguf(tmp_path / "r.gguf", "bert", pooling=4))
-
-
-def test_the_picture_half_of_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no model for texts"):
-        read_header(write_tiny_gguf(tmp_path / "mmproj.gguf", "clip", general__type="mmproj"))
-
-
 def test_a_text_file_called_gguf_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.gguf"
     path.write_text("Dear diary, today I bought a serum.")
@@ -135,31 +123,6 @@ def test_a_text_file_called_gguf_is_refused(tmp_path: Path) -> None:
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read"):
         resolve(str(tmp_path), "embedder")
-
-
-def test_a_gguf_file_cut_anywhere_is_refused_in_one_line(embedder: Path) -> None:
-    whole = embedder.read_bytes()
-    for size in range(len(whole)):
-        embedder.write_bytes(whole[:size])
-        with pytest.raises(ModelError) as refused:
-            read_header(embedder)
-        assert "\n" not in str(refused.value)
-
-
-def test_a_gguf_header_with_random_bytes_in_it_is_read_or_refused_in_one_line(embedder: Path) -> None:
-    whole, chance = embedder.read_bytes(), random.Random(7)
-    refusals = []
-    for _ in range(500):
-        broken = bytearray(whole)
-        for _ in range(chance.randint(1, 4)):
-            broken[chance.randrange(len(broken))] = chance.choice([0, 1, 9, 127, 255])
-        embedder.write_bytes(broken)
-        try:
-            read_header(embedder)
-        except ModelError as error:
-            refusals.append(str(error))
-    assert 0 < len(refusals) < 500
-    assert not any("\n" in refusal for refusal in refusals)
 
 
 def test_an_unchanged_file_is_not_hashed_again(embedder: Path) -> None:

@@ -332,10 +332,12 @@ def _work(engine: Engine, inbox: queue.Queue[Any], answers: IO[bytes]) -> None:
 
 
 def _receive(inbox: queue.Queue[Any]) -> None:
-    while (message := _read(sys.stdin.buffer)) is not None:
-        inbox.put(message)
-    # The parent is gone or done: nobody wants what is still at work.
-    os._exit(0)
+    try:
+        while (message := _read(sys.stdin.buffer)) is not None:
+            inbox.put(message)
+    finally:
+        # The parent is gone or done, or there is no memory left for its message.
+        os._exit(0)
 
 
 if __name__ == "__main__":

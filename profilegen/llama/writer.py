@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
-import jinja2
 import numpy as np
 import numpy.typing as npt
 
@@ -132,7 +131,7 @@ class WriteEngine:
             raise ModelError(f"{path} cannot write: it has no memory of what stands before a token")
         self._n_vocab = llama_cpp.llama_vocab_n_tokens(self._vocab)
         self._batch = native.Batch(max(self._n_batch, slots + 1))
-        self._template = ChatTemplate.of(self._model, self._vocab)
+        self._template = ChatTemplate.from_model(self._model, self._vocab)
         self._tokenizer = native.guidance_tokenizer(self._vocab)
         self._waiting: deque[tuple[int, Prompt]] = deque()
         self._slots: list[_Slot | None] = [None] * slots
@@ -166,7 +165,7 @@ class WriteEngine:
         try:
             shared, own = self._tokens(prompt)
             matcher = self._matcher(prompt.answer)
-        except (ValueError, jinja2.TemplateError) as error:
+        except (ValueError, ModelError) as error:
             return [(job, Failure(str(error)))]
         common, length = len(shared), len(shared) + len(own)
         if length + prompt.max_tokens > self._room:
@@ -263,7 +262,7 @@ class WriteEngine:
         """Read what the first prompts are going to share, unless it cannot be: then each of them says why."""
         try:
             tokens, _ = self._tokens(Prompt(shared, request="", answer=(), max_tokens=0))
-        except (ValueError, jinja2.TemplateError):
+        except (ValueError, ModelError):
             return
         if len(tokens) < self._room:
             self._read_shared(shared, tokens)
@@ -300,7 +299,9 @@ class WriteEngine:
         if not prompt.request:
             *shared, last = self._native.tokenize(self._vocab, text, special=False, parse_special=True)
             return shared, [last]
-        before, _, after = text.rpartition(_REQUEST)
+        before, request_mark, after = text.rpartition(_REQUEST)
+        if not request_mark:
+            raise ModelError("its chat template leaves out or changes what it is asked")
         shared, request, end = (
             self._native.tokenize(self._vocab, text, special=False, parse_special=from_template)
             for text, from_template in ((before, True), (prompt.request, False), (after, True))
