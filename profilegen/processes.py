@@ -17,6 +17,7 @@ def python_command(module: str, *arguments: str) -> list[str]:
     environment"), so that a file `numpy.py` beside the user's data is data and never imported.
 
     :param module: dotted name, such as `profilegen.llama.worker` or `pip`.
+    :param arguments: what the module finds in `sys.argv` after its own name.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
 
@@ -25,6 +26,8 @@ def python_environment(**variables: str) -> Mapping[str, str]:
     """Return the environment of a child process: this one's, with the parent's import path and more variables.
 
     The import path is passed on without the current directory, unless this package lies there.
+
+    :param variables: set beside those of this process, in place of those with the same names.
     """
     return os.environ | {"PYTHONPATH": os.pathsep.join(_import_path()), "PYTHONSAFEPATH": "1"} | variables
 

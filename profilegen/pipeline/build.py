@@ -18,7 +18,7 @@ from profilegen.ingest import Intake, read_documents
 from profilegen.pipeline.categories import categorise, chosen_taxonomy
 from profilegen.pipeline.clusters import cluster_users, lay_out_users
 from profilegen.pipeline.embedding import embed_documents, update_users
-from profilegen.pipeline.model_choice import keep_choice, models_for, models_of_store
+from profilegen.pipeline.model_choice import models_for, models_of_store, record_embedder
 from profilegen.pipeline.models import Models
 from profilegen.pipeline.profiles import start_models, update_profiles
 from profilegen.pipeline.segments import update_segments
@@ -53,11 +53,13 @@ def build(
     """Read what users wrote and bring the store up to date with it.
 
     :param sources: files, directories, or `-` for standard input.
+    :param settings: where the store is, and with which models and how it is built.
     :param mapping: our field to the name of the column that holds it.
     :param add: keep what is in the store and not in the sources; else the store ends up with the sources alone.
     :param re_embed: embed everything again where the store was made with another embedder.
     :param remove: allow to remove many users, those of whom the sources have no text.
     :param confirm: asked before many users are removed, where `remove` does not allow it.
+    :param progress: called with the stage, what is done of it, and how much there is.
     :raises RemovalError: more than a tenth of the users, or more than ten, would go, and neither `remove` nor `confirm`
         allows it; the store is as it was.
     :raises InputError: too many bad lines, or nothing to read; the store is as it was.
@@ -68,7 +70,7 @@ def build(
         raise UsageError("to add and to remove exclude each other: with --add nothing is removed")
     clock = _Clock()
     report = progress or no_progress
-    # Most of the time that the index takes to answer, it takes to be opened: it is, while the sources are read.
+    # The index is opened while the sources are read: opening is most of the time that it takes to answer.
     with _opened(settings.store) as ledger, index.standing_by(settings.store) as standby, ExitStack() as opened:
         taxonomy = chosen_taxonomy(ledger, settings.taxonomy)
         before = None if re_embed else models_of_store(ledger, settings, report)
@@ -76,7 +78,7 @@ def build(
             opened.enter_context(before.models)
 
         def on_new() -> None:
-            """Load the models while the rest is read."""
+            """Load the models while the rest of the sources is read."""
             if before:
                 start_models(ledger, before.models)
 
@@ -87,7 +89,7 @@ def build(
         models, reason = before or models_for(intake.languages, settings, report)
         if not before:
             opened.enter_context(models)
-        keep_choice(ledger, models.embedder)
+        record_embedder(ledger, models.embedder)
         changes = ledger.apply_staged(add=add)
         with clock.stage("embed"):
             embedded = embed_documents(ledger, models.embedder, report)

@@ -26,6 +26,9 @@ class Choice(NamedTuple):
 def models_of_store(ledger: Ledger, settings: Settings, progress: Progress) -> Choice | None:
     """Return the models that a store goes on with; None of a new one, for which the texts are looked at first.
 
+    :param ledger: knows the embedder that the store was made with.
+    :param settings: which models a person named, and how they work.
+    :param progress: called with what is fetched.
     :raises StoreError: the store's vectors are another embedder's than the one that was named.
     """
     made_with = ledger.get_meta("embedder")
@@ -46,8 +49,11 @@ def models_of_store(ledger: Ledger, settings: Settings, progress: Progress) -> C
 
 
 def models_for(languages: Counter[str], settings: Settings, progress: Progress) -> Choice:
-    """Return the models for texts of these languages, counted by document.
+    """Return the models for the texts of a new store.
 
+    :param languages: how many documents are in each language.
+    :param settings: which models a person named, and how they work.
+    :param progress: called with what is fetched.
     :raises ModelError: a model cannot be had.
     """
     if settings.embedder != "auto":
@@ -57,8 +63,12 @@ def models_for(languages: Counter[str], settings: Settings, progress: Progress) 
     return _choice(open_embedder(name, _options(settings, progress)), reason, settings, progress)
 
 
-def keep_choice(ledger: Ledger, embedder: Embedder) -> None:
-    """Write down whose vectors the store has; those of another embedder are forgotten."""
+def record_embedder(ledger: Ledger, embedder: Embedder) -> None:
+    """Record whose vectors a store has; vectors of another embedder are removed.
+
+    :param ledger: the store's.
+    :param embedder: with which the store is built from now on.
+    """
     made_with = ledger.get_meta("embedder")
     if made_with and made_with["sha256"] != embedder.fingerprint:
         ledger.clear_vectors()

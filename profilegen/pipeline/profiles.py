@@ -37,11 +37,11 @@ from profilegen.store.ledger import (
 from profilegen.store.vector_cache import load_vectors, save_vectors
 from profilegen.vectors import Vectors
 
-_USERS_TOGETHER = 64
-_STORED_TOGETHER = 8
+_USERS_PER_BATCH = 64
+_PROFILES_PER_WRITE = 8
 _BACKGROUND_USERS = 256
-_COUNTED_USERS = 2_000
-_REMEMBERED_PHRASES = 50_000
+_LEXICON_USERS = 2_000
+_MAX_CACHED_PHRASES = 50_000
 T = TypeVar("T")
 
 
@@ -96,23 +96,23 @@ def write_profiles(ledger: Ledger, wanted: Mapping[str, str], models: Models, on
     :param on_done: called with the number of profiles stored since the last call.
     """
     finished = _finished_profiles(ledger, wanted, models)
-    while batch := list(islice(finished, _STORED_TOGETHER)):
+    while batch := list(islice(finished, _PROFILES_PER_WRITE)):
         ledger.put_profiles(batch)
         on_done(len(batch))
 
 
 @dataclass(frozen=True)
 class _Case:
-    """A user whose claims are found and whose summary is being written."""
+    """A user with claims, whose summary is to be written."""
 
     user_id: str
     documents: Sequence[Document]
     language: str
-    found: evidence.UserClaims
+    claims: evidence.UserClaims
 
     @property
     def summary_input(self) -> SummaryInput:
-        return SummaryInput.of_user(self.language, self.found.claims)
+        return SummaryInput.of_user(self.language, self.claims.claims)
 
 
 def _finished_profiles(
@@ -120,20 +120,20 @@ def _finished_profiles(
 ) -> Iterator[tuple[UserProfile, str, list[ClaimVector]]]:
     if wanted:
         start_models(ledger, models, len(wanted))
-    at_work: dict[str, _Case] = {}
+    in_progress: dict[str, _Case] = {}
     ready: list[tuple[UserProfile, list[ClaimVector]]] = []
 
     def prompts() -> Iterator[tuple[str, Prompt]]:
-        """Give a prompt for each user that the writer can write; the others are ready at once."""
+        """Give a prompt for each user whose language the writer knows; the others need no writer."""
         for case in _cases(ledger, wanted, models):
             if summaries.can_write(case.summary_input, models.writer.languages):
-                at_work[case.user_id] = case
+                in_progress[case.user_id] = case
                 yield case.user_id, summaries.prompt(case.summary_input)
             else:
                 ready.append(_composed(case, models))
 
     for user_id, answer in models.writer.write(prompts()):
-        ready.append(_answered(at_work.pop(user_id), answer, models))
+        ready.append(_answered(in_progress.pop(user_id), answer, models))
         while ready:
             profile, claims = ready.pop()
             yield profile, _stored_hash(profile, wanted), claims
@@ -147,24 +147,24 @@ def _stored_hash(profile: UserProfile, wanted: Mapping[str, str]) -> str:
 
 
 def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterator[_Case]:
-    """Find the claims of users, a number of them at a time, embedding each phrase once."""
+    """Give each user with claims, a batch of users at a time; each phrase is embedded once."""
     if not wanted:
         return
     traits = load_traits()
     background = _background(ledger)
     scale = evidence.TraitScale(_trait_vectors(ledger, traits, models), background)
     lexicon = _lexicon(ledger)
-    remembered: dict[str, Vectors] = {}
+    vector_of: dict[str, Vectors] = {}
     with open_categoriser(ledger, shipped_taxonomy(), models.embedder.embed) as categoriser:
-        for users in batches(ledger.iter_users(wanted), _USERS_TOGETHER):
+        for users in batches(ledger.iter_users(wanted), _USERS_PER_BATCH):
             drafts = [_draft(user, traits, lexicon, categoriser) for user in users]
-            if len(remembered) > _REMEMBERED_PHRASES:
-                remembered.clear()
-            missing = sorted({text for draft in drafts for text in draft.texts} - remembered.keys())
-            remembered.update(zip(missing, models.embedder.embed(missing), strict=False))
+            if len(vector_of) > _MAX_CACHED_PHRASES:
+                vector_of.clear()
+            missing = sorted({text for draft in drafts for text in draft.texts} - vector_of.keys())
+            vector_of.update(zip(missing, models.embedder.embed(missing), strict=False))
             for user, draft in zip(users, drafts, strict=True):
                 vectors = document_vectors(user.text_vectors, user.item_vectors)
-                found = evidence.score(draft, remembered.__getitem__, vectors, background, scale)
+                found = evidence.score(draft, vector_of.__getitem__, vectors, background, scale)
                 yield _Case(user.user_id, user.documents, draft.language, found)
 
 
@@ -189,7 +189,7 @@ def _trait_vectors(ledger: Ledger, traits: Sequence[Trait], models: Models) -> d
 
 
 def _lexicon(ledger: Ledger) -> Lexicon:
-    """Return what users say, counted once and again when they are many more or fewer, or a list was edited."""
+    """Return the counts of users' phrases, made again when users are many more or fewer, or a list was edited."""
     n_users = ledger.counts().users
     stored = ledger.get_meta("lexicon")
     if (
@@ -198,7 +198,7 @@ def _lexicon(ledger: Ledger) -> Lexicon:
         and 0.8 < n_users / max(stored["of_users"], 1) < 1.25
     ):
         return Lexicon(stored["n_users"], {tuple(key): count for key, count in stored["counts"]})
-    sample = sorted(ledger.user_ids(), key=_scattered)[:_COUNTED_USERS]
+    sample = sorted(ledger.user_ids(), key=_hash_order)[:_LEXICON_USERS]
     users = ledger.iter_users(sample, with_vectors=False)
     found = phrases.lexicon((user.documents, user_profile.main_language(user.documents)) for user in users)
     value = {
@@ -213,13 +213,12 @@ def _lexicon(ledger: Ledger) -> Lexicon:
 
 def _background(ledger: Ledger) -> evidence.Background:
     """Sample documents by a hash of their users, so that a new user hardly changes the sample."""
-    users = sorted(ledger.user_ids(), key=_scattered)[:_BACKGROUND_USERS]
+    users = sorted(ledger.user_ids(), key=_hash_order)[:_BACKGROUND_USERS]
     sample = [document_vectors(user.text_vectors, user.item_vectors) for user in ledger.iter_users(users)]
     return evidence.Background(np.concatenate(sample))
 
 
-def _scattered(user_id: str) -> str:
-
+def _hash_order(user_id: str) -> str:
     return hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
@@ -232,7 +231,7 @@ def _answered(case: _Case, answer: Answer | Failure, models: Models) -> tuple[Us
 
 
 def _composed(case: _Case, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
-    summary = summaries.compose(case.summary_input) if case.found.has_claims else ""
+    summary = summaries.compose(case.summary_input) if case.claims.has_claims else ""
     return _profile(case, summary, built_with(models, by_writer=False, empty=not summary))
 
 
@@ -240,14 +239,14 @@ def _profile(
     case: _Case, summary: str, built_with: BuiltWith, failure: str | None = None
 ) -> tuple[UserProfile, list[ClaimVector]]:
     profile = user_profile.profile(
-        case.user_id, case.documents, case.language, case.found, summary, built_with, failure=failure
+        case.user_id, case.documents, case.language, case.claims, summary, built_with, failure=failure
     )
     positions: dict[str, int] = {}
     claims = []
     for kind, claim in profile.iter_claims():
         at = positions.get(kind, 0)
         positions[kind] = at + 1
-        claims.append(ClaimVector(kind, at, claim.text, claim.support, case.found.vectors[kind, at]))
+        claims.append(ClaimVector(kind, at, claim.text, claim.support, case.claims.vectors[kind, at]))
     return profile, claims
 
 

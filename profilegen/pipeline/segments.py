@@ -47,19 +47,21 @@ def update_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
     user_ids, vectors = ledger.user_matrix()
     segment_of = {row.user_id: row.segment_id for row in memberships}
 
-    def embed(phrases: Sequence[str]) -> Vectors:
-        """Embed only what is no interest of a user: interests have their vectors."""
+    def embed_phrases(phrases: Sequence[str]) -> Vectors:
+        """Embed the phrases that are no interest of a user: interests have their vectors."""
         known = ledger.interest_vectors(phrases)
         missing = [phrase for phrase in phrases if phrase not in known]
         known |= dict(zip(missing, models.embedder.embed(missing), strict=False))
         return np.array([known[phrase] for phrase in phrases], np.float32)
 
-    sketches = description.sketch(overlay.profiles(ledger), segment_of, user_ids, vectors, embed, taxonomy)
-    # Not known by name: another file can have the same.
+    sketches = description.sketch(overlay.profiles(ledger), segment_of, user_ids, vectors, embed_phrases, taxonomy)
+    # By fingerprint, since another file can have the same name.
     before = ledger.segments() if ledger.get_meta("segments_writer") == models.writer.fingerprint else ()
-    told = _summaries(sketches, before, models)
+    summary_of = _summaries(sketches, before, models)
     ledger.set_meta("segments_writer", models.writer.fingerprint)
-    ledger.put_segments((sketch.segment(*told[sketch.segment_id]), made_of, sketch.centroid) for sketch in sketches)
+    ledger.put_segments(
+        (sketch.segment(*summary_of[sketch.segment_id]), made_of, sketch.centroid) for sketch in sketches
+    )
     progress("segment profiles", 1, 1)
     return len(sketches)
 
