@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -151,7 +152,7 @@ def served(store: Path) -> Iterator[Server]:
         try:
             yield Server(found[1], found[2])
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)
 
 
 def _opened(browser: Any, server: Server, path: str, *, wait_for_map: bool = False) -> dict[str, float]:
