@@ -194,7 +194,7 @@ def test_users_are_clustered_again_once_more_than_one_in_twenty_is_another(
 ) -> None:
     with open_ledger(tmp_path / "store", create=True) as ledger:
         users_in(ledger, *["same"] * 40)
-        ledger.put_clustered()
+        ledger.mark_clustered()
         ledger.set_meta("clustered", {"method": "m", "users": 40, "of": ""})
         assert len(settled_users(ledger, users_in(ledger, *texts), "m")) == settled
         assert not settled_users(ledger, users_in(ledger, *texts), "another method")

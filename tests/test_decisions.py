@@ -16,7 +16,7 @@ from profilegen.records import UNSEEN, Behaviour, BuiltWith, Claim, Decision, Do
 from profilegen.review import actions
 from profilegen.review.transfer import import_decisions
 from profilegen.store import decisions, overlay
-from profilegen.store.decisions import lay_over
+from profilegen.store.decisions import apply_decisions
 from profilegen.store.ledger import (
     LEDGER_FILE,
     Audience,
@@ -400,11 +400,11 @@ def test_users_are_found_by_the_claims_that_persons_left(ledger: Ledger) -> None
 
 
 def test_the_queue_knows_who_was_begun_and_who_is_weakest(ledger: Ledger) -> None:
-    assert list(ledger.iter_weakest()) == [("ann", 0.5)]
+    assert list(ledger.iter_by_support()) == [("ann", 0.5)]
     decide(ledger, "approve", "dogs")
-    assert ledger.begun_users() == ["ann"]
+    assert ledger.partly_reviewed_users() == ["ann"]
     decide(ledger, "approve", "green tea")
-    assert ledger.begun_users() == []
+    assert ledger.partly_reviewed_users() == []
     assert ledger.decided() == (2, 1)
 
 
@@ -415,7 +415,7 @@ def test_filters_are_met_all_together(ledger: Ledger) -> None:
         "ann"
     ]
     assert ledger.find_users(Filters(segment="seg-1", documents=3), 0, 10) == []
-    assert ledger.which_meet(["bob", "ann"], Filters(status="ok")) == ["ann"]
+    assert ledger.filter_users(["bob", "ann"], Filters(status="ok")) == ["ann"]
 
 
 def test_a_ledger_of_an_older_version_is_read_without_decisions(ledger: Ledger, tmp_path: Path) -> None:
@@ -430,7 +430,7 @@ def test_a_ledger_of_an_older_version_is_read_without_decisions(ledger: Ledger, 
 def test_laying_over_does_not_change_what_it_is_laid_over() -> None:
     written = profile(DOGS, TEA)
     strike = Decision(by="bea", action="strike", user_id="ann", kind="interest", text="dogs", claim=DOGS)
-    laid = lay_over(written, [strike], {})
+    laid = apply_decisions(written, [strike], {})
     assert len(laid.interests) == 1
     assert written == profile(DOGS, TEA)
 

@@ -329,7 +329,6 @@ READ = {
     "the documents": lambda ledger: list(ledger.iter_documents()),
     "documents of a user": lambda ledger: ledger.user_documents("u1"),
     "users": lambda ledger: list(ledger.iter_users()),
-    "languages": Ledger.language_counts,
     "user vectors": Ledger.user_matrix,
     "a user vector": lambda ledger: ledger.user_vectors(["u1", "u2"]),
     "a profile": lambda ledger: ledger.profile("u1"),
@@ -598,16 +597,16 @@ def test_staging_says_once_and_at_once_that_there_is_a_document_that_is_not_know
     assert told[0] < 3
 
 
-def test_a_text_that_is_gone_or_reads_otherwise_changes_what_is_forgotten(ledger: Ledger) -> None:
+def test_the_removal_token_changes_when_a_text_is_gone_or_has_changed(ledger: Ledger) -> None:
     load(ledger, document("d1", "u1"), document("d2", "u1"))
-    first = ledger.forgotten()
+    first = ledger.removal_token()
     load(ledger, document("d1", "u1", rating=3), document("d2", "u1"), document("d3", "u2"))
-    assert ledger.forgotten() == first
+    assert ledger.removal_token() == first
     load(ledger, document("d1", "u1", title="another"), document("d2", "u1"), document("d3", "u2"))
-    second = ledger.forgotten()
+    second = ledger.removal_token()
     assert second != first
     load(ledger, document("d1", "u1", title="another"), document("d2", "u1"))
-    assert ledger.forgotten() not in (first, second)
+    assert ledger.removal_token() not in (first, second)
 
 
 def test_without_add_what_is_absent_from_the_input_goes_with_its_users(ledger: Ledger) -> None:
@@ -738,12 +737,6 @@ def test_streaming_many_documents_keeps_memory_bounded(store: Path) -> None:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 12 * 2**20  # the texts alone are 20 MB
-
-
-def test_languages_are_counted_most_frequent_first(ledger: Ledger) -> None:
-    languages = ["en", "zh", "zh", "und"]
-    load(ledger, *(document(f"d{i}", "u1", language=language) for i, language in enumerate(languages)))
-    assert list(ledger.language_counts().items()) == [("zh", 2), ("en", 1), ("und", 1)]
 
 
 def test_clearing_vectors_leaves_documents_to_be_embedded_again(ledger: Ledger) -> None:

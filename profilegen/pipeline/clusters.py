@@ -50,7 +50,7 @@ def cluster_users(ledger: Ledger, settings: Settings, progress: Progress) -> Non
         )
     )
     if not settled:
-        ledger.put_clustered()
+        ledger.mark_clustered()
         ledger.set_meta("clustered", {"method": method, "users": len(user_ids), "of": made_of})
     ledger.set_meta("clusters", made_of)
     progress("segments", 1, 1)
@@ -97,7 +97,7 @@ def settled_users(ledger: Ledger, user_ids: Sequence[str], method: str | None = 
     clustered = ledger.get_meta("clustered")
     if not clustered or method not in (None, clustered["method"]):
         return set()
-    settled = ledger.still_clustered()
+    settled = ledger.unchanged_since_clustering()
     moved = max(len(user_ids), clustered["users"]) - len(settled)
     return settled if moved <= _FEW_MOVED * clustered["users"] else set()
 

@@ -38,7 +38,7 @@ def update_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
         description.METHOD,
         taxonomy.hash,
         *(f"{row.user_id}\0{row.segment_id}\0{profile_hashes.get(row.user_id)}" for row in memberships),
-        *ledger.decided_versions(),
+        *ledger.claim_decision_ids(),
     )
     stored = ledger.segment_hashes()
     if stored and set(stored.values()) == {made_of}:

@@ -59,12 +59,12 @@ def _candidates(ledger: Ledger) -> Iterator[QueueItem]:
     for user_id in ledger.failed_users(_MAX_FAILED):
         yield QueueItem(user_id, "failed")
     build = ledger.last_build()
-    for user_id in ledger.begun_users():
+    for user_id in ledger.partly_reviewed_users():
         if needs_review(ledger, user_id):
             last = max(decision.at for decision in ledger.decisions_of(user_id))
             rebuilt = build is not None and last < build.finished
             yield QueueItem(user_id, "built again since its review" if rebuilt else "reviewed in part")
     decided = ledger.decided_users()
-    for user_id, support in ledger.iter_weakest():
+    for user_id, support in ledger.iter_by_support():
         if user_id not in decided or needs_review(ledger, user_id):
             yield QueueItem(user_id, f"a claim with support {support:.2f}")

@@ -99,7 +99,7 @@ def _narrow(session: Session, ledger: Ledger, selection: Selection, user_ids: li
     for part in parts:
         wanted = set(part)
         user_ids = part if user_ids is None else [user_id for user_id in user_ids if user_id in wanted]
-    return ledger.which_meet(user_ids or [], selection.filters)
+    return ledger.filter_users(user_ids or [], selection.filters)
 
 
 def _inside(map_: Map | None, polygon: str) -> list[str]:

@@ -84,7 +84,7 @@ def load_card(ledger: Ledger, user_id: str) -> Card | None:
         claims[standing.kind].append(ClaimView(html_id, standing, claim, load_quotes(claim.evidence, cited)))
     return Card(
         html_id="u-" + _digest(user_id),
-        profile=overlay.laid_over(ledger, written),
+        profile=overlay.with_decisions(ledger, written),
         claims=claims,
         version=decisions.profile_version(standings),
         flag=decisions.flag_note(made),

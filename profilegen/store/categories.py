@@ -37,7 +37,7 @@ def stored_names(ledger: Ledger) -> CategoryNames | None:
 def open_categoriser(
     ledger: Ledger, taxonomy: Taxonomy, embed: Callable[[Sequence[str]], Vectors]
 ) -> Iterator[Categoriser]:
-    """Give the categoriser of a taxonomy; names that it embeds are saved when the block ends.
+    """Yield the categoriser of a taxonomy; names that it embeds are saved when the block ends.
 
     :param ledger: the store's, which has the vectors of names that were embedded before.
     :param taxonomy: the taxonomy.

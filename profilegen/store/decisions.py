@@ -21,11 +21,14 @@ _KIND_ORDER = {kind: at for at, kind in enumerate(KINDS)}
 
 
 class Standing(NamedTuple):
-    """A claim as it stands after what persons said of it.
+    """A claim with the decisions on it.
 
-    `text` is what it is known by: as the machine, or the person who added it, wrote it. `decision` is the one in
-    force, which an undo takes back; `version` is the last one, which says whether anything came since. `added` marks
-    a claim that a person made.
+    :param kind: of the claim.
+    :param text: the claim's words as the machine, or the person who added it, wrote them.
+    :param claim: as the machine wrote it last, or as it was when it was decided on.
+    :param decision: the one in force, which an undo takes back.
+    :param version: id of the last decision, `UNSEEN` without one.
+    :param added: whether a person made the claim.
     """
 
     kind: Kind
@@ -37,19 +40,19 @@ class Standing(NamedTuple):
 
     @property
     def struck(self) -> bool:
-        """Whether a person struck it, so that the profile no longer says it."""
+        """Whether a person struck the claim, so that the profile no longer has it."""
         return self.decision is not None and self.decision.action == "strike"
 
 
 def standings(profile: UserProfile, decisions: Sequence[Decision], documents: Mapping[str, Document]) -> list[Standing]:
-    """Return every claim of a profile as the machine wrote it and of the decisions on it, struck ones included.
+    """Return every claim that the machine wrote or a person decided on, struck ones included.
 
     Of each kind, those that a person added come first, then the machine's in their order, then those that the machine
-    no longer makes. A claim of the machine that says the same as one that was decided on, in other words, is that one.
+    no longer makes. A claim of the machine in other words than one that was decided on is that claim.
 
     :param profile: as the machine wrote it.
     :param decisions: all on this user, in order of time.
-    :param documents: the user's, by id: a stored quote that is not in them any more is left out.
+    :param documents: the user's, by id; stored quotes that are no longer in them are left out.
     """
     threads = _threads(decisions)
     found: list[Standing] = []
@@ -69,10 +72,16 @@ def standings(profile: UserProfile, decisions: Sequence[Decision], documents: Ma
     return sorted(found, key=lambda standing: (_KIND_ORDER[standing.kind], not standing.added))
 
 
-def lay_over(profile: UserProfile, decisions: Sequence[Decision], documents: Mapping[str, Document]) -> UserProfile:
-    """Return a profile as persons want it read; parameters as of `standings`.
+def apply_decisions(
+    profile: UserProfile, decisions: Sequence[Decision], documents: Mapping[str, Document]
+) -> UserProfile:
+    """Return a profile with reviewers' decisions applied.
 
-    Where a decision changes what the summary tells, the summary is composed again by the template.
+    Where a decision changes what the summary is about, the template composes the summary again.
+
+    :param profile: as the machine wrote it.
+    :param decisions: all on this user, in order of time.
+    :param documents: the user's, by id; stored quotes that are no longer in them are left out.
     """
     if not decisions:
         return profile
@@ -84,7 +93,10 @@ def lay_over(profile: UserProfile, decisions: Sequence[Decision], documents: Map
 
 
 def shown(standing: Standing) -> Claim:
-    """Return the claim with the words of the person who decided on it."""
+    """Return a claim in the words of the person who decided on it.
+
+    :param standing: the claim with its decisions.
+    """
     decision = standing.decision
     if decision is None:
         return standing.claim
@@ -102,7 +114,10 @@ def shown(standing: Standing) -> Claim:
 
 
 def flag_note(decisions: Iterable[Decision]) -> str | None:
-    """Return the note of the flag that a profile carries, or None."""
+    """Return the note of the flag on a profile, or None.
+
+    :param decisions: all on the user, in order of time.
+    """
     note: str | None = None
     for decision in decisions:
         if decision.action in {"flag", "unflag"}:
@@ -111,13 +126,20 @@ def flag_note(decisions: Iterable[Decision]) -> str | None:
 
 
 def profile_version(all_standings: Sequence[Standing]) -> str:
-    """Return a word that changes whenever a claim or a decision on one does."""
+    """Return a hash that changes whenever a claim or a decision on one does.
+
+    :param all_standings: of the profile.
+    """
     seen = json.dumps([[s.kind, s.text, s.version] for s in all_standings])
     return hashlib.sha256(seen.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def named(segments: Iterable[Segment], names: Mapping[str, str]) -> list[Segment]:
-    """Return segments with the names that persons gave them, by segment id."""
+    """Return segments with the names that persons gave them.
+
+    :param segments: with the names that the machine gave them.
+    :param names: by segment id.
+    """
     return [
         segment.model_copy(update={"name": names[segment.id]}) if segment.id in names else segment
         for segment in segments
@@ -198,12 +220,12 @@ def _still_carried(claim: Claim, documents: Mapping[str, Document]) -> Claim:
 
 def _distinct(kept: Sequence[Standing]) -> list[Standing]:
     """Leave out a claim that now says word for word what one before it says."""
-    said: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str]] = set()
     distinct = []
     for standing in kept:
         key = standing.kind, fold(shown(standing).text)
-        if key not in said:
-            said.add(key)
+        if key not in seen:
+            seen.add(key)
             distinct.append(standing)
     return distinct
 
@@ -223,11 +245,11 @@ def _review(all_standings: Sequence[Standing], decisions: Sequence[Decision]) ->
 
 
 def _with_summary(laid: UserProfile, machine: SummaryInput) -> UserProfile:
-    """Compose the summary again if it no longer tells what it told."""
-    told = SummaryInput.of_user(laid.language, laid.claims)
-    if laid.status == "failed" or told.variables() == machine.variables():
+    """Compose the summary again if it is no longer about the claims of the profile."""
+    changed = SummaryInput.of_user(laid.language, laid.claims)
+    if laid.status == "failed" or changed.variables() == machine.variables():
         return laid
-    summary = summaries.compose(told) if any(told.variables().values()) else ""
+    summary = summaries.compose(changed) if any(changed.variables().values()) else ""
     made = laid.built_with.model_copy(update={"summary": "template" if summary else "none"})
     return laid.model_copy(update={"summary": summary, "built_with": made})
 

@@ -39,7 +39,10 @@ def make_store_directory(directory: Path) -> None:
 
 
 def make_private_file(path: Path) -> None:
-    """Make an empty file that only its owner can read, whatever the umask; one that exists stays as it is."""
+    """Make an empty file that only its owner can read, whatever the umask.
+
+    :param path: a file that exists stays as it is.
+    """
     path.touch(mode=PRIVATE_FILE)
 
 
@@ -96,13 +99,19 @@ def write_lock(directory: Path, *, create: bool = False) -> Iterator[None]:
 
 
 def remove_incoming(directory: Path) -> None:
-    """Remove what is staged in a store beside the ledger, finished or not."""
+    """Remove the file that new documents are staged in, finished or not.
+
+    :param directory: the store.
+    """
     for suffix in ("", "-journal", "-wal", "-shm"):
         (directory / f"{INCOMING_FILE}{suffix}").unlink(missing_ok=True)
 
 
 def remove_unused_indexes(directory: Path) -> None:
-    """Remove from a store the indexes that its pointer does not name; who has one open goes on reading it."""
+    """Remove the indexes that the pointer does not name; processes that have one open can go on reading it.
+
+    :param directory: the store.
+    """
     pointer = read_pointer(directory)
     for index in directory.glob(f"{INDEX_PREFIX}*"):
         if pointer is None or index.name != pointer.directory:
@@ -110,7 +119,10 @@ def remove_unused_indexes(directory: Path) -> None:
 
 
 def no_store(directory: Path) -> StoreError:
-    """Return the error that there is no store at a directory, with the command that makes one."""
+    """Return the error that there is no store, with the command that makes one.
+
+    :param directory: where it was looked for.
+    """
     command = f"profilegen build FILES --store {shlex.quote(str(directory))}"
     return StoreError(f"no store at {directory}; make one with `{command}`")
 

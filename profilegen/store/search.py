@@ -190,7 +190,10 @@ class UserSearch:
 
 
 def embedder_of(ledger: Ledger) -> str:
-    """Return the SHA-256 of the file of the embedder that a store was made with."""
+    """Return the SHA-256 of the file of the embedder that a store was made with, empty if there is none yet.
+
+    :param ledger: of the store.
+    """
     return str((ledger.get_meta("embedder") or {}).get("sha256", ""))
 
 

@@ -1,4 +1,4 @@
-"""The store as others see it: profiles and segments read, users searched."""
+"""A store, opened to read and to search it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from profilegen.vectors import Vectors
 def open_store(directory: str | Path = "store") -> Store:
     """Open the store that `profilegen build` made, to read and to search it.
 
-    :raises StoreError: there is none, it is damaged, or no build has got as far as to fill it.
+    :param directory: the store.
+    :raises StoreError: there is no store, it is damaged, or no build has come far enough to fill it.
     """
     return Store(Path(directory))
 
@@ -49,21 +50,27 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the files and end the embedder if a search started it."""
+        """Close the files, and end the embedder if a search started it."""
         self._search.close()
         self._close_embedder()
         self._ledger.close()
 
     def user(self, user_id: str) -> UserProfile | None:
-        """Return the profile of a user with the decisions of persons on it, or None."""
+        """Return the profile of a user with reviewers' decisions applied, or None.
+
+        :param user_id: any.
+        """
         return overlay.profile(self._ledger, user_id)
 
     def users(self) -> Iterator[UserProfile]:
-        """Give every profile with the decisions of persons on it, in order of user id."""
+        """Yield every profile with reviewers' decisions applied, in order of user id."""
         return overlay.profiles(self._ledger)
 
     def segment(self, segment_id: str) -> Segment | None:
-        """Return a segment by id or by name, or None."""
+        """Return a segment, or None.
+
+        :param segment_id: its id or its name.
+        """
         found = self._segment(segment_id)
         return self._with_categories([found], found.id)[0] if found else None
 
@@ -72,29 +79,36 @@ class Store:
         return self._with_categories(overlay.segments(self._ledger))
 
     def with_category(self, category: str) -> Iterator[UserProfile]:
-        """Give every profile with an interest of a category (id or name) or of one that it holds.
+        """Yield every profile with an interest of a category or of one below it.
 
+        :param category: its id or its name.
         :raises UsageError: there is no such category.
         """
         wanted, taxonomy = self._category_ids(category), stored_taxonomy(self._ledger)
         return (profile for profile in self.users() if wanted & categories.category_ids(profile, taxonomy))
 
     def documents(self, user_id: str | None = None) -> Iterator[Document]:
-        """Give the documents of a user, or of all."""
+        """Yield documents.
+
+        :param user_id: of one user; None for those of all.
+        """
         return self._ledger.iter_documents() if user_id is None else iter(self._ledger.user_documents(user_id))
 
     def cited(self, profile: UserProfile | Segment) -> dict[str, Document]:
-        """Return by id the documents that a profile's claims rest on."""
+        """Return the documents that the claims of a profile rest on, by id.
+
+        :param profile: of a user or a segment.
+        """
         return self._ledger.documents(
             {evidence.document for _, claim in profile.iter_claims() for evidence in claim.evidence}
         )
 
     def counts(self) -> Counts:
-        """Count what is in the store."""
+        """Return how much of everything is in the store."""
         return self._ledger.counts()
 
     def last_build(self) -> BuildReport | None:
-        """Return what the last build did, or None."""
+        """Return the report of the last build, or None."""
         build = self._ledger.last_build()
         return build.report if build else None
 
@@ -140,7 +154,11 @@ class Store:
         return self._search.by_user(user_id, vector, n)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return (n_texts, n_dims) float32, rows L2-normalised: texts as documents are embedded in this store."""
+        """Return the vectors of texts, embedded as the documents of this store are.
+
+        :param texts: any.
+        :return: (n_texts, n_dims) float32, rows L2-normalised.
+        """
         return self._embedder.embed(texts)
 
     def _segment(self, segment_id: str) -> Segment | None:

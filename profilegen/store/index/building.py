@@ -1,7 +1,7 @@
-"""The index made anew, or made from the one before it, and swapped.
+"""Building of the index, from the ledger alone or from the index before it.
 
-What fills a directory is a process of its own (`filling`). One that makes an index anew has never seen a removed user:
-Chroma writes its vector files at the size it has reserved, with whatever the process last kept in that memory.
+A child process (`filling`) writes it. One that rebuilds the index has never had a removed user in its memory: Chroma
+writes its vector files at the size that it has reserved, with whatever that memory held before.
 """
 
 from __future__ import annotations
@@ -25,32 +25,34 @@ RowProgress = Callable[[int, int], None]
 Job = Literal["stand by", "build"]
 
 _PROBE_TIMEOUT_S = 600
-# What a child says, a line each.
+# What a child process prints, a line each.
 PROGRESS, SOUND, DONE = "progress", "sound", "done"
 
 
 def build_index(
     ledger: Ledger, store_dir: Path, progress: RowProgress | None = None, standby: Standby | None = None
 ) -> None:
-    """Build the index of the store at `store_dir` from its ledger and switch to it; needs the write lock.
+    """Build the index of a store from its ledger and switch to it; needs the write lock.
 
-    Where the index before differs in a few rows, and nothing that a person wrote is to be forgotten, it is made from a
-    copy of that one. `progress` is told rows done and rows in all after every batch. Until the switch the old index is
-    searched, and it stays when this fails or is killed.
+    Where few rows have changed and no removed text is to be erased, it is made from a copy of the index before it.
+    Until the switch the old index is searched, and it stays when this fails or is killed.
 
+    :param ledger: of the store.
+    :param store_dir: the store.
+    :param progress: called after every batch with the rows that are done and the number of all rows.
     :param standby: of `standing_by` for this store; else one is started.
     :raises StoreError: Chroma could not build it.
     """
     revision = ledger.revision()
     embedder = str((ledger.get_meta("embedder") or {}).get("sha256", ""))
     fresh = store_dir / f"{INDEX_PREFIX}{secrets.token_hex(8)}"
-    told = progress or (lambda done, total: None)
+    report = progress or (lambda done, total: None)
     try:
         with nullcontext(standby) if standby else standing_by(store_dir) as open_before:
-            extended = open_before.extend(fresh, told)
+            extended = open_before.extend(fresh, report)
         if not extended:
             shutil.rmtree(fresh, ignore_errors=True)
-            _build(fresh, told)
+            _build(fresh, report)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
@@ -59,21 +61,27 @@ def build_index(
 
 
 def current_revision(store_dir: Path) -> str | None:
-    """Return the revision of the ledger that the index was built from, or None where there is no index."""
+    """Return the revision of the ledger that the index was built from, or None where there is no index.
+
+    :param store_dir: the store.
+    """
     pointer = read_pointer(store_dir)
     return None if pointer is None else pointer.revision
 
 
 def probe(store_dir: Path) -> bool:
-    """Whether the index is there and answers, tried in a child process."""
+    """Tell whether there is an index that finds its own rows, tried in a child process.
+
+    :param store_dir: the store.
+    """
     with standing_by(store_dir) as standby:
         return standby.is_sound()
 
 
 class Standby:
-    """A child process that opens the index, tries whether it answers, and can make another one from it.
+    """A child process that opens the index, tests it, and can make the next one from it.
 
-    Most of the time of each goes into the start of Chroma, which can go on beside other work. A damaged index can end
+    Most of the time of each goes into the start of Chroma, which can run beside other work. A damaged index can end
     the process that opens it, which no `except` catches.
     """
 
@@ -82,10 +90,10 @@ class Standby:
         self._sound: bool | None = None if child else False
 
     def is_sound(self) -> bool:
-        """Wait for the answer: whether the index is there and answers.
+        """Wait for the result of the test: whether there is an index that finds its own rows.
 
         Each collection must give vectors of length 1 for a sample of its rows, and find those rows by them; damage
-        that the sample misses stays unseen.
+        outside the sample stays unseen.
         """
         if self._sound is None:
             assert self._child is not None
@@ -99,7 +107,12 @@ class Standby:
         return self._sound
 
     def extend(self, directory: Path, progress: RowProgress) -> bool:
-        """Make an index in a directory beside it from this one; False where that is damaged or not fit for it."""
+        """Make the next index from this one.
+
+        :param directory: the new index's, in the same store.
+        :param progress: as of `build_index`.
+        :return: False where this index is damaged or the next cannot be made from it.
+        """
         if not self.is_sound():
             return False
         assert self._child is not None
@@ -113,7 +126,10 @@ class Standby:
 
 @contextmanager
 def standing_by(store_dir: Path) -> Iterator[Standby]:
-    """Give the child that opens the index, which ends with the block."""
+    """Start the child process that opens the index; it ends with the block.
+
+    :param store_dir: the store.
+    """
     if read_pointer(store_dir) is None:
         yield Standby(None)
         return
@@ -126,22 +142,22 @@ def standing_by(store_dir: Path) -> Iterator[Standby]:
 
 def _build(directory: Path, progress: RowProgress) -> None:
     with _child("build", directory) as child:
-        said = _listen(child, progress)
-    if said != DONE:
-        raise StoreError(said or f"cannot build the search index in {directory.parent}: {_ended(child.returncode)}")
+        message = _listen(child, progress)
+    if message != DONE:
+        raise StoreError(message or f"cannot build the search index in {directory.parent}: {_ended(child.returncode)}")
 
 
 def _listen(child: subprocess.Popen[str], progress: RowProgress) -> str:
-    """Pass on how far a child is until it ends; return the last other thing that it said."""
+    """Pass on how far a child is until it ends; return the last other thing that it message."""
     assert child.stdout is not None
-    said = ""
+    message = ""
     for line in child.stdout:
         if line.startswith(PROGRESS):
             done, total = line.split()[1:]
             progress(int(done), int(total))
         else:
-            said = line.strip()
-    return said
+            message = line.strip()
+    return message
 
 
 @contextmanager

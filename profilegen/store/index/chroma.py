@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def client(directory: Path) -> Client:
-    """Open the collections at a directory, or make it."""
+    """Open an index with Chroma.
+
+    :param directory: the index; it is made if it is missing.
+    """
     import chromadb
     from chromadb.config import Settings
 
@@ -24,8 +27,9 @@ def client(directory: Path) -> Client:
 
 @contextmanager
 def building(directory: Path) -> Iterator[Client]:
-    """Open what is being built, and close it with the block.
+    """Open an index that is being built; it is closed with the block.
 
+    :param directory: the index; it is made if it is missing.
     :raises StoreError: Chroma failed.
     """
     from chromadb.errors import ChromaError
@@ -41,5 +45,9 @@ def building(directory: Path) -> Iterator[Client]:
 
 
 def damaged(store_dir: Path, reason: object) -> StoreError:
-    """Say that an index cannot be used, and what to do."""
+    """Return the error that an index cannot be used, with what to do.
+
+    :param store_dir: the store.
+    :param reason: what Chroma reported, or what is missing.
+    """
     return StoreError(f"the search index at {store_dir} is damaged ({reason}); `profilegen build` makes it again")

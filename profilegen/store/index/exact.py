@@ -23,8 +23,13 @@ class ExactSearch:
     def nearest(
         self, collection: CollectionName, vector: Vector, n: int, user_filter: UserFilter | None = None
     ) -> dict[str, float]:
-        """Return the rows nearest to a vector; parameters and result as of `Index.nearest`.
+        """Return the rows nearest to a vector, as `Index.nearest` does.
 
+        :param collection: where to look.
+        :param vector: (n_dims,) float32, L2-normalised.
+        :param n: maximum number of rows.
+        :param user_filter: conditions that every user must meet; only for the collection of users.
+        :return: the cosine of each row by its id, the nearest first.
         :raises StoreError: the ledger is damaged, or holds vectors of other dimensions.
         """
         ids, vectors = self._vectors(collection)

@@ -1,8 +1,8 @@
-"""What a process of its own does: it fills a directory with the collections, or tries whether an index answers.
+"""A child process that builds an index, or tests whether one finds its rows.
 
-An index from the one before it: its directory is copied, rows that changed or are gone are deleted and the new ones
-added. Chroma does not erase what it deletes, so an index is made anew as soon as a document or a user is gone or a
-document reads otherwise; and when many rows have changed, which is no slower then.
+To make an index from the one before it, that one is copied, rows that changed or are gone are deleted, and new ones are
+added. Chroma does not erase what it deletes, so the index is rebuilt from the ledger alone once a document or a user
+was removed or a text has changed, and also when many rows have changed, since it is no slower then.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from profilegen.errors import StoreError
 from profilegen.records import batches
 from profilegen.store.index.building import DONE, PROGRESS, SOUND, RowProgress
 from profilegen.store.index.chroma import building
-from profilegen.store.index.fingerprints import Fingerprints, Made, fingerprints_of, keep_made, kept_made, key_of
+from profilegen.store.index.fingerprints import (
+    Fingerprints,
+    IndexSource,
+    fingerprints_of,
+    key_of,
+    read_source,
+    write_source,
+)
 from profilegen.store.index.reading import Index, nearest_rows
 from profilegen.store.index.rows import COLLECTIONS, CollectionName, Row, rows_of
 from profilegen.store.ledger import Ledger, open_ledger
@@ -37,8 +44,8 @@ T = TypeVar("T")
 # Chroma takes 5,461 rows at once.
 _BATCH_ROWS = 5_000
 _PROBED_ROWS = 32
-# An index is made from the one before up to this share of rows that differ, or were deleted since it was made anew;
-# and up to so many, which are in memory meanwhile.
+# An index is made from the one before up to this share of rows that differ, or were deleted since it was rebuilt;
+# and up to so many rows, which are in memory meanwhile.
 _MOST_CHANGED, _MOST_ROWS = 0.1, 50_000
 
 
@@ -59,7 +66,12 @@ class _Difference(NamedTuple):
 
 
 def load(ledger: Ledger, directory: Path, progress: RowProgress) -> None:
-    """Fill new collections at `directory` with the rows of the ledger."""
+    """Fill a new index with the rows of a ledger.
+
+    :param ledger: what to read.
+    :param directory: of the index.
+    :param progress: called with the rows that are done and the number of all rows.
+    """
     sources = rows_of(ledger)
     total = sum(expected for expected, _ in sources.values())
     done = 0
@@ -79,18 +91,23 @@ def load(ledger: Ledger, directory: Path, progress: RowProgress) -> None:
                 done += len(batch)
                 progress(done, total)
             prints[name] = Fingerprints.joined(parts)
-    keep_made(directory, Made(prints, 0, ledger.forgotten()))
+    write_source(directory, IndexSource(prints, 0, ledger.removal_token()))
     _settle(directory)
     progress(total, total)
 
 
 def extend(ledger: Ledger, before: Path, directory: Path, progress: RowProgress) -> bool:
-    """Make the index at `directory` from the one before it; returns False, with nothing done, where it is not fit.
+    """Make an index from the one before it.
 
-    :raises StoreError: that one is damaged; what was made of it is left for the parent to remove.
+    :param ledger: what the new one is to hold.
+    :param before: directory of the one before.
+    :param directory: of the new one.
+    :param progress: called with the changed rows that are done and the number of all changed rows.
+    :return: False, with nothing done, where too much has changed or removed text is to be erased.
+    :raises StoreError: the one before is damaged; the caller removes what was made of it.
     """
-    made = kept_made(before)
-    if made is None or made.forgotten != ledger.forgotten():
+    made = read_source(before)
+    if made is None or made.removal_token != ledger.removal_token():
         return False
     differences: dict[CollectionName, _Difference] = {}
     prints: dict[CollectionName, Fingerprints] = {}
@@ -113,7 +130,7 @@ def extend(ledger: Ledger, before: Path, directory: Path, progress: RowProgress)
             done += difference.size
             progress(done, total)
     deleted = made.deleted + sum(difference.outdated for difference in differences.values())
-    keep_made(directory, Made(prints, deleted, made.forgotten))
+    write_source(directory, IndexSource(prints, deleted, made.removal_token))
     _settle(directory)
     with building(directory) as client:
         if not all(_finds_its_rows(client.get_collection(name, embedding_function=None)) for name in COLLECTIONS):
@@ -194,7 +211,7 @@ def _settle(directory: Path) -> None:
 
 
 def _answers(store_dir: Path) -> bool:
-    """Tell whether each collection finds a sample of its own rows."""
+    """Return whether each collection finds a sample of its own rows."""
     with Index(store_dir) as index:
         return all(index.ask(name, _finds_its_rows) for name in COLLECTIONS)
 
@@ -216,13 +233,13 @@ def _finds_its_rows(collection: Collection) -> bool:
     return sum(distance < 1e-3 for nearest in distances for distance in nearest) >= 0.5 * len(vectors)
 
 
-def _told(done: int, total: int) -> None:
-    """Tell the parent how far it is; without a parent to tell, the process ends."""
+def _report_progress(done: int, total: int) -> None:
+    """Print the progress for the parent; without a parent that reads it, the process ends."""
     print(PROGRESS, done, total, flush=True)
 
 
 def _stand_by(store_dir: Path) -> None:
-    """Say whether the index answers, then make another from it if the parent names a directory for that."""
+    """Report that the index finds its rows, then make the next from it if the parent names a directory."""
     if not _answers(store_dir):
         return
     print(SOUND, flush=True)
@@ -231,13 +248,13 @@ def _stand_by(store_dir: Path) -> None:
     if not name or before is None:
         return
     with open_ledger(store_dir, read_only=True) as ledger:
-        if extend(ledger, store_dir / before.directory, store_dir / name, _told):
+        if extend(ledger, store_dir / before.directory, store_dir / name, _report_progress):
             print(DONE, flush=True)
 
 
 def _build(directory: Path) -> None:
     with open_ledger(directory.parent, read_only=True) as ledger:
-        load(ledger, directory, _told)
+        load(ledger, directory, _report_progress)
     print(DONE, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What an index was made from, a few bytes a row, kept beside it to tell which rows have changed since."""
+"""Hashes of the rows that an index was made from, stored in it, to find the rows that have changed since."""
 
 from __future__ import annotations
 
@@ -19,21 +19,32 @@ _FILE = "fingerprints.npz"
 
 
 class Fingerprints(NamedTuple):
-    """Of the rows of a collection: `keys` are hashes of ids, `hashes` of all else; (n_rows,) each."""
+    """Hashes of the rows of a collection.
+
+    :param keys: of the ids, (n_rows,) uint64.
+    :param hashes: of everything else, (n_rows,) uint64.
+    """
 
     keys: Numbers
     hashes: Numbers
 
     @classmethod
     def joined(cls, parts: Sequence[Fingerprints]) -> Fingerprints:
-        """Return the fingerprints of several batches as one, in order of key."""
+        """Return the fingerprints of several batches as one, in order of key.
+
+        :param parts: of the batches.
+        """
         keys = np.concatenate([np.zeros(0, np.uint64), *(part.keys for part in parts)])
         hashes = np.concatenate([np.zeros(0, np.uint64), *(part.hashes for part in parts)])
         order = np.argsort(keys)
         return cls(keys[order], hashes[order])
 
     def places(self, others: Fingerprints) -> NDArray[np.int64]:
-        """Return where each of others' keys is among these, which are in order of key; -1 where it is not."""
+        """Return where keys are among these fingerprints, which must be in order of key.
+
+        :param others: whose keys are looked for, (n_others,).
+        :return: (n_others,) int64; -1 where a key is missing.
+        """
         if not len(self.keys):
             return np.full(len(others.keys), -1)
         at = np.minimum(np.searchsorted(self.keys, others.keys), len(self.keys) - 1)
@@ -41,50 +52,64 @@ class Fingerprints(NamedTuple):
 
 
 def fingerprints_of(rows: Sequence[Row]) -> Fingerprints:
-    """Return the fingerprints of rows in their order."""
+    """Return the fingerprints of rows in their order.
+
+    :param rows: of one collection.
+    """
     return Fingerprints(
         np.array([key_of(row.id) for row in rows], np.uint64), np.array([_hash_of(row) for row in rows], np.uint64)
     )
 
 
 def key_of(row_id: str) -> int:
-    """Return the key of an id."""
+    """Return the key of a row.
+
+    :param row_id: its id.
+    """
     return _number(row_id.encode("utf-8", "surrogatepass"))
 
 
-class Made(NamedTuple):
+class IndexSource(NamedTuple):
     """What an index was made from.
 
-    :param deleted: how many rows were deleted since it was made anew.
-    :param forgotten: what `Ledger.forgotten` said when it was.
+    :param prints: the fingerprints of each collection, in order of key.
+    :param deleted: how many rows were deleted since it was made from the ledger alone.
+    :param removal_token: `Ledger.removal_token` at that time.
     """
 
     prints: Mapping[CollectionName, Fingerprints]
     deleted: int
-    forgotten: str
+    removal_token: str
 
 
-def keep_made(directory: Path, made: Made) -> None:
-    """Write into the directory of an index what it was made from."""
+def write_source(directory: Path, made: IndexSource) -> None:
+    """Write into an index what it was made from.
+
+    :param directory: of the index.
+    :param made: what to write.
+    """
     arrays = {f"{name}-{part}": array for name, of in made.prints.items() for part, array in of._asdict().items()}
-    np.savez(directory / _FILE, deleted=np.array(made.deleted), forgotten=np.array(made.forgotten), **arrays)
+    np.savez(directory / _FILE, deleted=np.array(made.deleted), forgotten=np.array(made.removal_token), **arrays)
 
 
-def kept_made(directory: Path) -> Made | None:
-    """Return what `keep_made` wrote; None where it is missing or damaged."""
+def read_source(directory: Path) -> IndexSource | None:
+    """Return what an index was made from; None where that is missing or damaged.
+
+    :param directory: of the index.
+    """
     try:
         with np.load(directory / _FILE) as kept:
             if len(kept.files) != 2 + len(Fingerprints._fields) * len(COLLECTIONS):
                 return None  # It is of a version that had other collections.
             prints = {name: Fingerprints(kept[f"{name}-keys"], kept[f"{name}-hashes"]) for name in COLLECTIONS}
-            return Made(prints, int(kept["deleted"]), str(kept["forgotten"]))
+            return IndexSource(prints, int(kept["deleted"]), str(kept["forgotten"]))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 
 
 def _hash_of(row: Row) -> int:
-    said = repr((sorted(row.metadata.items()), row.document))
-    return _number(row.vector.tobytes() + said.encode("utf-8", "surrogatepass"))
+    content = repr((sorted(row.metadata.items()), row.document))
+    return _number(row.vector.tobytes() + content.encode("utf-8", "surrogatepass"))
 
 
 def _number(data: bytes) -> int:

@@ -74,7 +74,11 @@ class Index:
         return self.ask(collection, lambda rows: _nearest(rows, vector, n, where), embedder=embedder)
 
     def count(self, collection: CollectionName) -> int:
-        """Return how many rows a collection has; parameters and errors as of `ask`."""
+        """Return how many rows a collection has.
+
+        :param collection: its name.
+        :raises StoreError: there is no index that can be used, or it is damaged.
+        """
         return self.ask(collection, lambda rows: rows.count())
 
     def ask(self, collection: CollectionName, question: Callable[[Collection], T], *, embedder: str = "") -> T:

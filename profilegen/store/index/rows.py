@@ -1,4 +1,4 @@
-"""What the collections hold: the rows of each, read from the ledger."""
+"""The rows of the index, read from the ledger."""
 
 from __future__ import annotations
 
@@ -74,7 +74,11 @@ class UserFilter(NamedTuple):
 
 
 def rows_of(ledger: Ledger) -> dict[CollectionName, tuple[int, Iterator[Row]]]:
-    """Return the rows of each collection with about how many there are; those without a vector are left out."""
+    """Return the rows of each collection, without those that have no vector.
+
+    :param ledger: what to read.
+    :return: of each collection about how many rows there are, and the rows.
+    """
     counts = ledger.counts()
     return {
         "users": (counts.users, _user_rows(ledger)),
@@ -87,7 +91,7 @@ def _user_rows(ledger: Ledger) -> Iterator[Row]:
     taxonomy = stored_taxonomy(ledger)
     for profile, vector in ledger.iter_profile_vectors():
         if profile.user_id in decided:
-            profile = overlay.laid_over(ledger, profile)
+            profile = overlay.with_decisions(ledger, profile)
         metadata: dict[str, str | bool] = {"language": profile.language}
         if profile.segment is not None:
             metadata["segment"] = profile.segment

@@ -1,10 +1,10 @@
-"""The truth of a store: documents, vectors, users, profiles and segments in one SQLite file.
+"""The ledger of a store: documents, vectors, users, profiles and segments in one SQLite file.
 
 One process writes at a time, under `write_lock`; any number read beside it and need no lock. Every batch is
 one transaction, so a kill loses the batch that was under way. Vectors are float16 in the file; in memory they
 are float32, L2-normalised, or zero where there is none.
 
-New input is first written to a file of its own (`stage`) and becomes the truth in one transaction
+New input is first written to a file of its own (`stage`) and is taken into the ledger in one transaction
 (`apply_staged`): a build that is killed, or that refuses its input half-way, has changed nothing.
 """
 
@@ -51,7 +51,7 @@ __all__ = [
 
 
 class Counts(NamedTuple):
-    """How many there are of each; `ok`, `insufficient` and `failed` are profiles."""
+    """Numbers of what a store holds; `ok`, `insufficient` and `failed` are numbers of profiles."""
 
     documents: int
     users: int
@@ -63,15 +63,18 @@ class Counts(NamedTuple):
 
 
 class Build(NamedTuple):
-    """A finished build."""
+    """When a build finished, and its report."""
 
     finished: datetime
     report: BuildReport
 
 
 def open_ledger(directory: Path, *, create: bool = False, read_only: bool = False) -> Ledger:
-    """Open the ledger of the store at `directory`; with `create`, make what is not there yet.
+    """Open the ledger of a store.
 
+    :param directory: the store.
+    :param create: make the store if it is missing.
+    :param read_only: open it to read alone, which needs no permission to write.
     :raises StoreError: there is no store, or its ledger is damaged or of a newer version of profilegen.
     """
     return Ledger(directory / LEDGER_FILE, connect(directory, create=create, read_only=read_only), read_only=read_only)
@@ -97,7 +100,7 @@ class Ledger(Staging, DocumentTables, ProfileTables, SegmentTables, DecisionTabl
             self._connection.close()
 
     def counts(self) -> Counts:
-        """Count what is there; users are counted by their documents, built or not."""
+        """Count what the store holds; users are counted by their documents, with or without a profile."""
         status: dict[str, int] = dict(self._rows("SELECT status, count(*) FROM profiles GROUP BY status"))
         return Counts(
             documents=self._count("SELECT count(*) FROM documents"),
@@ -113,6 +116,8 @@ class Ledger(Staging, DocumentTables, ProfileTables, SegmentTables, DecisionTabl
         """Store the report of a build that is finished, and erase what it removed.
 
         Where another process is reading the removed text, this waits for some seconds, then logs a warning.
+
+        :param report: what the build did.
         """
         with self._transaction():
             self._connection.execute(

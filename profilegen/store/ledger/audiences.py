@@ -10,7 +10,14 @@ from profilegen.store.ledger.tables import Tables
 
 
 class Audience(Record):
-    """A list of users that a person saved under a name. `found_by` says in words how it was found."""
+    """A list of users that a person saved.
+
+    :param name: of the list.
+    :param found_by: the question and conditions that found the users, in words.
+    :param by: who saved it.
+    :param at: when.
+    :param size: how many users it has.
+    """
 
     name: str
     found_by: str
@@ -20,10 +27,14 @@ class Audience(Record):
 
 
 class AudienceTables(Tables):
-    """What a ledger can do with saved lists; mixed into `Ledger`."""
+    """Methods of a ledger for saved lists; mixed into `Ledger`."""
 
     def save_audience(self, audience: Audience, user_ids: Sequence[str]) -> None:
-        """Store a list of users under its name, in place of one that had the name."""
+        """Store a list of users, in place of one of the same name.
+
+        :param audience: the list; its size is counted when it is read.
+        :param user_ids: in order; those who are not in the store are left out.
+        """
         with self._transaction():
             self._execute("DELETE FROM audience_users WHERE name = ?", (audience.name,))
             self._execute("INSERT OR REPLACE INTO audiences VALUES (?, ?)", (audience.name, audience.model_dump_json()))
@@ -36,7 +47,10 @@ class AudienceTables(Tables):
                 )
 
     def remove_audience(self, name: str) -> None:
-        """Remove a saved list; its users stay."""
+        """Remove a saved list.
+
+        :param name: of the list.
+        """
         with self._transaction():
             self._execute("DELETE FROM audience_users WHERE name = ?", (name,))
             self._execute("DELETE FROM audiences WHERE name = ?", (name,))
@@ -52,6 +66,9 @@ class AudienceTables(Tables):
         ]
 
     def audience_users(self, name: str) -> list[str]:
-        """Return the users of a saved list in its order; empty when there is no such list."""
+        """Return the ids of the users of a saved list in its order; empty where there is no such list.
+
+        :param name: of the list.
+        """
         rows = self._added_rows("SELECT user_id FROM audience_users WHERE name = ? ORDER BY position", (name,))
         return [user_id for (user_id,) in rows]

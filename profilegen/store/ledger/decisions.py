@@ -1,4 +1,4 @@
-"""What persons decided.
+"""Decisions of reviewers.
 
 Decisions are written beside a build that is under way, in transactions of their own: they change nothing that a build
 writes, and the index needs no rebuilding for them. So they need no write lock.
@@ -19,7 +19,7 @@ _DECIDED = "('approve', 'edit', 'strike', 'add')"
 
 
 class ChangedError(ProfilegenError):
-    """Somebody decided on the same thing in the meantime, so the decision was not taken."""
+    """Somebody decided on the same thing in the meantime, so the decision was not stored."""
 
 
 class Decided(NamedTuple):
@@ -30,13 +30,14 @@ class Decided(NamedTuple):
 
 
 class DecisionTables(Tables):
-    """What a ledger can do with decisions; mixed into `Ledger`."""
+    """Methods of a ledger for decisions; mixed into `Ledger`."""
 
     def decide(self, decisions: Sequence[Decision], seen: Mapping[Subject, str]) -> None:
-        """Write down decisions, all or none.
+        """Store decisions, all or none.
 
-        A decision never comes before one on the same thing, whatever the clock says.
+        A decision never comes before one on the same thing, whatever the clock shows.
 
+        :param decisions: by one person at one time.
         :param seen: the version that the person saw of each thing that is decided on.
         :raises ChangedError: one of them has another version now.
         """
@@ -47,12 +48,19 @@ class DecisionTables(Tables):
                 self._insert(decision.model_copy(update={"at": max(decision.at, self._earliest(decision.subject))}))
 
     def import_decisions(self, decisions: Iterable[Decision]) -> int:
-        """Add decisions made elsewhere, all or none; returns how many were not here yet."""
+        """Add decisions made in another copy of the store, all or none.
+
+        :param decisions: those that are here already are left as they are.
+        :return: how many are new.
+        """
         with self._transaction():
             return sum(self._insert(decision) for decision in decisions)
 
     def decision_version(self, on: Subject) -> str:
-        """Return the id of the last decision on something, `UNSEEN` where there is none."""
+        """Return the id of the last decision on something, `UNSEEN` where there is none.
+
+        :param on: what is decided on.
+        """
         user_id, kind, text = on
         rows = self._added_rows(
             "SELECT id FROM decisions WHERE user_id = ? AND kind = ? AND text = ? ORDER BY at DESC, rowid DESC LIMIT 1",
@@ -61,12 +69,15 @@ class DecisionTables(Tables):
         return next((str(row[0]) for row in rows), UNSEEN)
 
     def decisions_of(self, user_id: str) -> list[Decision]:
-        """Return the decisions on a user, in order of time."""
+        """Return the decisions on a user, in order of time.
+
+        :param user_id: any; without decisions the list is empty.
+        """
         rows = self._added_rows("SELECT record FROM decisions WHERE user_id = ? ORDER BY at, rowid", (user_id,))
         return [self._record(Decision, record, f"a decision on {user_id!r}") for (record,) in rows]
 
     def iter_decisions(self) -> Iterator[Decision]:
-        """Give every decision in order of time."""
+        """Yield every decision in order of time."""
         for (record,) in self._added_rows("SELECT record FROM decisions ORDER BY at, rowid"):
             yield self._record(Decision, record, "a decision")
 
@@ -74,8 +85,8 @@ class DecisionTables(Tables):
         """Return the users on whom there is any decision."""
         return {user_id for (user_id,) in self._added_rows("SELECT DISTINCT user_id FROM decisions")} - {""}
 
-    def decided_versions(self) -> list[str]:
-        """Return the ids of all decisions on claims and what took them back."""
+    def claim_decision_ids(self) -> list[str]:
+        """Return the ids of all decisions on claims, undos included."""
         rows = self._added_rows("SELECT id FROM decisions WHERE kind <> '' ORDER BY id")
         return [decision_id for (decision_id,) in rows]
 
@@ -88,7 +99,7 @@ class DecisionTables(Tables):
         return dict(rows)
 
     def decided(self) -> Decided:
-        """Count what persons have decided."""
+        """Return how much persons have decided."""
         sql = (
             "SELECT (SELECT count(*) FROM (SELECT DISTINCT user_id, kind, text FROM decisions"
             f" WHERE action IN {_DECIDED} AND id NOT IN (SELECT undoes FROM decisions))),"
@@ -97,7 +108,10 @@ class DecisionTables(Tables):
         return next((Decided(*row) for row in self._added_rows(sql)), Decided(0, 0))
 
     def write_again(self, user_id: str) -> None:
-        """Have the next build write a user's profile, whether or not anything has changed."""
+        """Make the next build write a user's profile again, whether or not anything has changed.
+
+        :param user_id: a user with a profile.
+        """
         with self._transaction():
             self._execute("UPDATE profiles SET hash = '' WHERE user_id = ?", (user_id,))
 

@@ -1,4 +1,4 @@
-"""What users wrote: the documents of a ledger and their vectors."""
+"""Documents and their vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from profilegen.vectors import Vectors
 
 
 class UserDocuments(NamedTuple):
-    """One user's documents, oldest first; arrays are (n_documents, n_dims), zero rows where there is none."""
+    """One user's documents.
+
+    :param user_id: who wrote them.
+    :param documents: oldest first.
+    :param text_vectors: (n_documents, n_dims) float32, rows L2-normalised, zero rows where there is none.
+    :param item_vectors: as `text_vectors`, of the titles of the items.
+    """
 
     user_id: str
     documents: list[Document]
@@ -23,48 +29,51 @@ class UserDocuments(NamedTuple):
 
 
 class DocumentTables(Tables):
-    """What a ledger can do with documents; mixed into `Ledger`."""
+    """Methods of a ledger for documents; mixed into `Ledger`."""
 
     def document(self, document_id: str) -> Document | None:
-        """Return one document, or None."""
+        """Return one document, or None.
+
+        :param document_id: its id.
+        """
         return self.documents([document_id]).get(document_id)
 
     def documents(self, document_ids: Iterable[str]) -> dict[str, Document]:
-        """Return documents by id, in the order asked for, without those that are not there."""
+        """Return documents by id, without those that are missing.
+
+        :param document_ids: in the order in which they are returned.
+        """
         wanted = list(document_ids)
         records: dict[str, str] = dict(self._among("SELECT id, record FROM documents WHERE id IN {}", wanted))
         return {name: self._document(name, records[name]) for name in wanted if name in records}
 
     def iter_documents(self) -> Iterator[Document]:
-        """Give every document in order of id."""
+        """Yield every document in order of id."""
         for id_, record in self._paged("SELECT id, record FROM documents WHERE id > ? ORDER BY id LIMIT ?", ""):
             yield self._document(id_, record)
-
-    def language_counts(self) -> dict[str, int]:
-        """Return how many documents each language has, the most frequent first."""
-        rows = self._rows(
-            "SELECT json_extract(record, '$.language'), count(*) FROM documents GROUP BY 1 ORDER BY 2 DESC, 1"
-        )
-        return dict(rows)
 
     # By user
 
     def user_ids(self) -> Iterator[str]:
-        """Give the ids of all who have documents, in order."""
+        """Yield the ids of all users who have documents, in order."""
         rows = self._paged("SELECT DISTINCT user_id FROM documents WHERE user_id > ? ORDER BY user_id LIMIT ?", "")
         return (user_id for (user_id,) in rows)
 
     def user_documents(self, user_id: str) -> list[Document]:
-        """Return the documents of one user, undated first, then by time, then by id; empty when unknown."""
+        """Return the documents of one user, undated first, then by time, then by id.
+
+        :param user_id: any; of an unknown user the list is empty.
+        """
         rows = self._rows("SELECT id, record FROM documents WHERE user_id = ?", (user_id,))
         return sorted((self._document(id_, record) for id_, record in rows), key=_age)
 
     def iter_users(
         self, user_ids: Iterable[str] | None = None, *, with_vectors: bool = True
     ) -> Iterator[UserDocuments]:
-        """Give users with their documents in order of user id: all, or those named that are there.
+        """Yield users with their documents in order of user id.
 
-        Without vectors both arrays are (n_documents, 0).
+        :param user_ids: whom to yield, where they have documents; None for all.
+        :param with_vectors: read the vectors; else both arrays are (n_documents, 0).
         """
         dims = self._dims() if with_vectors else 0
         columns = "text_vector, item_vector" if with_vectors else "NULL, NULL"
@@ -83,7 +92,7 @@ class DocumentTables(Tables):
     # Vectors
 
     def documents_missing_vectors(self) -> Iterator[Document]:
-        """Give the documents that have no vector, in order of id; vectors may be put while it runs."""
+        """Yield the documents that have no vector, in order of id; vectors may be stored meanwhile."""
         rows = self._paged(
             "SELECT id, record FROM documents"
             " WHERE text_vector IS NULL AND item_vector IS NULL AND id > ? ORDER BY id LIMIT ?",
@@ -97,7 +106,11 @@ class DocumentTables(Tables):
         return self._count("SELECT count(*) FROM documents WHERE text_vector IS NULL AND item_vector IS NULL")
 
     def put_document_vectors(self, rows: Iterable[tuple[str, Vectors | None, Vectors | None]]) -> None:
-        """Store (document id, text vector, item vector); a vector is (n_dims,), None where there is none."""
+        """Store vectors of documents, in transactions of 1,000.
+
+        :param rows: (document id, text vector, vector of the item's title); each (n_dims,) float32 or None.
+        :raises ValueError: a vector holds NaN.
+        """
         for batch in batches(rows, BATCH_ROWS):
             packed = [(pack(text), pack(item), document_id) for document_id, text, item in batch]
             with self._transaction():
@@ -107,7 +120,7 @@ class DocumentTables(Tables):
                 self._touch()
 
     def clear_vectors(self) -> None:
-        """Forget every vector and what was made from them, as when the embedder changes; documents stay."""
+        """Remove every vector and everything made from vectors, as when the embedder changes; documents stay."""
         with self._transaction():
             self._connection.execute("UPDATE documents SET text_vector = NULL, item_vector = NULL")
             self._connection.execute("DELETE FROM users")

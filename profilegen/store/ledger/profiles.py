@@ -1,4 +1,4 @@
-"""What a build makes of each user: vectors, profiles, and the claims that users are found by."""
+"""Vectors and profiles of users, and the claims that users are found by."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ _PROFILES = "profiles LEFT JOIN memberships USING (user_id)"
 
 
 class ClaimVector(NamedTuple):
-    """One thing to be found by: a claim at its position among its kind, or the summary, with its vector."""
+    """What a user is found by.
+
+    :param kind: of the claim, or `summary`.
+    :param position: among the user's of that kind.
+    :param text: of the claim.
+    :param support: 0 to 1.
+    :param vector: (n_dims,) float32, L2-normalised.
+    """
 
     kind: Kind | Literal["summary"]
     position: int
@@ -26,12 +33,16 @@ class ClaimVector(NamedTuple):
 
 
 class ProfileTables(Tables):
-    """What a ledger can do with users and their profiles; mixed into `Ledger`."""
+    """Methods of a ledger for users and their profiles; mixed into `Ledger`."""
 
     # Users
 
     def put_users(self, rows: Iterable[tuple[str, str, str, Vectors | None]]) -> None:
-        """Store (user id, language, hash, vector); comes before the user's profile and membership."""
+        """Store users; comes before their profiles and memberships.
+
+        :param rows: (user id, language, hash of the documents, vector); the vector (n_dims,) float32 or None.
+        :raises ValueError: a vector holds NaN.
+        """
         for batch in batches(rows, BATCH_ROWS):
             packed = [(user_id, language, hash_, pack(vector)) for user_id, language, hash_, vector in batch]
             with self._transaction():
@@ -46,22 +57,29 @@ class ProfileTables(Tables):
                     self._touch()
 
     def user_hashes(self) -> dict[str, str]:
-        """Return the hash of each user that was put."""
+        """Return the hash of each user's documents, by user id."""
         return dict(self._rows("SELECT user_id, hash FROM users"))
 
     def user_languages(self) -> list[str]:
-        """Return the language of each user that has a vector, in order of id."""
+        """Return the language of each user who has a vector, in order of user id."""
         rows = self._rows("SELECT language FROM users WHERE vector IS NOT NULL ORDER BY user_id")
         return [language for (language,) in rows]
 
     def user_matrix(self) -> tuple[list[str], Vectors]:
-        """Return the users that have a vector, in order of id, and their vectors (n_users, n_dims)."""
+        """Return the ids of the users who have a vector, in order, and the vectors.
+
+        :return: the ids, and (n_users, n_dims) float32, rows L2-normalised.
+        """
         rows = self._rows("SELECT user_id, vector FROM users WHERE vector IS NOT NULL ORDER BY user_id")
         with self._intact("the vector of a user"):
             return unpack_named(rows)
 
     def user_vectors(self, user_ids: Sequence[str]) -> dict[str, Vectors]:
-        """Return the vectors (n_dims,) of the users named that have one."""
+        """Return the vectors of users.
+
+        :param user_ids: those without a vector are left out.
+        :return: (n_dims,) float32, L2-normalised, by user id.
+        """
         rows = self._among("SELECT user_id, vector FROM users WHERE vector IS NOT NULL AND user_id IN {}", user_ids)
         with self._intact("the vector of a user"):
             return dict(zip(*unpack_named(rows), strict=True))
@@ -85,9 +103,11 @@ class ProfileTables(Tables):
     # Profiles
 
     def put_profiles(self, rows: Iterable[tuple[UserProfile, str, Sequence[ClaimVector]]]) -> None:
-        """Store (profile, hash of what it was made from, what it is found by) in place of what was there.
+        """Store profiles in place of those that were there.
 
-        What the profile says of its segment is not stored: memberships say it when the profile is read.
+        The segment of a profile is not stored: memberships hold it.
+
+        :param rows: (profile, hash of what it was made from, what the user is found by).
         """
         for batch in batches(rows, PAGE_ROWS):
             profiles = [
@@ -107,21 +127,24 @@ class ProfileTables(Tables):
                 self._touch()
 
     def profile_hashes(self) -> dict[str, str]:
-        """Return the hash of each user's profile."""
+        """Return the hash of what each profile was made from, by user id."""
         return dict(self._rows("SELECT user_id, hash FROM profiles"))
 
     def profile(self, user_id: str) -> UserProfile | None:
-        """Return a user's profile with its segment, or None."""
+        """Return a user's profile as the machine wrote it, with its segment, or None.
+
+        :param user_id: any.
+        """
         row = self._one(f"SELECT {_PROFILE} FROM {_PROFILES} WHERE user_id = ?", (user_id,))
         return None if row is None else self._profile(row)
 
     def iter_profiles(self) -> Iterator[UserProfile]:
-        """Give every profile with its segment, in order of user id."""
+        """Yield every profile as the machine wrote it, with its segment, in order of user id."""
         for row in self._paged(f"SELECT {_PROFILE} FROM {_PROFILES} WHERE user_id > ? ORDER BY user_id LIMIT ?", ""):
             yield self._profile(row)
 
     def iter_profile_vectors(self) -> Iterator[tuple[UserProfile, Vectors]]:
-        """Give every profile whose user has a vector (n_dims,), in order of user id."""
+        """Yield every profile whose user has a vector (n_dims,) float32, in order of user id."""
         rows = self._paged(
             f"SELECT {_PROFILE}, vector FROM {_PROFILES} JOIN users USING (user_id)"
             " WHERE user_id > ? AND vector IS NOT NULL ORDER BY user_id LIMIT ?",
@@ -135,7 +158,11 @@ class ProfileTables(Tables):
     # Claims
 
     def put_claims(self, user_id: str, claims: Sequence[ClaimVector]) -> None:
-        """Store what a user with a profile is found by, in place of what was there."""
+        """Store what a user is found by, in place of what was there.
+
+        :param user_id: of a user with a profile.
+        :param claims: with their vectors.
+        """
         rows = [(user_id, *claim[:-1], pack(claim.vector)) for claim in claims]
         with self._transaction():
             self._connection.execute("DELETE FROM claims WHERE user_id = ?", (user_id,))
@@ -143,7 +170,11 @@ class ProfileTables(Tables):
             self._touch()
 
     def claims_of(self, user_ids: Sequence[str]) -> dict[str, list[ClaimVector]]:
-        """Return what the users named are found by."""
+        """Return what users are found by.
+
+        :param user_ids: those who have nothing to be found by are left out.
+        :return: by user id, in order of kind and position.
+        """
         found: dict[str, list[ClaimVector]] = {}
         rows = self._among(
             "SELECT user_id, kind, position, text, support, vector FROM claims"
@@ -157,16 +188,23 @@ class ProfileTables(Tables):
         return found
 
     def claim_matrix(self, user_ids: Sequence[str]) -> tuple[list[tuple[str, str]], Vectors]:
-        """Return (user id, text) of what the users named are found by, and the vectors (n_claims, n_dims).
+        """Return what users are found by, as one array.
 
-        Of hundreds of users this is quicker than `claims_of`, which makes an array of each.
+        Of hundreds of users this is quicker than `claims_of`, which makes an array of each claim.
+
+        :param user_ids: of the users.
+        :return: (user id, text) of each claim, and (n_claims, n_dims) float32, rows L2-normalised.
         """
         rows = self._among("SELECT user_id, text, vector FROM claims WHERE user_id IN {}", user_ids)
         with self._intact("the vector of a claim"):
             return unpack_named(((user_id, text), blob) for user_id, text, blob in rows)
 
     def interest_vectors(self, texts: Iterable[str]) -> dict[str, Vectors]:
-        """Return the vectors of the texts that are an interest of some user."""
+        """Return the vectors of texts that are an interest of some user.
+
+        :param texts: those that are none are left out.
+        :return: (n_dims,) float32, L2-normalised, by text.
+        """
         rows = self._among("SELECT text, vector FROM claims WHERE kind = 'interest' AND text IN {}", texts)
         with self._intact("the vector of a claim"):
             return dict(zip(*unpack_named(rows), strict=True))
@@ -174,7 +212,10 @@ class ProfileTables(Tables):
     # Categories of interests
 
     def not_categorised(self, taxonomy: str) -> list[str]:
-        """Return the users with interests whose categories are not of this version of a taxonomy."""
+        """Return the ids of users with interests that have no categories of a taxonomy.
+
+        :param taxonomy: its version, as profiles name it.
+        """
         rows = self._rows(
             "SELECT user_id FROM profiles WHERE json_extract(record, '$.built_with.taxonomy') IS NOT ?"
             " AND json_array_length(record, '$.interests') > 0 ORDER BY user_id",
@@ -183,7 +224,10 @@ class ProfileTables(Tables):
         return [user_id for (user_id,) in rows]
 
     def put_categories(self, profiles: Iterable[UserProfile]) -> None:
-        """Store profiles whose interests have other categories now; what they are made from is as it was."""
+        """Store profiles whose interests have other categories now, and what they were made from has not changed.
+
+        :param profiles: of users who have one.
+        """
         for batch in batches(profiles, PAGE_ROWS):
             rows = [(_without_segment(profile).model_dump_json(), profile.user_id) for profile in batch]
             with self._transaction():
@@ -192,7 +236,10 @@ class ProfileTables(Tables):
                 self._touch()
 
     def categories(self, segment_id: str | None = None) -> Iterator[tuple[str, str, str]]:
-        """Give (segment id, user id, category id) of each category of a user's interests, of one segment or of all."""
+        """Yield (segment id, user id, category id) of each category of a user's interests.
+
+        :param segment_id: of one segment; None for all.
+        """
         rows = self._rows(
             "SELECT segment_id, user_id, category FROM interest_categories JOIN memberships USING (user_id)"
             " WHERE ? IS NULL OR segment_id = ?",
@@ -201,7 +248,10 @@ class ProfileTables(Tables):
         yield from rows
 
     def categories_of(self, user_ids: Sequence[str]) -> dict[str, set[str]]:
-        """Return the ids of the categories of each user's interests; who has none is left out."""
+        """Return the ids of the categories of users' interests, by user id.
+
+        :param user_ids: those without categories are left out.
+        """
         found: dict[str, set[str]] = {}
         rows = self._among("SELECT user_id, category FROM interest_categories WHERE user_id IN {}", user_ids)
         for user_id, category in rows:

@@ -1,4 +1,4 @@
-"""What goes from a ledger takes with it what was said of it."""
+"""Removal of documents and users, with everything that was made of them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _log = logging.getLogger(__name__)
 
 
 class Removal(SegmentTables):
-    """What a ledger does to forget; mixed into `Ledger`."""
+    """What a ledger does to remove documents and users; mixed into `Ledger`."""
 
-    def forgotten(self) -> str:
-        """Return a word that changes whenever a text is gone or reads otherwise, or a user is gone."""
+    def removal_token(self) -> str:
+        """Return a random word that is another after every removal of a text or user, and change of a text."""
         return str(self.get_meta("forgotten"))
 
     def _strike_from_segments(self) -> None:
-        """Take what is gone out of what is said of segments, and mark those segments as out of date."""
+        """Remove users and documents that are gone from segments, and mark those segments as out of date."""
         for segment in self.segments():
             left = self._struck(segment)
             if not left.members:

@@ -1,4 +1,4 @@
-"""What the review page asks of a ledger, a little at a time."""
+"""Queries of the review page, a page of users at a time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ from profilegen.store.ledger.tables import Tables
 
 
 class Filters(Record):
-    """Conditions on users, all of which must be met. `support` is the least of a user's best supported claim.
+    """Conditions on users, all of which must be met.
 
-    `since` is a day that the user's last document is not before; ratings are means.
+    :param segment: id of the user's segment.
+    :param language: of the profile, a code such as `en`.
+    :param status: of the profile.
+    :param support: minimum of the user's best supported claim, 0 to 1.
+    :param documents: minimum number of documents.
+    :param since: earliest day of the user's last document.
+    :param spend: minimum of what the user spent.
+    :param rating_from: minimum of the user's mean rating.
+    :param rating_to: maximum of the user's mean rating.
     """
 
     segment: str | None = None
@@ -38,7 +46,7 @@ class ReviewTables(Tables):
         return dict(self._rows("SELECT language, count(*) FROM users GROUP BY 1 ORDER BY 2 DESC, 1"))
 
     def trait_counts(self) -> dict[tuple[str, str], int]:
-        """Return how many users each value and lifestyle trait is told of, by (kind, name)."""
+        """Return how many users have each value and lifestyle trait, by (kind, name)."""
         rows = self._rows(
             "WITH named AS (SELECT DISTINCT claim.value ->> '$.text' AS text, claim.value ->> '$.trait' AS trait"
             " FROM profiles, json_each(profiles.record, '$.values') AS claim WHERE trait IS NOT NULL)"
@@ -48,7 +56,7 @@ class ReviewTables(Tables):
         return {(kind, name): count for kind, name, count in rows}
 
     def flagged_users(self) -> list[str]:
-        """Return the users whose profiles carry a flag, the longest flagged first."""
+        """Return the ids of the users whose profiles are flagged, the longest flagged first."""
         # The columns beside max() are those of the row that has it, as SQLite documents.
         rows = self._added_rows(
             "SELECT user_id, action, max(at) FROM decisions WHERE action IN ('flag', 'unflag') GROUP BY user_id"
@@ -57,7 +65,10 @@ class ReviewTables(Tables):
         return [user_id for user_id, action, _ in rows if action == "flag"]
 
     def failed_users(self, limit: int) -> list[str]:
-        """Return users whose profiles failed and are not to be written again anyhow, in order of id."""
+        """Return ids of users whose profiles failed and are not to be written again anyhow, in order.
+
+        :param limit: maximum number of users.
+        """
         rows = self._added_rows(
             "SELECT user_id FROM profiles WHERE status = 'failed' AND user_id NOT IN (SELECT user_id FROM decisions"
             " WHERE action = 'rewrite' AND at > coalesce((SELECT max(finished) FROM builds), ''))"
@@ -66,8 +77,8 @@ class ReviewTables(Tables):
         )
         return [user_id for (user_id,) in rows]
 
-    def begun_users(self) -> list[str]:
-        """Return users on whom there are decisions but perhaps not on every claim, the longest decided on first."""
+    def partly_reviewed_users(self) -> list[str]:
+        """Return ids of users with decisions, but perhaps not on every claim, in order of the first decision."""
         rows = self._added_rows(
             "SELECT user_id, min(at) FROM decisions WHERE user_id <> '' AND EXISTS ("
             "SELECT 1 FROM claims WHERE claims.user_id = decisions.user_id AND NOT EXISTS ("
@@ -76,8 +87,8 @@ class ReviewTables(Tables):
         )
         return [user_id for user_id, _ in rows]
 
-    def iter_weakest(self) -> Iterator[tuple[str, float]]:
-        """Give (user id, support) of every claim as the index knows it, the least supported first."""
+    def iter_by_support(self) -> Iterator[tuple[str, float]]:
+        """Yield (user id, support) of every claim at the last build, the least supported first."""
         support, after = -1.0, ""
         while rows := list(
             self._rows(
@@ -90,7 +101,12 @@ class ReviewTables(Tables):
             after, support = rows[-1]
 
     def find_users(self, filters: Filters, offset: int, limit: int) -> list[str]:
-        """Return the users who meet the conditions, in order of id."""
+        """Return ids of the users who meet conditions, in order.
+
+        :param filters: the conditions.
+        :param offset: how many to skip.
+        :param limit: maximum number of users.
+        """
         where, parameters = _conditions(filters)
         rows = self._rows(
             f"SELECT user_id FROM profiles LEFT JOIN memberships USING (user_id) WHERE {where}"
@@ -99,8 +115,12 @@ class ReviewTables(Tables):
         )
         return [user_id for (user_id,) in rows]
 
-    def which_meet(self, user_ids: Sequence[str], filters: Filters) -> list[str]:
-        """Return those of the users named who meet the conditions, in the order given."""
+    def filter_users(self, user_ids: Sequence[str], filters: Filters) -> list[str]:
+        """Return those of some users who meet conditions.
+
+        :param user_ids: in the order in which they are returned.
+        :param filters: the conditions.
+        """
         where, parameters = _conditions(filters)
         rows = self._rows(
             "SELECT user_id FROM profiles LEFT JOIN memberships USING (user_id)"

@@ -1,4 +1,4 @@
-"""What a build makes of users together: segments, who is in which, and where users stand on the map."""
+"""Segments, their members, and the map of users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from profilegen.vectors import Vectors
 
 
 class Membership(NamedTuple):
-    """A user's segment. `assigned` marks a user whom HDBSCAN called noise."""
+    """The segment of a user.
+
+    :param user_id: of the user.
+    :param segment_id: of the segment.
+    :param confidence: 0 to 1.
+    :param assigned: whether HDBSCAN called the user noise.
+    """
 
     user_id: str
     segment_id: str
@@ -24,7 +30,12 @@ class Membership(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Users on the map, in order of id: ids, places (n_users, 2) float32, and segment ids (None: no segment)."""
+    """Users on the map, in order of user id.
+
+    :param user_ids: of the users.
+    :param places: (n_users, 2) float32.
+    :param segments: their segments' ids, None without one.
+    """
 
     user_ids: list[str]
     places: NDArray[np.float32]
@@ -32,10 +43,13 @@ class Points(NamedTuple):
 
 
 class SegmentTables(Tables):
-    """What a ledger can do with segments and the map; mixed into `Ledger`."""
+    """Methods of a ledger for segments and the map; mixed into `Ledger`."""
 
     def put_memberships(self, rows: Iterable[Membership]) -> None:
-        """Store the segments of users in place of all that was there."""
+        """Store the segments of users in place of all that were there.
+
+        :param rows: one for each user.
+        """
         memberships = sorted(Membership(*row) for row in rows)
         if memberships == self.memberships():
             return
@@ -53,11 +67,17 @@ class SegmentTables(Tables):
             ]
 
     def segments_of(self, user_ids: Sequence[str]) -> dict[str, str]:
-        """Return the segment of each of the users named that has one."""
+        """Return the ids of the segments of users, by user id.
+
+        :param user_ids: those without a segment are left out.
+        """
         return dict(self._among("SELECT user_id, segment_id FROM memberships WHERE user_id IN {}", user_ids))
 
     def put_segments(self, rows: Iterable[tuple[Segment, str, Vectors | None]]) -> None:
-        """Store (segment, hash of what it was made from, vector) in place of all that was there."""
+        """Store segments in place of all that were there.
+
+        :param rows: (segment, hash of what it was made from, vector); the vector (n_dims,) float32 or None.
+        """
         segments = [(segment.id, hash_, segment.model_dump_json(), pack(vector)) for segment, hash_, vector in rows]
         if segments == list(self._rows("SELECT id, hash, record, vector FROM segments ORDER BY rowid")):
             return
@@ -67,48 +87,58 @@ class SegmentTables(Tables):
             self._touch()
 
     def segments(self) -> list[Segment]:
-        """Return all segments in the order they were put."""
+        """Return all segments as the machine wrote them, in the order in which they were stored."""
         rows = self._rows("SELECT id, record FROM segments ORDER BY rowid")
         return [self._record(Segment, record, f"segment {id_!r}") for id_, record in rows]
 
     def segment(self, segment_id: str) -> Segment | None:
-        """Return one segment, or None."""
+        """Return one segment as the machine wrote it, or None.
+
+        :param segment_id: its id.
+        """
         row = self._one("SELECT record FROM segments WHERE id = ?", (segment_id,))
         return None if row is None else self._record(Segment, row[0], f"segment {segment_id!r}")
 
     def segment_hashes(self) -> dict[str, str]:
-        """Return the hash of each segment; empty text for one that lost a member since it was put."""
+        """Return the hash of what each segment was made from; empty for one that lost a member since."""
         return dict(self._rows("SELECT id, hash FROM segments"))
 
     def segment_matrix(self) -> tuple[list[str], Vectors]:
-        """Return the segments that have a vector, as put, and their vectors (n_segments, n_dims)."""
+        """Return the ids of the segments that have a vector, in the order stored, and the vectors.
+
+        :return: the ids, and (n_segments, n_dims) float32, rows L2-normalised.
+        """
         rows = self._rows("SELECT id, vector FROM segments WHERE vector IS NOT NULL ORDER BY rowid")
         with self._intact("the vector of a segment"):
             return unpack_named(rows)
 
     # Whom the clusters were made of
 
-    def put_clustered(self) -> None:
-        """Remember what every user is made of now, as what users were clustered by."""
+    def mark_clustered(self) -> None:
+        """Store the hash of every user's documents as what users were clustered by."""
         with self._transaction():
             self._execute("DELETE FROM clustered")
             self._execute("INSERT INTO clustered SELECT user_id, hash FROM users")
 
-    def still_clustered(self) -> set[str]:
-        """Return the users who are still made of what they were made of when users were clustered."""
+    def unchanged_since_clustering(self) -> set[str]:
+        """Return the ids of the users whose documents are those that they were clustered by."""
         return {user_id for (user_id,) in self._rows("SELECT user_id FROM clustered NATURAL JOIN users")}
 
     # The map
 
     def put_points(self, user_ids: Sequence[str], places: NDArray[np.float32]) -> None:
-        """Store where users stand on the map, (n_users, 2), in place of all that was there."""
+        """Store the places of users on the map, instead of all that were there.
+
+        :param user_ids: of the users.
+        :param places: (n_users, 2) float32.
+        """
         with self._transaction():
             self._execute("DELETE FROM points")
             for user_id, (x, y) in zip(user_ids, places, strict=True):
                 self._execute("INSERT INTO points VALUES (?, ?, ?)", (user_id, float(x), float(y)))
 
     def points(self) -> Points:
-        """Return where users stand on the map."""
+        """Return the places of users on the map."""
         rows = list(
             self._added_rows(
                 "SELECT user_id, x, y, segment_id FROM points LEFT JOIN memberships USING (user_id) ORDER BY user_id"

@@ -1,4 +1,4 @@
-"""New input, written to a file beside the ledger and made the truth in one transaction."""
+"""New documents, written to a file beside the ledger and taken into it in one transaction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from profilegen.store.ledger.tables import BATCH_ROWS, Row
 
 
 class Staged(NamedTuple):
-    """What was read: distinct documents, their users, and how many were dropped for an id seen before."""
+    """What was read: distinct documents, their users, and how many were dropped because their id came before."""
 
     documents: int
     users: int
@@ -26,7 +26,7 @@ class Staged(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What became of the truth when staged documents were applied."""
+    """What applying staged documents changed in the ledger, as numbers of documents and users."""
 
     new: int
     changed: int
@@ -35,7 +35,7 @@ class Changes(NamedTuple):
 
 
 class Removals(NamedTuple):
-    """What goes from the truth if the staged documents replace it; `decisions` are those on users who go."""
+    """What leaves the ledger if the staged documents replace its own; `decisions` are those on users who leave."""
 
     users: int
     all_users: int
@@ -44,14 +44,15 @@ class Removals(NamedTuple):
 
 
 class Staging(Removal):
-    """What a ledger does to take documents in; mixed into `Ledger`."""
+    """What a ledger does to add documents; mixed into `Ledger`."""
 
     def stage(self, documents: Iterable[Document], on_new: Callable[[], None] | None = None) -> Staged:
-        """Write documents beside the truth, the first of each id; what was staged before is dropped.
+        """Write documents to a file beside the ledger, in place of what was staged before.
 
-        Whatever `documents` raises is raised here, and nothing stays staged.
+        Errors that the documents raise are raised here, and nothing stays staged.
 
-        :param on_new: called once, as soon as a document comes that the truth does not hold.
+        :param documents: of each id the first is taken.
+        :param on_new: called once, as soon as a document comes that is not in the ledger.
         """
         remove_incoming(self._path.parent)
         make_private_file(self._incoming)
@@ -83,10 +84,12 @@ class Staging(Removal):
             )
 
     def apply_staged(self, *, add: bool) -> Changes:
-        """Make the staged documents the truth, all or nothing; without `add`, what is not among them goes.
+        """Take the staged documents into the ledger, all or none.
 
         A document that changed keeps its vectors if its text, title and item title did not. A user who has no
-        document left goes with everything that was said of them.
+        document left goes with everything that was made of the user's documents.
+
+        :param add: keep the documents that are not staged; else they go.
         """
         with self._attached(), self._transaction():
             changes = self._apply(add=add)

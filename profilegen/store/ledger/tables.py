@@ -56,7 +56,7 @@ class Tables:
             self._set_meta(key, value)
 
     def revision(self) -> str:
-        """Return a word that changes whenever something changes that the index shows."""
+        """Return a random word that is another after every change of what the index holds."""
         return str(self.get_meta("revision"))
 
     @contextmanager
@@ -83,12 +83,12 @@ class Tables:
                 yield row
 
     def _added_rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
-        """Give the rows of a query on the tables of `ADDED`; none where an older version made the ledger."""
+        """Yield the rows of a query on the tables of `ADDED`; none where an older version made the ledger."""
         if next(self._rows("SELECT 1 FROM sqlite_master WHERE name = 'decisions'"), None):
             yield from self._rows(sql, parameters)
 
     def _among(self, sql: str, values: Iterable[str]) -> Iterator[Row]:
-        """Give the rows of a query for many values, so many at a time; they go where `{}` stands in it."""
+        """Yield the rows of a query for many values, so many at a time; they go where `{}` stands in it."""
         for batch in batches(values, PAGE_ROWS):
             yield from self._rows(sql.format(f"({_marks(batch)})"), batch)
 
@@ -99,7 +99,7 @@ class Tables:
         return int(next(self._rows(sql))[0])
 
     def _paged(self, sql: str, start: str | int) -> Iterator[Row]:
-        """Give the rows of a query over (key to start after, how many) whose first column is the key."""
+        """Yield the rows of a query over (key to start after, how many) whose first column is the key."""
         while rows := list(self._rows(sql, (start, PAGE_ROWS))):
             yield from rows
             start = rows[-1][0]
@@ -127,7 +127,7 @@ class Tables:
         )
 
     def _touch(self) -> None:
-        # A random word and not a number that grows: after a ledger was restored from a copy, or made anew
+        # A random word and not a number that grows: after a ledger was restored from a copy, or made again
         # beside an old index, a number would come again and that index would pass as this ledger's.
         self._set_meta("revision", secrets.token_hex(8))
 
