@@ -254,6 +254,13 @@ def test_a_phrase_may_stand_twice_but_not_three_times(unit: str) -> None:
         ("toothbrush", "toothbrushes"),
         ("fillet knife", "fillet knives"),
         ("book shelf", "book shelves"),
+        ("sweet potato", "sweet potatoes"),
+        ("grey wolf", "grey wolves"),
+        ("snowman", "snowmen"),
+        ("gaming mouse", "gaming mice"),
+        ("gold mine", "gold mines"),
+        ("photo", "photos"),
+        ("t-shirt", "t-shirts"),
     ],
 )
 def test_the_plural_is_formed_as_in_english(one: str, many: str) -> None:

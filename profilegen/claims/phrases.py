@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import NamedTuple
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from profilegen.claims.word_lists import (
     SIDE_WORDS,
@@ -33,6 +33,9 @@ from profilegen.language.words import (
     tagged_words,
 )
 from profilegen.records import Document
+
+if TYPE_CHECKING:
+    import inflect
 
 Phrase = tuple[str, Key, float, bool]
 """Text, key, weight, and whether no word before it belongs to it: it is all of a noun phrase, or begins a compound."""
@@ -154,11 +157,17 @@ def in_plural(text: str, language: str) -> str:
     tags = parts_of_speech(last, language)
     if "NN1" not in tags or tags[0] in ("NN2", "NP0"):  # feet, children; brands
         return text
-    if re.search(r"[^aeiou]y$", text):
-        return text[:-1] + "ies"
-    if re.search(r"(kni|wi|li)fe$|(shel|lea|loa|hal|thie)f$", text):
-        return text.removesuffix("e")[:-1] + "ves"
-    return text + ("es" if re.search(r"(x|z|ch|sh)$", text) else "s")
+    # With a word before it: by itself, "mine" is a pronoun to inflect.
+    plural = _english().plural_noun(f"the {last}")
+    return text.removesuffix(last) + plural.removeprefix("the ")
+
+
+@cache
+def _english() -> inflect.engine:
+    """Return what knows English plurals; threads may share it, since only its `def…` methods change it."""
+    import inflect  # which takes a tenth of a second
+
+    return inflect.engine()
 
 
 def candidates(
