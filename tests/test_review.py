@@ -29,7 +29,7 @@ from starlette.testclient import TestClient
 
 import profilegen
 from profilegen.publish import report
-from profilegen.records import UNSEEN, Behaviour, Claim, Document, UserProfile
+from profilegen.records import UNSEEN, Behaviour, Category, Claim, Document, Evidence, UserProfile
 from profilegen.resources import resource
 from profilegen.review import actions
 from profilegen.review import app as review_app
@@ -727,22 +727,30 @@ def test_the_same_can_be_done_on_a_terminal(store: Path, tmp_path: Path) -> None
     assert "words from the editor" in {claim.text for claim in profile.interests}
 
 
-def test_nothing_that_a_store_holds_acts_on_the_terminal_of_a_review(tmp_path: Path) -> None:
-    user_id = f"u{ESCAPE}\u202e"
-    claim = Claim(text=f"claim{ESCAPE}", support=0.5, evidence=())
+def store_of(tmp_path: Path, attack: str) -> Path:
+    """Make a store of one user in which every name and text holds an attack."""
+    user_id = f"u{attack}"
+    document = Document(id=f"d{attack}", user_id=user_id, text=f"text{attack}", title=attack, item_title=f"i{attack}")
+    quote = Evidence(document=document.id, quote=document.text)
+    category = Category(scheme="s", id="c", name=f"category{attack}")
+    claim = Claim(text=f"claim{attack}", support=0.5, evidence=(quote,), category=category)
     profile = UserProfile(
         user_id=user_id,
-        status="ok",
+        status="failed",
+        reason=f"reason{attack}",
         language="en",
         segment="seg-1",
-        claims={"interest": (claim, claim.model_copy(update={"text": f"struck{ESCAPE}"}))},
+        claims={"interest": (claim, claim.model_copy(update={"text": f"struck{attack}"}))},
         behaviour=Behaviour(documents=1),
-        summary=ESCAPE,
-        built_with=BUILT_WITH,
+        summary=f"summary{attack}",
+        built_with=BUILT_WITH.model_copy(update={"writer": f"writer{attack}", "summary": "writer"}),
     )
-    document = Document(id="d", user_id=user_id, text=ESCAPE)
-    store = tmp_path / "store"
-    write_store(store, [(profile, [document])], {"seg-1": [user_id]}, {"seg-1": f"name{ESCAPE}"})
+    write_store(tmp_path / "store", [(profile, [document])], {"seg-1": [user_id]}, {"seg-1": f"name{attack}"})
+    return tmp_path / "store"
+
+
+def test_nothing_that_a_store_holds_acts_on_the_terminal_of_a_review(tmp_path: Path) -> None:
+    store = store_of(tmp_path, f"{ESCAPE}\u202e")
     done = subprocess.run(
         [sys.executable, "-m", "profilegen", "review", "--terminal", "--by", f"Bea{ESCAPE}", "--store", str(store)],
         input=f"x 2\nf note{ESCAPE}\n+ interest claim{ESCAPE}\n{ESCAPE}\ng {ESCAPE}\ne 1 {ESCAPE}\nq\n",
@@ -755,6 +763,46 @@ def test_nothing_that_a_store_holds_acts_on_the_terminal_of_a_review(tmp_path: P
     assert "Struck" in done.stdout
     assert "Flagged: note" in done.stdout
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", done.stdout + done.stderr)
+
+
+def test_a_text_that_turns_the_direction_turns_nothing_beside_it(tmp_path: Path) -> None:
+    store = store_of(tmp_path, "\u202e")
+    with TestClient(make_app(store, token=TOKEN), base_url=ORIGIN) as client:
+        client.get(f"/lists?token={TOKEN}")
+        post(client, "/user/claim", claim_form(client, "u\u202e", "edit", words="edited \u202e words"))
+        post(client, "/user/profile", {"action": "flag", "user_id": "u\u202e", "note": "look \u202e"})
+        paths = ["/", "/queue", "/search", "/search/results", "/segment?id=seg-1"]
+        paths += ["/user?id=u%E2%80%AE", "/document?id=d%E2%80%AE"]
+        pages = {path: client.get(path).text for path in paths}
+    for path, page in pages.items():
+        assert "\u202e" in page
+        parser = Directions()
+        parser.feed(page)
+        assert parser.turning == [], path
+
+
+class Directions(HTMLParser):
+    """Texts with a direction override that no element of their own isolates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.isolating: list[bool] = []
+        self.turning: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in {"input", "meta", "link", "br", "rect", "circle"}:
+            self.isolating.append(tag in {"bdi", "title", "script"} or ("dir", "auto") in attrs)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.isolating:
+            self.isolating.pop()
+
+    def handle_data(self, data: str) -> None:
+        if "\u202e" in data and not any(self.isolating):
+            self.turning.append(data.strip())
 
 
 def test_decisions_survive_a_build_that_writes_the_profile_again(sample_store: Path, tmp_path: Path) -> None:
