@@ -238,6 +238,6 @@ def test_a_build_that_was_killed_between_profiles_and_categories_is_finished_by_
 def test_a_broken_taxonomy_ends_a_build_before_anything_is_read(tmp_path: Path) -> None:
     path = tmp_path / "ours.txt"
     path.write_text("Dogs\nDogs\n")
-    with pytest.raises(UsageError, match="stands above already"):
+    with pytest.raises(UsageError, match="is already on line"):
         profilegen.build(SAMPLE, store=tmp_path / "store", taxonomy=str(path))
     assert not (tmp_path / "store").exists()

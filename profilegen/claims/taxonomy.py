@@ -1,7 +1,7 @@
-"""A hierarchy of names for kinds of interests, as published or as a person writes it, read from a file.
+"""Taxonomies of interests, read from files.
 
-Four formats are known: IAB Tech Lab's Audience and Content Taxonomy (TSV), Google's product taxonomy (text), the
-TOML of `prompts/interests.toml`, and a plain list, one name a line.
+There are four formats: the Audience Taxonomy and Content Taxonomy of IAB Tech Lab (TSV), Google's product taxonomy
+(text), the TOML of `prompts/interests.toml`, and a plain list with one name per line.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from profilegen.resources import prompts_dir
 
 INTERESTS_FILE = "interests.toml"
 SHIPPED = "default"
-"""What stands for the list that ships, where a file may be named."""
+"""Value of the setting `taxonomy` for the list that ships."""
 
 _MAX_NODES = 20_000
 _MAX_NAME = 200
 _SHIPPED_SCHEME = "profilegen"
-# Branches of the published hierarchies that say what a person is, suffers from or believes, and no interest. Law
-# treats most of them as special categories of personal data (GDPR, Article 9).
+# Branches of the published taxonomies about health, beliefs and other private matters, which are never assigned. Most
+# are special categories of personal data (GDPR, Article 9).
 _PRIVATE = frozenset(
     [
         "Demographic",
@@ -47,15 +47,18 @@ _PRIVATE = frozenset(
         "Mature",
     ]
 )
-# Tiers that every path below them has, and that say nothing about its meaning.
+# Names in the paths of nodes that add nothing to their meaning.
 _EMPTY_TIERS = frozenset(["Interest", "Purchase Intent*", "Consumer Packaged Goods"])
 
 
 @dataclass(frozen=True)
 class Node:
-    """One name of a taxonomy. `names` and `texts` are by language; `texts` is what stands for it to an embedder.
+    """A category of a taxonomy.
 
-    A node without texts is there to hold others and never given to an interest.
+    :param id: unique in the taxonomy.
+    :param parent: id of the node above; None at the top.
+    :param names: name by ISO 639-1 language.
+    :param texts: by language, the texts whose mean vector represents it; a node without texts is never assigned.
     """
 
     id: str
@@ -64,33 +67,46 @@ class Node:
     texts: Mapping[str, Sequence[str]]
 
     def name(self, language: str) -> str:
-        """Return the name in a language, in another where there is none."""
+        """Return the name in a language, or else in the first language.
+
+        :param language: ISO 639-1 code.
+        """
         return self.names.get(language) or next(iter(self.names.values()))
 
     def texts_in(self, language: str) -> Sequence[str]:
-        """Return the texts in a language, in another where there are none."""
+        """Return the texts in a language, or else in the first language.
+
+        :param language: ISO 639-1 code.
+        """
         return self.texts.get(language) or next(iter(self.texts.values()), ())
 
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """A hierarchy of names; `scheme` tells which, for others who know it."""
+    """A hierarchy of categories.
+
+    :param scheme: name and version, such as `iab-audience-1.1`.
+    :param nodes: the categories.
+    """
 
     scheme: str
     nodes: tuple[Node, ...]
 
     @cached_property
     def by_id(self) -> Mapping[str, Node]:
-        """Return the nodes by id."""
+        """The nodes by id."""
         return {node.id: node for node in self.nodes}
 
     @cached_property
     def hash(self) -> str:
-        """Return a hash of everything in it."""
+        """A hash of the whole taxonomy."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
 
     def find(self, name: str) -> frozenset[str]:
-        """Return the id of the node with this id, else the ids of those with this name in any language and case."""
+        """Return the ids of the nodes with an id, or else with a name.
+
+        :param name: an id, or a name in any language and case.
+        """
         wanted = name.strip().casefold()
         if name.strip() in self.by_id:
             return frozenset([name.strip()])
@@ -99,7 +115,10 @@ class Taxonomy:
         )
 
     def lineage(self, node_id: str) -> Iterator[str]:
-        """Give the id of a node and of those that hold it, the nearest first; of an unknown id, only that."""
+        """Yield the id of a node and the ids of those above it, from the bottom to the top.
+
+        :param node_id: id of a node; an unknown one is yielded alone.
+        """
         seen: set[str] = set()
         step: str | None = node_id
         while step is not None and step not in seen:
@@ -109,28 +128,32 @@ class Taxonomy:
             step = node.parent if node else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it; `taxonomy_from_dict` reads it back."""
+        """Return the taxonomy as JSON values; `taxonomy_from_dict` is the reverse."""
         return {"scheme": self.scheme, "nodes": [asdict(node) for node in self.nodes]}
 
 
 def taxonomy_from_dict(plain: Mapping[str, Any]) -> Taxonomy:
-    """Return the taxonomy that `Taxonomy.to_dict` described."""
+    """Return a taxonomy from JSON values.
+
+    :param plain: result of `Taxonomy.to_dict`.
+    """
     return Taxonomy(plain["scheme"], tuple(Node(**node) for node in plain["nodes"]))
 
 
 def shipped_taxonomy() -> Taxonomy:
-    """Return the list that ships with profilegen.
+    """Return the taxonomy of `prompts/interests.toml`.
 
-    :raises UsageError: somebody edited it, and an entry is wrong.
+    :raises UsageError: the file was edited, and an entry is wrong.
     """
     path = prompts_dir() / INTERESTS_FILE
     return _checked(path, _from_toml(path, _read(path), _SHIPPED_SCHEME))
 
 
 def load_taxonomy(path: Path) -> Taxonomy:
-    """Read a taxonomy from a file in any of the formats.
+    """Return the taxonomy in a file of any of the four formats.
 
-    :raises UsageError: the file cannot be read, or a line of it is wrong; the message names the line.
+    :param path: the file.
+    :raises UsageError: the file cannot be read, or a line is wrong; the message names the line.
     """
     text = _read(path)
     lines = text.splitlines()
@@ -155,9 +178,9 @@ def _read(path: Path) -> str:
 
 def _checked(path: Path, taxonomy: Taxonomy) -> Taxonomy:
     if not any(node.texts for node in taxonomy.nodes):
-        raise UsageError(f"the taxonomy {path} holds no name")
+        raise UsageError(f"the taxonomy {path} has no names")
     if len(taxonomy.nodes) > _MAX_NODES:
-        raise UsageError(f"the taxonomy {path} holds {len(taxonomy.nodes):,} names; at most {_MAX_NODES:,} can be used")
+        raise UsageError(f"the taxonomy {path} has {len(taxonomy.nodes):,} names; at most {_MAX_NODES:,} can be used")
     return taxonomy
 
 
@@ -171,7 +194,7 @@ def _from_iab(path: Path, lines: Sequence[str], header: int) -> Taxonomy:
     parents = [at for at, name in enumerate(columns) if name in ("Parent", "Parent ID")]
     tiers = [at for at, name in enumerate(columns) if re.fullmatch(r"Tier \d", name)]
     if not parents or not tiers:
-        raise UsageError(f"{path}:{header + 1}: a taxonomy in TSV wants the columns Unique ID, Parent and Tier 1")
+        raise UsageError(f"{path}:{header + 1}: a taxonomy in TSV needs the columns Unique ID, Parent and Tier 1")
     rows = []
     for number, line in enumerate(lines[header + 1 :], header + 2):
         cells = [cell.strip() for cell in line.split("\t")]
@@ -214,9 +237,9 @@ def _from_google(path: Path, lines: Sequence[str]) -> Taxonomy:
 
 
 def _from_list(path: Path, lines: Sequence[str]) -> Taxonomy:
-    """Read `Name`, or `Name: example, example` (a tab is as good as the colon); `A > B` puts B below A.
+    """Read lines such as `Name` or `Name: example, example` (or a tab for the colon); `A > B` puts B below A.
 
-    The id of a name is the name.
+    The id of a node is its path.
     """
     rows: dict[str, _Row] = {}
     for number, line in enumerate(lines, 1):
@@ -232,7 +255,7 @@ def _from_list(path: Path, lines: Sequence[str]) -> Taxonomy:
             rows.setdefault(held, _Row(number, held, above, names[:depth], implied=True))
         own = " > ".join(names)
         if own in rows and not rows[own].implied:
-            raise UsageError(f"{path}:{number}: {own!r} stands above already, on line {rows[own].line}")
+            raise UsageError(f"{path}:{number}: {own!r} is already on line {rows[own].line}")
         rows[own] = _Row(number, own, " > ".join(names[:-1]) or None, names, examples)
     return Taxonomy(path.stem, tuple(_nodes(path, rows.values(), language="und")))
 
@@ -259,7 +282,7 @@ def _nodes(path: Path, rows: Iterable[_Row], language: str = "en") -> Iterator[N
     ids: dict[str, int] = {}
     for row in listed:
         if row.id in ids:
-            raise UsageError(f"{path}:{row.line}: the id {row.id} stands above already, on line {ids[row.id]}")
+            raise UsageError(f"{path}:{row.line}: the id {row.id} is already on line {ids[row.id]}")
         if len(row.names[-1]) > _MAX_NAME:
             raise UsageError(f"{path}:{row.line}: a name has more than {_MAX_NAME} characters")
         ids[row.id] = row.line
@@ -280,7 +303,7 @@ _Words = Annotated[list[_Text], Field(min_length=1)]
 
 
 class _Group(Record):
-    """A group as a person writes it: its name by language, and its interests."""
+    """A group in TOML: its name by language, and its interests."""
 
     id: _Text
     interests: dict[_Text, Annotated[dict[_Language, _Words], Field(min_length=1)]] = Field(min_length=1)
@@ -299,7 +322,7 @@ def _from_toml(path: Path, text: str, scheme: str) -> Taxonomy:
     for number, written in enumerate(groups, 1):
         for node in _group_nodes(path, number, written):
             if node.id in nodes:
-                raise UsageError(f"{path}: the id {node.id!r} stands twice")
+                raise UsageError(f"{path}: the id {node.id!r} is there twice")
             nodes[node.id] = node
     return Taxonomy(scheme, tuple(nodes.values()))
 
