@@ -142,7 +142,10 @@ class Model(Protocol):
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close the model."""
+        """Close the model.
+
+        :param error: ignored.
+        """
         self.close()
 
 

@@ -1,12 +1,12 @@
-"""What is worth telling of a user: claims that the user's own documents carry, each with the words it rests on.
+"""Claims about a user that the user's own documents support, each with quotes.
 
-Nothing here is written by a model. Candidates for interests are phrases of the user (`phrases`), candidates for
-values and lifestyle are sentences that hold a cue of an editable list (`traits`). The embedder ranks them, and a
-claim stays only if documents carry it.
+No model writes them. Candidates for interests are phrases of the user (`phrases`); candidates for the other kinds are
+sentences with a cue of an editable list (`traits`). The embedder ranks them, and a claim needs the support of
+documents.
 
-How strongly a document carries a claim is measured against chance: the cosine of claim and document, in standard
-deviations above the cosines of that claim with a sample of all users' documents. So one threshold serves every
-embedder, whatever range its cosines have.
+How strongly a document supports a claim is a z-score: the cosine of claim and document, in standard deviations above
+the mean cosine of the claim with a sample of all users' documents. So the thresholds hold for every embedder, whatever
+the range of its cosines. Interests are chosen by maximal marginal relevance (Carbonell and Goldstein 1998).
 """
 
 from __future__ import annotations
@@ -57,19 +57,27 @@ _ASIDE = 0.6  # the weight of a phrase that names no item itself
 
 @dataclass(frozen=True)
 class Background:
-    """A sample of the documents of all users, against which likeness is measured. (n_sample, n_dims) unit rows."""
+    """A sample of the documents of all users, for z-scores of cosines.
+
+    :param vectors: (n_sample, n_dims) float32, rows L2-normalised.
+    """
 
     vectors: Vectors
 
     def deviations(self, claims: Vectors, documents: Vectors) -> Vectors:
-        """Return (n_claims, n_documents): cosines in standard deviations above those with the sample."""
+        """Return the z-scores of cosines, relative to the cosines of each claim with the sample.
+
+        :param claims: (n_claims, n_dims) float32, rows L2-normalised.
+        :param documents: (n_documents, n_dims) float32, rows L2-normalised.
+        :return: (n_claims, n_documents) float32.
+        """
         mean, covariance = self._moments
         spread = np.sqrt(np.maximum(((claims @ covariance) * claims).sum(axis=1, keepdims=True), 1e-12))
         return np.asarray((claims @ documents.T - (claims @ mean)[:, None]) / spread, np.float32)
 
     @cached_property
     def _moments(self) -> tuple[Vectors, Vectors]:
-        """The mean (n_dims,) and covariance (n_dims, n_dims) of the sample, which are those of any cosine with it."""
+        """The mean (n_dims,) and covariance (n_dims, n_dims) of the sample, which give those of any cosine with it."""
         rows = self.vectors.astype(np.float64)
         mean = rows.mean(axis=0)
         covariance = rows.T @ rows / len(rows) - np.outer(mean, mean)
@@ -87,9 +95,13 @@ class _Cued:
 
 @dataclass(frozen=True)
 class Draft:
-    """A user's candidates before they are scored; `texts` are what has to be embedded for it.
+    """The candidates for the claims of a user; `texts` have to be embedded before `score`.
 
-    `works` are positions of documents whose item is a work, which has a name.
+    :param documents: all documents of the user.
+    :param language: ISO 639-1 code of the user's language.
+    :param phrases: candidates for interests.
+    :param cued: candidates for the other kinds.
+    :param works: positions of documents whose item is a work, which has a name.
     """
 
     documents: tuple[Document, ...]
@@ -106,7 +118,11 @@ class Draft:
 
 @dataclass(frozen=True)
 class UserClaims:
-    """The claims of a user by kind, and the vector of each by kind and place."""
+    """The claims of a user.
+
+    :param claims: claims by kind, the best supported first.
+    :param vectors: by kind and position in it, the vector (n_dims,) of each claim.
+    """
 
     claims: Mapping[Kind, tuple[Claim, ...]]
     vectors: Mapping[tuple[Kind, int], Vectors]
@@ -124,10 +140,13 @@ def draft(
     lexicon: Lexicon,
     works: Sequence[Work | None] = (),
 ) -> Draft:
-    """Collect what may be claimed of a user, by words alone.
+    """Return the candidates for the claims of a user, found by words alone.
 
-    :param lexicon: what other users say; in running text, what is not common must be said twice.
-    :param works: what the item of each document is called where it is a work.
+    :param documents: all documents of the user.
+    :param language: ISO 639-1 code of the user's language.
+    :param traits: traits of all kinds.
+    :param lexicon: phrases of all users; a phrase of running text that is not common must be in two documents.
+    :param works: for each document the work that its item is, or None; empty if none is.
     """
     told = _without_signatures(documents)
     phrases = [phrase for phrase in candidates(told, language, lexicon, works) if _is_thing(phrase, lexicon)]
@@ -147,10 +166,13 @@ def score(
     background: Background,
     scale: TraitScale,
 ) -> UserClaims:
-    """Rank a draft's candidates and keep those that the documents carry.
+    """Return the claims that the documents support, chosen from the candidates.
 
-    :param vector_of: the unit vector of each of `draft.texts`.
-    :param document_vectors: (n_documents, n_dims) unit rows, in the order of the draft's documents.
+    :param draft: the candidates.
+    :param vector_of: returns the vector (n_dims,) of one of `draft.texts`, L2-normalised.
+    :param document_vectors: (n_documents, n_dims) float32, rows L2-normalised, in the order of `draft.documents`.
+    :param background: sample of the documents of all users.
+    :param scale: z-scores of sentences.
     """
     scored = _ScoredPhrases.of(draft, vector_of, document_vectors, background)
     interests, rows = _interests(draft, scored)
@@ -380,7 +402,12 @@ def _quotes(draft: Draft, claim: str, places: Iterable[int]) -> tuple[Evidence, 
 
 
 def quote(text: str, wanted: frozenset[str], language: str) -> str:
-    """Return the sentence of a text that shares most words with those wanted; of equals, the one that says most."""
+    """Return the sentence of a text that shares most words with a claim; of equals, the longer one.
+
+    :param text: text of a document.
+    :param wanted: `phrases.keys` of the claim.
+    :param language: ISO 639-1 code of the user's language.
+    """
     best, best_score = "", (-1, -1)
     for start, end in sentence_spans(text):
         sentence = text[start:end]
@@ -392,10 +419,14 @@ def quote(text: str, wanted: frozenset[str], language: str) -> str:
 
 
 class TraitScale:
-    """How near a sentence is to the examples of each trait, against chance."""
+    """Z-scores of the cosines between sentences and the examples of each trait."""
 
     def __init__(self, vectors: Mapping[tuple[str, str], Vectors], background: Background) -> None:
-        """Take the unit vectors of the examples by (trait id, language), (n_examples, n_dims) each."""
+        """Compute the mean and the deviation of the cosines of each trait with the sample.
+
+        :param vectors: by trait id and language, vectors of examples, (n_examples, n_dims) float32, rows L2-normalised.
+        :param background: sample of the documents of all users.
+        """
         self._vectors = dict(vectors)
         self._chance = {}
         for key, rows in self._vectors.items():
@@ -403,13 +434,22 @@ class TraitScale:
             self._chance[key] = float(nearest.mean()), max(float(nearest.std()), 1e-6)
 
     def deviation(self, trait: Trait, language: str, sentence: Vectors) -> float:
-        """Return the cosine with the nearest example, in standard deviations above that of documents."""
+        """Return the z-score of the cosine with the nearest example.
+
+        :param trait: the trait.
+        :param language: ISO 639-1 code of a language of the trait.
+        :param sentence: (n_dims,) float32, L2-normalised.
+        """
         key = trait.id, language
         mean, spread = self._chance[key]
         return (float((self._vectors[key] @ sentence).max()) - mean) / spread
 
     def vector(self, trait: Trait, language: str) -> Vectors:
-        """Return the unit vector that stands for a trait."""
+        """Return the mean vector (n_dims,) of the examples of a trait, L2-normalised.
+
+        :param trait: the trait.
+        :param language: ISO 639-1 code of a language of the trait.
+        """
         return unit(self._vectors[trait.id, language].mean(axis=0))
 
 
@@ -435,7 +475,11 @@ def _traits(draft: Draft, vector_of: Callable[[str], Vectors], scale: TraitScale
 
 
 def trait_vectors(traits: Sequence[Trait], embed: Callable[[Sequence[str]], Vectors]) -> dict[tuple[str, str], Vectors]:
-    """Embed the examples of all traits, for a `TraitScale`."""
+    """Return the vectors of the examples of all traits, for a `TraitScale`.
+
+    :param traits: traits of all kinds.
+    :param embed: `Embedder.embed`.
+    """
     places = [(trait.id, language) for trait in traits for language in trait.examples]
     examples = [trait.examples[language] for trait in traits for language in trait.examples]
     vectors = embed([text for texts in examples for text in texts])

@@ -97,7 +97,10 @@ class Work(NamedTuple):
     genre: str
 
     def in_words(self, language: str) -> str:
-        """Return name and kind as a phrase; a name that says the kind does without."""
+        """Return name and kind as a phrase; a name that says the kind does without.
+
+        :param language: ISO 639-1 code.
+        """
         if self.kind.casefold() in self.name.casefold():
             return self.name
         return self.name + language_of(language).parentheses.format(self.kind)
@@ -105,10 +108,13 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True)
 class Lexicon:
-    """How many of `n_users` users say a phrase, by its key; phrases that fewer than three say are left out.
+    """How many users use each phrase.
 
     What nobody else says ("looked like a walnut") is a turn of phrase, a brand or half a title; what several say
     is a thing.
+
+    :param n_users: number of users counted.
+    :param counts: number of users by the key of the phrase; fewer than three are left out.
     """
 
     n_users: int = 0
@@ -119,28 +125,43 @@ class Lexicon:
         return frozenset(key[:-1] for key in self.counts if len(key) > 1 and self.goes_on(key[:-1], key[-1]))
 
     def is_begun(self, key: Key) -> bool:
-        """Tell whether a phrase is mostly said with one and the same word after it: it is part of a longer one."""
+        """Tell whether a phrase is mostly said with one and the same word after it: it is part of a longer one.
+
+        :param key: key of the phrase.
+        """
         return key in self._begun
 
     def knows(self, key: Key) -> bool:
-        """Tell whether so many users say a phrase that it names a thing."""
+        """Tell whether so many users say a phrase that it names a thing.
+
+        :param key: key of the phrase.
+        """
         return self.counts.get(key, 0) >= max(_MIN_SAY, _KNOWN_SHARE * self.n_users)
 
     def goes_on(self, key: Key, after: str) -> bool:
         """Tell whether a phrase is mostly said with this word after it, as "disposable face" is with masks.
 
         What is left of a term without its last word is none (Frantzi and Ananiadou 1996 on nested terms).
+
+        :param key: key of the phrase.
+        :param after: stem of the word.
         """
         longer = (*key, after)[-_MAX_WORDS:]
         return self.counts.get(longer, 0) > _MOSTLY * self.counts.get(longer[:-1], 0)
 
     def is_common(self, key: Key) -> bool:
-        """Tell whether so many users say a phrase that it counts in running text too."""
+        """Tell whether so many users say a phrase that it counts in running text too.
+
+        :param key: key of the phrase.
+        """
         return self.counts.get(key, 0) >= max(_MIN_SAY, _COMMON_SHARE * self.n_users)
 
 
 def lexicon(users: Iterable[tuple[Sequence[Document], str]]) -> Lexicon:
-    """Count the phrases of users, given as (documents, language), each once a user."""
+    """Count the users of each phrase.
+
+    :param users: documents and ISO 639-1 language of each user.
+    """
     counts: Counter[Key] = Counter()
     n_users = 0
     for documents, language in users:
@@ -150,7 +171,11 @@ def lexicon(users: Iterable[tuple[Sequence[Document], str]]) -> Lexicon:
 
 
 def in_plural(text: str, language: str) -> str:
-    """Return an English phrase in the plural if it ends with a noun that is counted, and is no name."""
+    """Return an English phrase in the plural if it ends with a noun that is counted, and is no name.
+
+    :param text: the phrase.
+    :param language: ISO 639-1 code of the phrase; one of another language is returned as it is.
+    """
     last = text.rpartition(" ")[2]
     if not last.islower() or last.endswith(("s", "ing")) or stem(last, language) in mass(language):
         return text
@@ -178,7 +203,10 @@ def candidates(
     Phrases that differ only in inflection are one; the form that stands first is shown. What the user says in one
     document and hardly anybody else says is cut to what is known of it: "makana vitamin serum" is a vitamin serum.
 
-    :param works: what the item of each document is called where it is a work: such a title is told whole.
+    :param documents: all documents of the user.
+    :param language: ISO 639-1 code of the user's language.
+    :param known: phrases of all users.
+    :param works: for each document the work that its item is, or None; empty if none is. The name of a work is a whole.
     """
     found: dict[Key, tuple[str, set[int], float]] = {}
     cut: set[Key] = set()
@@ -204,7 +232,7 @@ def candidates(
         return known.knows(key) or not (key in cut or has_name(text, language))
 
     def is_part(key: Key) -> bool:
-        """Tell whether a phrase is a piece of something: of a longer term, of a title that says a word twice."""
+        # Of a longer term, or of a title that has a word twice.
         twice = len(set(key)) < len(key)
         return known.is_begun(key) or twice or (is_code(key[-1]) and not known.knows(key))
 
@@ -222,6 +250,9 @@ def heads(phrase: str, language: str) -> list[tuple[str, Key]]:
     """Return a phrase and the shorter phrases that end it (butterfly hair clips, hair clips, clips) with keys.
 
     A name stands for itself only.
+
+    :param phrase: text of a claim.
+    :param language: ISO 639-1 code of its language.
     """
     if is_name(phrase, language):
         return [(phrase, _name_key(phrase, language))]
@@ -230,7 +261,11 @@ def heads(phrase: str, language: str) -> list[tuple[str, Key]]:
 
 
 def keys(text: str, language: str) -> frozenset[str]:
-    """Return the dictionary forms of the words of a text that carry meaning."""
+    """Return the dictionary forms of the words of a text that carry meaning.
+
+    :param text: any text.
+    :param language: ISO 639-1 code of the text.
+    """
     if not language_of(language).is_spaced:
         return frozenset(word for word, _ in tagged_words(fold(text), language) if word not in function_words(language))
     words = _WORD.findall(fold(text))
@@ -238,7 +273,11 @@ def keys(text: str, language: str) -> frozenset[str]:
 
 
 def is_name(text: str, language: str) -> bool:
-    """Tell whether a text is written like the name of a work: each word but small ones begins with a capital."""
+    """Tell whether a text is written like the name of a work: each word but small ones begins with a capital.
+
+    :param text: a phrase.
+    :param language: ISO 639-1 code of the phrase.
+    """
     words = _WORD.findall(text)
     great = [word for word in words if word[0].isupper()]
     small = all(word[0].isdigit() or word in function_words(language) for word in words if word not in great)

@@ -23,6 +23,10 @@ def modifier(title: str, key: Key, language: str) -> str | None:
     """Return what stands before a phrase in a short title that ends with it, or None: Red Robin of a gift card.
 
     The words before a thing in a title of few words are whose it is or which one; in a long title they may be anything.
+
+    :param title: title of an item.
+    :param key: key of the phrase.
+    :param language: ISO 639-1 code of the title's language.
     """
     if not language_of(language).is_spaced:
         return None
@@ -38,8 +42,10 @@ def modifier(title: str, key: Key, language: str) -> str | None:
 def compatible_model(title: str, phrase: str, key: Key, language: str) -> str | None:
     """Return the model of what an English title says its thing is for, or None: iPhone 13 of a case for one.
 
-    :param phrase: what the thing is called; one that is called by a name is for nothing.
-    :param key: of the phrase.
+    :param title: title of an item.
+    :param phrase: name of the item's kind; one with a proper name in it is for no model.
+    :param key: key of the phrase.
+    :param language: ISO 639-1 code of the title's language.
     """
     words = title.split() if language == "en" else []
     for at, word in enumerate(words):

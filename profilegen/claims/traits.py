@@ -1,4 +1,4 @@
-"""The values and lifestyle traits that a profile may claim, and the sentences whose words hint at them."""
+"""The traits (values, lifestyle and other listed kinds) that a profile may claim, and the sentences with their cues."""
 
 from __future__ import annotations
 
@@ -19,9 +19,15 @@ from profilegen.resources import prompts_dir
 
 
 class Trait(Record):
-    """One value or lifestyle trait. `names`, `cues`, `exceptions` and `examples` are by ISO 639-1 language.
+    """A statement of a kind that is chosen from a list, such as a value or a lifestyle trait.
 
-    `names` completes "cares about …" for a value, "This person …" for a lifestyle trait.
+    :param id: unique among all traits.
+    :param kind: kind of the claim.
+    :param names: text of the claim by ISO 639-1 language; it completes "cares about …" for a value, "This person …" for
+        others.
+    :param cues: by language, words of sentences that may show the trait.
+    :param exceptions: by language, words of sentences that do not show it in spite of a cue.
+    :param examples: by language, sentences that show it.
     """
 
     id: str
@@ -69,6 +75,11 @@ def find_cued(text: str, language: str, traits: Iterable[Trait]) -> Iterator[tup
     """Give each trait with each sentence `text[start:end]` that holds one of its cues in that language.
 
     In the order of the text, then of `traits`. A language in which no trait has cues gives nothing.
+
+    :param text: text of a document.
+    :param language: ISO 639-1 code of the user's language.
+    :param traits: traits to look for.
+    :return: traits, each with the start and the end of a sentence.
     """
     cued = tuple(trait for trait in traits if language in trait.cues)
     cues = tuple(trait.cues[language] for trait in cued)

@@ -38,8 +38,11 @@ def works_of(
 ) -> list[Work | None]:
     """Return what the item of each document is called if it is a work, else None.
 
-    :param vectors: (n_documents, n_dims) unit rows.
-    :param categoriser: of the list of interests that ships.
+    :param documents: all documents of a user.
+    :param vectors: (n_documents, n_dims) float32, rows L2-normalised.
+    :param language: ISO 639-1 code of the user's language.
+    :param categoriser: of the taxonomy that ships.
+    :return: for each document its work, or None.
     """
     found: list[Work | None] = [None] * len(documents)
     names = [work_name(document.item_title or "", language) for document in documents]
@@ -65,6 +68,9 @@ def work_name(title: str, language: str) -> str | None:
     """Return the name in the title of a work, without part, edition and format; None if that is too long for one.
 
     Volumes of a series have one name.
+
+    :param title: title of an item.
+    :param language: ISO 639-1 code of the title's language.
     """
     name = " ".join(_NAME_ENDS.split(title.strip(), maxsplit=1)[0].translate(_MARKS).split())
     for edition in _lists().get("editions", {}).get(language, ()):
