@@ -56,6 +56,7 @@ def _options() -> argparse.Namespace:
         "--stores", type=Path, nargs="+", default=[], help="finished stores to cluster, named after folders of --data"
     )
     parser.add_argument("--data", type=Path, default=_SHARED, help="where NAME/labels.csv is of each of --stores")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds of each clustering (%(default)s)")
     parser.add_argument("--users", type=int, help="take the first so many users only")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (%(default)s)")
     parser.add_argument("--writing-users", type=int, default=24, help="users a round of writing (%(default)s)")
@@ -277,7 +278,7 @@ def _works(bench: _Bench) -> Any:
 def _clustering(bench: _Bench) -> Any:
     from benchmarks import clustering
 
-    return clustering.measure(bench.labelled_stores)
+    return clustering.measure(bench.labelled_stores, n_seeds=bench.options.seeds)
 
 
 _ROWS: dict[str, Callable[[_Bench], Any]] = {
