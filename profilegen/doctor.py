@@ -1,4 +1,4 @@
-"""What is there and whether it works: versions, processor, memory, models and the store."""
+"""Checks of the installation: versions, processor, memory, models and the store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ _PACKAGES = ("llama-cpp-python", "chromadb", "hdbscan", "umap-learn", "numpy", "
 
 
 class Check(Record):
-    """One thing looked at. `ok` is None where there is nothing to judge."""
+    """One check.
+
+    :param name: what was checked.
+    :param ok: whether it works, None where there is nothing to judge.
+    :param found: what was found, for a person.
+    """
 
     name: str
     ok: bool | None
@@ -26,7 +31,10 @@ class Check(Record):
 
 
 def examine(store: Path) -> list[Check]:
-    """Look at the machine, the libraries, the models and the store; nothing is changed."""
+    """Check the machine, the libraries, the models and the store; nothing is changed.
+
+    :param store: directory of the store, which need not exist.
+    """
     checks = [
         Check(name="python", ok=None, found=f"{platform.python_version()} on {platform.platform()}"),
         Check(name="processor", ok=None, found=f"{os.cpu_count()} cores, {_memory()}"),
@@ -42,13 +50,13 @@ def examine(store: Path) -> list[Check]:
 
 
 def _tuned(name: str) -> str:
-    """Say in which weight type a model is used here."""
+    """Return in words which weight type of a model is used on this machine."""
     record = read_record(name)
     if record is None or record.tuned is None:
-        return f"{name} as it came; `profilegen models tune` may make it faster"
+        return f"{name}, not tuned; `profilegen models tune` may make it faster"
     if record.tuned.processor != processor():
-        return f"{name} as it came: it was tuned on another processor; run `profilegen models tune`"
-    return f"{name} with its weights {record.tuned.weight_type if record.tuned.sha256 else 'as they came'}"
+        return f"{name}, not tuned on this processor; run `profilegen models tune`"
+    return f"{name}, weights {record.tuned.weight_type if record.tuned.sha256 else 'as published'}"
 
 
 def _package(name: str) -> Check:

@@ -11,6 +11,7 @@ _PACKAGE = Path(__file__).resolve().parent
 def resource(name: str) -> Path:
     """Return the path of a shipped file or folder such as `prompts` or `models/catalog.toml`.
 
+    :param name: path relative to the repository or the package.
     :raises FileNotFoundError: the installation is incomplete.
     """
     for root in (_PACKAGE, _PACKAGE.parent):

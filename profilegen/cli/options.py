@@ -11,7 +11,11 @@ from profilegen.errors import UsageError
 
 
 def readable(value: str | None) -> str | None:
-    """Refuse what the shell gave that is not UTF-8."""
+    """Return an argument of the command line, checked for valid UTF-8.
+
+    :param value: the argument, None if it was not given.
+    :raises UsageError: it is not valid UTF-8.
+    """
     try:
         (value or "").encode()
     except UnicodeEncodeError:

@@ -28,7 +28,10 @@ class Chart(NamedTuple):
 
 
 def over_time(documents: Sequence[Document]) -> Chart | None:
-    """Return the chart of the documents that have a date, or None if there are none."""
+    """Return the chart of the documents that have a date, or None if there are none.
+
+    :param documents: of one user, in any order.
+    """
     dated = [(document.timestamp, document.rating) for document in documents if document.timestamp]
     if not dated:
         return None
@@ -48,7 +51,10 @@ def over_time(documents: Sequence[Document]) -> Chart | None:
 
 
 def ratings(documents: Sequence[Document]) -> list[Bar]:
-    """Return how many documents have each rating, rounded, the lowest first; empty where none has one."""
+    """Return how many documents have each rating, rounded, the lowest first; empty where none has one.
+
+    :param documents: of one user, in any order.
+    """
     counts = Counter(round(document.rating) for document in documents if document.rating is not None)
     if not counts or max(counts) - min(counts) > 20:
         return []

@@ -1,4 +1,4 @@
-"""The map: every user a point, as bytes that a browser draws, and who stands inside a line drawn on it."""
+"""The map: every user a point, as bytes that a browser draws, and the users inside a polygon drawn on it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ _MAX_COORDINATE = 1e6  # The map is from 0 to 1; of numbers near the largest, pr
 
 
 class Map(NamedTuple):
-    """Where users stand. `data` is, little-endian, x and y of each as float32 from 0 to 1, then segments as uint16.
+    """Where users stand.
 
-    `places` is (n_users, 2) float32, the same x and y; a segment is its number in the order of the page's list, or
-    `NO_SEGMENT`. `centres` are (x, y) by segment id: the median of its users.
+    :param version: changes whenever the map does.
+    :param user_ids: n_users of them.
+    :param places: (n_users, 2) float32, x and y from 0 to 1.
+    :param segment_numbers: (n_users,), the place of each user's segment in the page's list, or `NO_SEGMENT`.
+    :param centres: the median (x, y) of its users, by segment id.
+    :param data: little-endian: x and y of each user as float32, then the segment numbers as uint16.
     """
 
     version: str
@@ -33,7 +37,12 @@ class Map(NamedTuple):
 
 
 def make_map(points: Points, segment_ids: Sequence[str], version: str) -> Map | None:
-    """Return the map, or None where the store has none yet."""
+    """Return the map, or None where the store has none yet.
+
+    :param points: where the layout put the users, on any scale.
+    :param segment_ids: in the order of the page's list.
+    :param version: changes whenever the map does.
+    """
     if not points.user_ids:
         return None
     places = _into_square(points.places)
@@ -54,6 +63,9 @@ def inside(places: NDArray[np.float32], polygon: str) -> NDArray[np.intp]:
 
     By crossings of a ray (Shimrat 1962).
 
+    :param places: (n_users, 2) float32.
+    :param polygon: at least three corners, on the scale of the places.
+    :return: (n_inside,) row numbers, ascending.
     :raises UsageError: it is no polygon.
     """
     try:
@@ -73,7 +85,10 @@ def inside(places: NDArray[np.float32], polygon: str) -> NDArray[np.intp]:
 
 
 def colours(count: int) -> list[str]:
-    """Return as many colours as told apart as can be, as `#rrggbb`, dark and light enough for both themes."""
+    """Return colours that are easy to distinguish, as `#rrggbb`, readable on the dark and the light theme.
+
+    :param count: how many.
+    """
     return [_colour(number) for number in range(count)]
 
 

@@ -9,7 +9,10 @@ import jinja2
 
 
 def environment(templates: Path) -> jinja2.Environment:
-    """Return what renders a folder of templates: `NAME.html.jinja` escaped, others by their filter `md`."""
+    """Return the Jinja2 environment of a folder of templates.
+
+    :param templates: the folder. `NAME.html.jinja` is escaped as HTML; others use the filter `md`.
+    """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         undefined=jinja2.StrictUndefined,
@@ -23,7 +26,10 @@ def environment(templates: Path) -> jinja2.Environment:
 
 
 def markdown(text: object) -> str:
-    """Return a text as Markdown shows it, on one line: no mark of it is formatting, a link, HTML or a table's bar."""
+    """Return text that Markdown shows as it is, on one line: none of it is formatting, a link, HTML or a table's bar.
+
+    :param text: anything; `str` of it is shown.
+    """
     escaped = re.sub(r"([\\`*_{}\[\]<>()#|!~&$])", r"\\\1", " ".join(str(text).split()))
     # At the start of a line these would make a list or a heading.
     return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", escaped)

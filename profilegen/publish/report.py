@@ -1,4 +1,4 @@
-"""Profiles and segments as one file for people who have neither the store nor the tool: HTML or Markdown."""
+"""Profiles and segments as one file for people without profilegen: HTML or Markdown."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ class Example(NamedTuple):
 
 
 def report(store: Store, format: Format) -> str:
-    """Return the report on a store: segments, map, exemplary profiles, and the evaluation if there was one."""
+    """Return the report on a store: segments, map, exemplary profiles, and the evaluation if there was one.
+
+    :param store: an open store.
+    :param format: `html` or `md`.
+    """
     with open_ledger(store.directory, read_only=True) as ledger:
         points, evaluation, build = ledger.points(), ledger.get_meta("evaluation"), ledger.last_build()
     segments = store.segments()
@@ -55,7 +59,12 @@ def report(store: Store, format: Format) -> str:
 
 
 def sheet(store: Store, profile: UserProfile, format: Format) -> str:
-    """Return everything a store holds on a user, with all evidence: what may be given to the person who asks."""
+    """Return everything a store holds on a user, with all evidence: the answer to a subject access request.
+
+    :param store: an open store.
+    :param profile: of the user.
+    :param format: `html` or `md`.
+    """
     documents = list(store.documents(profile.user_id))
     return _render(
         f"sheet.{format}.jinja",
@@ -68,12 +77,17 @@ def sheet(store: Store, profile: UserProfile, format: Format) -> str:
 
 
 def segment_sheet(store: Store, segment: Segment, format: Format) -> str:
-    """Return a segment's profile, with all evidence."""
+    """Return a segment's profile, with all evidence.
+
+    :param store: an open store.
+    :param segment: one of its segments.
+    :param format: `html` or `md`.
+    """
     return _render(f"segment.{format}.jinja", segment=segment, by_id=store.cited(segment))
 
 
 def _examples(store: Store, segments: Sequence[Segment]) -> Iterator[Example]:
-    """Give of each of the largest segments the one among its most typical users of whom most is said."""
+    """Give, of each of the largest segments, the typical user whose profile has most claims."""
     for segment in segments[:_EXEMPLARY_PROFILES]:
         profiles = [profile for user in segment.members[:_LOOKED_AT] if (profile := store.user(user))]
         if profiles:
@@ -82,7 +96,7 @@ def _examples(store: Store, segments: Sequence[Segment]) -> Iterator[Example]:
 
 
 def _dots(drawn: Map, paints: Sequence[str]) -> Iterator[tuple[int, int, str]]:
-    """Give places from 0 to 1,000 and colours of at most as many users as a file can hold well."""
+    """Give (x, y, colour) of users, x and y from 0 to 1,000; a sample where there are more than a file shows well."""
     rows = np.linspace(0, len(drawn.places) - 1, min(len(drawn.places), _DRAWN_USERS)).astype(int)
     for row in rows:
         x, y = drawn.places[row]
@@ -110,5 +124,5 @@ def _environment() -> jinja2.Environment:
 
 
 def _quoted(text: str) -> str:
-    """Return a text as a block quote of Markdown, its lines kept."""
+    """Return a text as a block quote of Markdown, line by line."""
     return "\n".join(f"> {pages.markdown(line)}".rstrip() for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""How things look on a terminal: profiles, segments and lists, as text that is never read as markup."""
+"""Profiles, segments and lists as pages for a terminal, which `output.print_page` prints."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ def user_page(
 ) -> RenderableType:
     """Return a user's profile for reading.
 
+    :param profile: of the user.
+    :param cited: the documents that its claims rest on, by id.
+    :param segment: of the user, None if there is none.
     :param numbers: what to put before claims, by kind and text.
     """
     head = Text(printable(profile.user_id), style="bold")
@@ -52,7 +55,11 @@ def user_page(
 
 
 def segment_page(segment: Segment, cited: Mapping[str, Document]) -> RenderableType:
-    """Return a segment for reading."""
+    """Return a segment for reading.
+
+    :param segment: the segment.
+    :param cited: the documents that its claims rest on, by id.
+    """
     head = Text(segment.name, style="bold")
     head.append(f"  {segment.id}  {_counted(segment.size, 'user')}", style="dim")
     parts: list[RenderableType] = [head, Text(), Text(segment.summary)]
@@ -71,7 +78,10 @@ def segment_page(segment: Segment, cited: Mapping[str, Document]) -> RenderableT
 
 
 def segment_list(segments: Sequence[Segment]) -> RenderableType:
-    """Return all segments as a table."""
+    """Return segments as a table.
+
+    :param segments: in the order of the rows.
+    """
     if not segments:
         return Text("no segments yet; profilegen build makes them")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -87,7 +97,10 @@ def segment_list(segments: Sequence[Segment]) -> RenderableType:
 
 
 def found_list(found: Sequence[SearchResult]) -> RenderableType:
-    """Return users that were searched for, the best first, each with the reason."""
+    """Return the results of a search, each with the reason.
+
+    :param found: the best first.
+    """
     parts: list[RenderableType] = []
     for place, user in enumerate(found, 1):
         line = Text(f"{place:>2}. ")
@@ -97,11 +110,15 @@ def found_list(found: Sequence[SearchResult]) -> RenderableType:
         if user.summary:
             parts.append(_indented(Text(user.summary), 4))
         parts.append(_indented(Text(f"why: {user.why}", style="dim"), 4))
-    return Group(*parts) if parts else Text("nobody found")
+    return Group(*parts) if parts else Text("no user found")
 
 
 def build_summary(report: BuildReport, store: str) -> RenderableType:
-    """Return what a build did, in a few lines."""
+    """Return what a build did, in a few lines.
+
+    :param report: of the build.
+    :param store: directory of the store.
+    """
     lines = [
         f"{_counted(report.users, 'user')} with {_counted(report.documents, 'document')} "
         f"in {_counted(report.segments, 'segment')}: {store}"
