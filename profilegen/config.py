@@ -77,7 +77,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put flags before the environment and the environment before the file."""
+        """Put options before the environment and the environment before the file.
+
+        :param settings_cls: this class.
+        :param init_settings: the options.
+        :param env_settings: the environment.
+        :param dotenv_settings: not used.
+        :param file_secret_settings: not used.
+        """
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 

@@ -68,7 +68,7 @@ def in_a_process(*args: str | Path, cwd: Path | None = None) -> Done:
     )
 
 
-def told(done: Done, status: int) -> str:
+def error_line(done: Done, status: int) -> str:
     """Give the one line on standard error that says what went wrong; nothing else was printed."""
     assert (done.returncode, done.stdout) == (status, ""), done.stderr
     (line,) = done.stderr.splitlines()
@@ -124,7 +124,7 @@ def test_a_segment_is_shown_by_id_and_by_name(sample_store: Path) -> None:
     assert by_id.stdout == by_name.stdout
 
 
-def test_search_says_of_each_user_why(sample_store: Path) -> None:
+def test_search_gives_a_reason_for_each_user(sample_store: Path) -> None:
     lines = profilegen_("search", "people with dogs", "-n", "3", "--store", sample_store).stdout.splitlines()
     assert sum(line.strip().startswith("why: ") for line in lines) == 3
 
@@ -256,7 +256,7 @@ def test_an_export_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it(
 
 
 @pytest.mark.parametrize("args", [("export", "documents"), ("segments",), ("show", "maya_t", "--json")], ids=" ".join)
-def test_a_reader_that_leaves_early_is_no_error_to_tell(args: tuple[str, ...], sample_store: Path) -> None:
+def test_a_reader_that_leaves_early_is_no_error(args: tuple[str, ...], sample_store: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, *args, "--store", str(sample_store)],
         stdout=subprocess.PIPE,
@@ -271,7 +271,7 @@ def test_a_reader_that_leaves_early_is_no_error_to_tell(args: tuple[str, ...], s
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 @pytest.mark.parametrize("args", [("export", "users"), ("segments",), ("segments", "--json")], ids=" ".join)
-def test_a_full_disk_is_told_in_one_line(args: tuple[str, ...], sample_store: Path) -> None:
+def test_a_full_disk_is_an_error_of_one_line(args: tuple[str, ...], sample_store: Path) -> None:
     with Path("/dev/full").open("w") as full:
         command = [*COMMAND, *args, "--store", str(sample_store)]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), check=False)
@@ -295,16 +295,16 @@ def test_build_reads_standard_input_with_mapped_columns_and_prints_its_report_as
 
 
 @pytest.mark.parametrize(
-    ("embedded", "written", "said"),
+    ("embedded", "written", "line"),
     [
         (2, 1, "embedded 2 documents, made 1 profile in 3 s"),
         (0, 1, "made 1 profile in 3 s"),
         (0, 0, "brought segments and index up to date in 3 s"),
     ],
 )
-def test_a_build_says_what_it_did_and_not_what_it_did_not(embedded: int, written: int, said: str) -> None:
+def test_the_summary_of_a_build_names_only_what_it_did(embedded: int, written: int, line: str) -> None:
     report = build_report(embedded=embedded, written=written, seconds={"index": 3.0})
-    assert f"\n{said} (index 3.0 s)" in str(build_summary(report, "store"))
+    assert f"\n{line} (index 3.0 s)" in str(build_summary(report, "store"))
 
 
 def test_a_build_names_the_files_it_passed_over() -> None:
@@ -337,18 +337,18 @@ def build_report(**fields: object) -> BuildReport:
     ],
     ids=str,
 )
-def test_a_mistake_in_a_question_is_told_in_one_line(
+def test_a_mistake_in_a_question_is_an_error_of_one_line(
     args: tuple[str, ...], status: int, reason: str, sample_store: Path
 ) -> None:
-    assert re.search(reason, told(profilegen_(*args, "--store", sample_store), status))
+    assert re.search(reason, error_line(profilegen_(*args, "--store", sample_store), status))
 
 
-def test_an_argument_that_is_not_utf_8_is_told_in_one_line(sample_store: Path) -> None:
-    assert "not valid UTF-8" in told(in_a_process("show", os.fsdecode(b"\xff"), "--store", sample_store), 2)
+def test_an_argument_that_is_not_utf_8_is_an_error_of_one_line(sample_store: Path) -> None:
+    assert "not valid UTF-8" in error_line(in_a_process("show", os.fsdecode(b"\xff"), "--store", sample_store), 2)
 
 
 @pytest.mark.parametrize("args", [("search", "dogs", "-n", "0"), ("export", "everything"), ("build",), ("nonsense",)])
-def test_misuse_is_told_without_a_traceback(args: tuple[str, ...], tmp_path: Path) -> None:
+def test_misuse_prints_the_usage_and_no_traceback(args: tuple[str, ...], tmp_path: Path) -> None:
     done = profilegen_(*args, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Usage:" in done.stderr
@@ -356,17 +356,15 @@ def test_misuse_is_told_without_a_traceback(args: tuple[str, ...], tmp_path: Pat
 
 
 @pytest.mark.parametrize("args", [("show", "u"), ("search", "dogs"), ("segments",), ("export", "users")], ids=" ".join)
-def test_without_a_store_the_way_to_make_one_is_told(args: tuple[str, ...], tmp_path: Path) -> None:
-    assert "profilegen build FILES --store store" in told(profilegen_(*args, cwd=tmp_path), 1)
+def test_without_a_store_the_error_says_how_to_make_one(args: tuple[str, ...], tmp_path: Path) -> None:
+    assert "profilegen build FILES --store store" in error_line(profilegen_(*args, cwd=tmp_path), 1)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("args", [("show", "u"), ("search", "dogs"), ("segments",), ("export", "users")], ids=" ".join)
-def test_of_a_store_whose_first_build_was_killed_while_it_read_the_way_to_fill_it_is_told(
-    args: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_on_an_empty_store_the_error_says_how_to_fill_it(args: tuple[str, ...], tmp_path: Path) -> None:
     open_ledger(tmp_path / "store", create=True).close()
-    line = told(profilegen_(*args, cwd=tmp_path), 1)
+    line = error_line(profilegen_(*args, cwd=tmp_path), 1)
     assert "nothing is in store yet; fill it with `profilegen build FILES --store store`" in line
 
 
@@ -387,12 +385,12 @@ def test_of_a_store_whose_first_build_was_killed_while_it_read_the_way_to_fill_i
     ],
     ids=str,
 )
-def test_a_mistake_in_a_build_is_told_in_one_line_and_leaves_nothing(
+def test_a_mistake_in_a_build_is_an_error_of_one_line_and_leaves_nothing(
     args: tuple[str, ...], status: int, reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / "in.csv").write_text("user_id,text\nada,I walk my dog.\n")
     (tmp_path / "empty.csv").write_text("")
-    assert reason in told(profilegen_("build", *args, cwd=tmp_path), status)
+    assert reason in error_line(profilegen_("build", *args, cwd=tmp_path), status)
     assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "empty.csv"}
 
 
@@ -405,10 +403,10 @@ def test_too_many_bad_lines_are_named_by_file_and_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may write anywhere")
-def test_a_directory_that_may_not_be_written_to_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_directory_that_may_not_be_written_to_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("user_id,text\nada,I walk my dog.\n")
     (tmp_path / "store").mkdir(mode=0o500)
-    assert "cannot write to store: Permission denied" in told(profilegen_("build", "in.csv", cwd=tmp_path), 1)
+    assert "cannot write to store: Permission denied" in error_line(profilegen_("build", "in.csv", cwd=tmp_path), 1)
 
 
 # --- settings ---------------------------------------------------------------------------------------------
@@ -423,21 +421,21 @@ def test_a_directory_that_may_not_be_written_to_is_told_in_one_line(tmp_path: Pa
         ("seed = 'x'", "the setting 'seed' is wrong"),
     ],
 )
-def test_a_settings_file_that_is_wrong_is_told_in_one_line(toml: str, reason: str, tmp_path: Path) -> None:
+def test_a_settings_file_that_is_wrong_is_an_error_of_one_line(toml: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "profilegen.toml").write_bytes(toml.encode("latin-1"))
-    assert reason in told(profilegen_("segments", cwd=tmp_path), 2)
+    assert reason in error_line(profilegen_("segments", cwd=tmp_path), 2)
 
 
 def test_a_flag_is_stronger_than_the_environment_and_that_than_the_file(tmp_path: Path) -> None:
     (tmp_path / "profilegen.toml").write_text("store = 'from-file'")
-    assert "no store at from-file" in told(profilegen_("segments", cwd=tmp_path), 1)
-    assert "no store at from-env" in told(profilegen_("segments", cwd=tmp_path, PROFILEGEN_STORE="from-env"), 1)
+    assert "no store at from-file" in error_line(profilegen_("segments", cwd=tmp_path), 1)
+    assert "no store at from-env" in error_line(profilegen_("segments", cwd=tmp_path, PROFILEGEN_STORE="from-env"), 1)
     done = profilegen_("segments", "--store", "from-flag", cwd=tmp_path, PROFILEGEN_STORE="from-env")
-    assert "no store at from-flag" in told(done, 1)
+    assert "no store at from-flag" in error_line(done, 1)
 
 
-def test_an_environment_variable_that_is_wrong_is_told_in_one_line(tmp_path: Path) -> None:
-    assert "the setting 'seed' is wrong" in told(profilegen_("segments", cwd=tmp_path, PROFILEGEN_SEED="x"), 2)
+def test_an_environment_variable_that_is_wrong_is_an_error_of_one_line(tmp_path: Path) -> None:
+    assert "the setting 'seed' is wrong" in error_line(profilegen_("segments", cwd=tmp_path, PROFILEGEN_SEED="x"), 2)
 
 
 # --- the end of a process ---------------------------------------------------------------------------------

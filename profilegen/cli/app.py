@@ -33,7 +33,11 @@ class Commands(TyperGroup):
     """Commands that leave Ctrl-C and SIGTERM to `main`; what Typer prints at Ctrl-C depends on its version."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+        """Run the command.
+
+        :param ctx: Click's context of the command line.
+        :raises StoppedError: Ctrl-C or SIGTERM ended it.
+        """
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

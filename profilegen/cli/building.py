@@ -1,4 +1,4 @@
-"""The commands that make a store and look after it: build, demo, doctor."""
+"""The commands that make and check a store: build, demo, doctor."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ def build(
     files: Annotated[list[str], typer.Argument(help="Files or directories to read, - for standard input.")],
     store: Store = None,
     map: Annotated[
-        list[str] | None, typer.Option("--map", help="Column of a field, as text=body; may be given again.")
+        list[str] | None, typer.Option("--map", help="Column of a field, as in text=body; repeatable.")
     ] = None,
     embedder: Embedder = None,
     writer: Writer = None,
     taxonomy: Annotated[
         str | None,
         typer.Option(
-            help="File of categories for interests, or default. [default: the store's, else the list that ships]",
+            help="File of categories for interests, or default. [default: the store's, else the shipped list]",
             callback=readable,
         ),
     ] = None,
-    add: Annotated[bool, typer.Option("--add", help="Keep what the store has and the files have not.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Remove nothing: keep what the files do not have.")] = False,
     remove: Annotated[
-        bool, typer.Option("--remove", help="Remove many users without a question: those whom the files have not.")
+        bool, typer.Option("--remove", help="Remove users whom the files do not have, even many, without asking.")
     ] = False,
     re_embed: Annotated[
         bool, typer.Option("--re-embed", help="Embed everything again, with another embedder.")
     ] = False,
     max_bad: Annotated[
-        float | None, typer.Option(help="Share of bad lines past which nothing is built. [default: 0.01]")
+        float | None, typer.Option(help="Highest share of bad lines; with more, nothing is built. [default: 0.01]")
     ] = None,
     min_cluster_size: Annotated[
-        int | None, typer.Option(help="Smallest segment. [default: grows with the users]")
+        int | None, typer.Option(help="Smallest segment. [default: grows with the number of users]")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the clustering. [default: 42]")] = None,
     workers: Workers = None,
@@ -104,7 +104,7 @@ def build(
 def demo(
     store: Annotated[Path, typer.Option("--store", "-s", help="Directory of the store.")] = Path("demo-store"),
 ) -> None:
-    """Build the sample that ships with profilegen and look at what comes out.
+    """Build the sample that ships with profilegen and show the results.
 
     Example: profilegen demo
     """
@@ -131,7 +131,7 @@ def demo(
                 print_page(terminal.user_page(user, opened.cited(user), segment))
         print_text(f'\n$ profilegen search "{_DEMO_QUERY}" -n 5 --store {store}', bold=True)
         print_page(terminal.found_list(opened.search(_DEMO_QUERY, 5)))
-    print_text("\nNow you, for example:")
+    print_text("\nTry, for example:")
     print_text(f'  profilegen search "people with small gardens" --store {store}')
     print_text(f"  profilegen show USER --store {store}")
     print_text("  profilegen build YOUR_FILE.csv")

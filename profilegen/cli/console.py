@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 @contextmanager
 def opened_store(store: Path | None) -> Iterator[Any]:
-    """Open the store that the settings name."""
+    """Open the store that the settings name.
+
+    :param store: its directory, None for that of the environment or the settings file.
+    """
     from profilegen.config import load_settings
     from profilegen.store.store import open_store
 
@@ -37,7 +40,12 @@ class ProgressBars:
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Show how far a stage is; `total` is 0 where it is not known."""
+        """Show how far a stage is.
+
+        :param stage: its name.
+        :param done: how much of it is done.
+        :param total: how much there is, 0 where that is not known.
+        """
         if self._bars is None:
             return
         if stage not in self._tasks:

@@ -18,19 +18,19 @@ from profilegen.publish.output import print_json, print_page, print_text
 def evaluate(
     store: Store = None,
     labels: Annotated[
-        Path | None, typer.Option(help="CSV with user_id and label, several labels joined with a bar.")
+        Path | None, typer.Option(help="CSV with user_id and label; several labels are joined with |.")
     ] = None,
     heldout: Annotated[
-        Path | None, typer.Option(help="JSON Lines with user_id and item_title: what each user took next.")
+        Path | None, typer.Option(help="JSON Lines with user_id and item_title: the next item of each user.")
     ] = None,
     queries: Annotated[
-        Path | None, typer.Option(help="JSON Lines with query and relevant, the labels that answer it.")
+        Path | None, typer.Option(help="JSON Lines with query and relevant: the labels of the users to find.")
     ] = None,
     judge: Annotated[
         str | None, typer.Option(help="Name or path of a GGUF model that grades a sample of profiles.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Do not cluster again ten times, which takes longest.")
+        bool, typer.Option("--quick", help="Skip the ten clusterings that measure stability, which take longest.")
     ] = False,
     report: Annotated[
         Path | None, typer.Option(help="Directory for the report. [default: evaluation in the store]")
@@ -40,8 +40,8 @@ def evaluate(
 ) -> None:
     """Measure how good a store is, each figure with its 95% interval.
 
-    Prints a table and writes report.md, report.html with plots, and evaluation.json. docs/evaluation.md says what
-    each figure means. Labels, held-out items and questions are only for scoring, never an input of a build.
+    Prints a table and writes report.md, report.html with plots, and evaluation.json. docs/evaluation.md explains each
+    figure. Labels, held-out items and questions are only for scoring, never an input of a build.
 
     Example: profilegen evaluate --labels labels.csv --heldout heldout.jsonl --queries queries.jsonl
     """

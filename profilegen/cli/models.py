@@ -15,7 +15,7 @@ from profilegen.errors import UsageError
 from profilegen.publish.output import print_json, print_text
 
 models_app = typer.Typer(
-    help="The models that embed and write: list them, fetch them, add your own.",
+    help="List, download, tune and add models that embed and write.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -32,7 +32,7 @@ class Pooling(StrEnum):
 
 @models_app.command("list")
 def models_list(json_: Json = False) -> None:
-    """List the models that have a name, and which of them are here.
+    """List the models of the catalogue and your own, and which of them are downloaded.
 
     Example: profilegen models list
     """
@@ -55,15 +55,17 @@ def models_list(json_: Json = False) -> None:
         return
     for row in rows:
         languages = "all languages" if row["languages"] == ["*"] else ", ".join(row["languages"])
-        notes = ", ".join(word for word in ("default" * row["default"], "here" * row["here"]) if word)
+        notes = ", ".join(word for word in ("default" * row["default"], "downloaded" * row["here"]) if word)
         print_text(
             f"{row['name']:<28} {row['job']:<9} {row['size_mb']:>6} MB  {row['licence']:<12} {languages:<16} {notes}"
         )
 
 
 @models_app.command("pull")
-def models_pull(names: Annotated[list[str], typer.Argument(help="Names of the catalogue.")]) -> None:
-    """Fetch models, check them and make GGUF files of them.
+def models_pull(
+    names: Annotated[list[str], typer.Argument(help="Names from `models list`.")],
+) -> None:
+    """Download models, verify their hashes and convert them to GGUF files.
 
     Example: profilegen models pull all-minilm-l6-v2 smollm2-135m-instruct
     """
@@ -83,13 +85,14 @@ def models_pull(names: Annotated[list[str], typer.Argument(help="Names of the ca
 @models_app.command("tune")
 def models_tune(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names of models that are here. [default: all of them]")
+        list[str] | None, typer.Argument(help="Names of downloaded models. [default: all of them]")
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Find the weight type in which a model is fastest on this processor and still as good as its file.
+    """Find the weight type in which a model is fastest on this processor, at equal quality.
 
-    `pull` does it for models of less than a gigabyte. Each type is measured, and checked against the file as it came.
+    `pull` does this for models of less than a gigabyte. Each weight type is measured and compared with the published
+    file.
 
     Example: profilegen models tune smollm2-135m-instruct
     """
@@ -118,16 +121,16 @@ def models_tune(
 
 @models_app.command("add")
 def models_add(
-    file: Annotated[Path, typer.Argument(help="A GGUF file of yours.")],
-    name: Annotated[str | None, typer.Option(help="Its name from now on. [default: the file's]")] = None,
-    language: Annotated[list[str] | None, typer.Option(help="A language it knows, as en; may be given again.")] = None,
-    pooling: Annotated[Pooling | None, typer.Option(help="How an embedder pools its tokens.")] = None,
-    prefix: Annotated[str, typer.Option(help="What stands before each text that is embedded.")] = "",
+    file: Annotated[Path, typer.Argument(help="Your GGUF file.")],
+    name: Annotated[str | None, typer.Option(help="Name of the model. [default: the file's name]")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="A language it knows, such as en; repeatable.")] = None,
+    pooling: Annotated[Pooling | None, typer.Option(help="How an embedder combines the vectors of tokens.")] = None,
+    prefix: Annotated[str, typer.Option(help="Prefix of each text that is embedded.")] = "",
     query_prefix: Annotated[
-        str | None, typer.Option(help="What stands before a search query. [default: the prefix]")
+        str | None, typer.Option(help="Prefix of a search query. [default: the prefix of texts]")
     ] = None,
 ) -> None:
-    """Keep a GGUF file of your own among the models, under a name.
+    """Add your own GGUF file to the models, under a name.
 
     Example: profilegen models add ~/qwen3-4b-q4_k_m.gguf --name qwen3-4b --language en --language zh
     """
@@ -141,4 +144,4 @@ def models_add(
         prefix=prefix,
         query_prefix=query_prefix,
     )
-    print_text(f"{model.name} ({model.job}) is here; use it with --{model.job} {model.name}")
+    print_text(f"added {model.name} ({model.job}); use it with --{model.job} {model.name}")

@@ -27,11 +27,11 @@ Store = Annotated[Path | None, typer.Option("--store", "-s", help="Directory of 
 Category = Annotated[
     str | None,
     typer.Option(
-        help="Only users with an interest of this category, by id or name, or of one that it holds.", callback=readable
+        help="Only users with an interest in this category or one below it, by id or name.", callback=readable
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Count = Annotated[int, typer.Option("-n", min=1, max=1000, help="How many users.")]
 Embedder = Annotated[str | None, typer.Option(help="Name or path of the embedding model. [default: follows the data]")]
 Writer = Annotated[str | None, typer.Option(help="Name or path of the writing model. [default: the catalogue's]")]
-Workers = Annotated[int | None, typer.Option(min=1, max=256, help="Processes that hold a model. [default: one a core]")]
+Workers = Annotated[int | None, typer.Option(min=1, max=256, help="Processes that run models. [default: one a core]")]

@@ -45,19 +45,19 @@ class Page(StrEnum):
 
 @app.command()
 def search(
-    query: Annotated[str, typer.Argument(help="What kind of users, in plain words.", callback=readable)],
+    query: Annotated[str, typer.Argument(help="A description of users, in plain words.", callback=readable)],
     n: Count = 10,
     segment: Annotated[
         str | None, typer.Option(help="Only users of this segment, by id or name.", callback=readable)
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="Only users who write in this language, as en.", callback=readable)
+        str | None, typer.Option(help="Only users who write in this language, such as en.", callback=readable)
     ] = None,
     category: Category = None,
     store: Store = None,
     json_: Json = False,
 ) -> None:
-    """Find users by what they care about, and say why each was found.
+    """Find users by their interests and values, with the reason for each result.
 
     Example: profilegen search "people who train dogs"
 
@@ -87,18 +87,18 @@ def show(
     name: Annotated[str, typer.Argument(help="A user id, or the id or name of a segment.", callback=readable)],
     store: Store = None,
     format: Annotated[
-        Page | None, typer.Option("--format", "-f", help="Print a page to give away, with everything that is known.")
+        Page | None, typer.Option("--format", "-f", help="Print a complete page for other readers.")
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Show the profile of a user or of a segment, each claim with the words it rests on.
+    """Show the profile of a user or of a segment, each claim with quotes as evidence.
 
     Example: profilegen show maya_t
 
     Example: profilegen show maya_t --format html > maya_t.html
     """
     if json_ and format:
-        raise UsageError("--json and --format are two ways to print; choose one")
+        raise UsageError("--json and --format exclude each other")
     from profilegen.publish import terminal
 
     with opened_store(store) as opened:
@@ -144,7 +144,7 @@ def segments(store: Store = None, json_: Json = False) -> None:
 def export(
     what: Annotated[What, typer.Argument(help="What to export.")],
     format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="As what. [default: jsonl; of a report, html]")
+        Format | None, typer.Option("--format", "-f", help="File format. [default: jsonl; of a report, html]")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write. [default: standard output]")
