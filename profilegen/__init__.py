@@ -1,10 +1,13 @@
-"""Profiles of users and segments from what they wrote, each claim with the words it rests on.
+"""Profiles of users and segments from what they wrote, each claim with quotes.
+
+`build` makes a store or brings it up to date, `open_store` reads and searches one. The records that they return, the
+table `KINDS` of kinds of claims, and all errors can be imported from here too.
 
 >>> import profilegen
 >>> report = profilegen.build("reviews.jsonl", store="store")  # doctest: +SKIP
 >>> with profilegen.open_store("store") as store:  # doctest: +SKIP
-...     for user in store.search("people who train dogs"):
-...         print(user.user_id, user.why)
+...     for result in store.search("people who train dogs"):
+...         print(result.user_id, result.why)
 """
 
 from __future__ import annotations
@@ -18,22 +21,48 @@ if TYPE_CHECKING:
 
     from profilegen.config import BuildOptions
     from profilegen.errors import InputError, ModelError, ProfilegenError, RemovalError, StoreError, UsageError
-    from profilegen.records import BuildReport, Claim, Document, Evidence, SearchResult, Segment, UserProfile
+    from profilegen.records import (
+        KINDS,
+        BadLine,
+        Behaviour,
+        BuildReport,
+        BuiltWith,
+        Category,
+        CategoryCount,
+        Claim,
+        ClaimReview,
+        Document,
+        Evidence,
+        ProfileReview,
+        SearchResult,
+        Segment,
+        SkippedFile,
+        UserProfile,
+    )
     from profilegen.store.store import Store, open_store
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "KINDS",
+    "BadLine",
+    "Behaviour",
     "BuildReport",
+    "BuiltWith",
+    "Category",
+    "CategoryCount",
     "Claim",
+    "ClaimReview",
     "Document",
     "Evidence",
     "InputError",
     "ModelError",
+    "ProfileReview",
     "ProfilegenError",
     "RemovalError",
     "SearchResult",
     "Segment",
+    "SkippedFile",
     "Store",
     "StoreError",
     "UsageError",
@@ -53,20 +82,20 @@ def build(
     progress: Callable[[str, int, int], None] | None = None,
     **settings: Unpack[BuildOptions],
 ) -> BuildReport:
-    """Read what users wrote from files and bring the store up to date with it.
+    """Build a store from the texts of users, or bring it up to date with them.
 
     :param sources: files, directories, or `-` for standard input.
-    :param store: directory of the store; it is made if there is none.
-    :param mapping: our field to the name of the column that holds it, such as `{"text": "body"}`.
-    :param add: keep what is in the store and not in the sources.
-    :param re_embed: embed everything again where the store was made with another embedder.
-    :param remove: allow to remove many users: more than a tenth of those in the store, or more than ten.
-    :param progress: called with the stage, what is done of it, and how much there is or 0.
-    :param settings: fields of `profilegen.config.Settings`, such as `writer`, `seed` or `workers`; what is not given
-        comes from the environment and `profilegen.toml`.
-    :return: what was done: counts, times, bad lines.
-    :raises RemovalError: many users would be removed, and `remove` does not allow it; the store is as it was.
-    :raises ProfilegenError: the work cannot be done; the message says what to do.
+    :param store: directory of the store, which is created if it does not exist.
+    :param mapping: name of the column by field of `Document`, such as `{"text": "body"}`.
+    :param add: keep the documents of the store that are not in the sources.
+    :param re_embed: embed all documents again if the store was built with another embedder.
+    :param remove: allow the build to remove many users: more than a tenth of those in the store, or more than ten.
+    :param progress: called with the name of a stage, the number of items done, and the total or 0 if it is unknown.
+    :param settings: fields of `profilegen.config.Settings`, such as `writer`, `seed` or `workers`; others come from the
+        environment and `profilegen.toml`.
+    :return: counts, times and bad lines.
+    :raises RemovalError: many users would be removed, and `remove` does not allow it; the store is unchanged.
+    :raises ProfilegenError: the build is impossible; the message says what to do.
     """
     from profilegen.config import load_settings
     from profilegen.pipeline.build import build as run
@@ -76,14 +105,18 @@ def build(
     return run(names, chosen, mapping=mapping, add=add, re_embed=re_embed, remove=remove, progress=progress)
 
 
-_HOMES = {name: "profilegen.errors" for name in __all__ if name.endswith("Error")} | {
+_MODULES = {name: "profilegen.errors" for name in __all__ if name.endswith("Error")} | {
     "Store": "profilegen.store.store",
     "open_store": "profilegen.store.store",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is offered when it is asked for, so that the command line starts quickly."""
+    # Imports on first use, so that the command line starts quickly.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, "profilegen.records")), name)
+    return getattr(import_module(_MODULES.get(name, "profilegen.records")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

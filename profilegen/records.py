@@ -223,7 +223,7 @@ class CategoryCount(Record):
     users: int
 
 
-class Review(Record):
+class ProfileReview(Record):
     """The decisions of reviewers on a profile, in numbers.
 
     :param approved: claims approved as they were.
@@ -344,7 +344,7 @@ class UserProfile(ClaimHolder):
     claims: Mapping[Kind, tuple[Claim, ...]] = Field(default_factory=dict, validate_default=True)
     behaviour: Behaviour
     summary: str = ""
-    reviewed: Review | None = None
+    reviewed: ProfileReview | None = None
     built_with: BuiltWith
 
 

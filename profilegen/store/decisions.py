@@ -15,7 +15,18 @@ from profilegen.claims.phrases import keys
 from profilegen.language.cleaning import fold
 from profilegen.profiles import summaries
 from profilegen.profiles.summaries import SummaryInput
-from profilegen.records import KINDS, UNSEEN, Claim, ClaimReview, Decision, Document, Kind, Review, Segment, UserProfile
+from profilegen.records import (
+    KINDS,
+    UNSEEN,
+    Claim,
+    ClaimReview,
+    Decision,
+    Document,
+    Kind,
+    ProfileReview,
+    Segment,
+    UserProfile,
+)
 
 _KIND_ORDER = {kind: at for at, kind in enumerate(KINDS)}
 
@@ -230,10 +241,10 @@ def _distinct(kept: Sequence[Standing]) -> list[Standing]:
     return distinct
 
 
-def _review(all_standings: Sequence[Standing], decisions: Sequence[Decision]) -> Review:
+def _review(all_standings: Sequence[Standing], decisions: Sequence[Decision]) -> ProfileReview:
     words = [(standing.struck, shown(standing).reviewed) for standing in all_standings]
     verdicts = ["struck" if struck else word.verdict for struck, word in words if word]
-    return Review(
+    return ProfileReview(
         approved=verdicts.count("approved"),
         edited=verdicts.count("edited"),
         struck=verdicts.count("struck"),
