@@ -38,7 +38,7 @@ def evaluate(
     workers: Workers = None,
     json_: Json = False,
 ) -> None:
-    """Measure how good a store is, each figure with its 95% interval.
+    """Measure how good a store is, each figure with its 95% interval and the value that chance gives.
 
     Prints a table and writes report.md, report.html with plots, and evaluation.json. docs/evaluation.md explains each
     figure. Labels, held-out items and questions are only for scoring, never an input of a build.

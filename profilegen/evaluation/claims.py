@@ -138,7 +138,7 @@ def covered_labels(dataset: Dataset, embedded: Sequence[EmbeddedClaims], labels:
     :param labels: labels of each user.
     """
     reason = "no user has several labels" if labels else "needs --labels"
-    names = sorted({name for found in labels.values() for name in found})
+    names = sorted({name for own in labels.values() for name in own})
     name_vectors = dataset.embed([label_text(name) for name in names]).T if names else np.zeros((0, 0))
     rows = [int(row) for row in dataset.sampled_rows]
     labels_of = {row: set(labels.get(dataset.users[row].user_id, ())) for row in rows}
@@ -147,7 +147,7 @@ def covered_labels(dataset: Dataset, embedded: Sequence[EmbeddedClaims], labels:
     for user in embedded:
         if user.row in labels_of:
             nearest_of[user.row] = {names[at] for at in np.argmax(user.vectors @ name_vectors, axis=1)}
-    n_users_near = Counter(name for found in nearest_of.values() for name in found)
+    n_users_near = Counter(name for nearest in nearest_of.values() for name in nearest)
 
     def hits(row: int) -> int:
         return len(nearest_of[row] & labels_of[row])

@@ -52,14 +52,14 @@ def read_heldout(path: Path) -> list[HeldOut]:
     :param path: the file.
     :raises InputError: the file cannot be read, or a line is not such an object.
     """
-    found = []
+    items = []
     for number, row in _objects(path):
         user_id, title = row.get("user_id"), row.get("item_title")
         if not isinstance(user_id, str) or not isinstance(title, str | None):
             raise InputError(f"{path}:{number}: needs user_id and item_title as text")
         if title and title.strip():
-            found.append(HeldOut(user_id=user_id, item_title=title.strip()))
-    return found
+            items.append(HeldOut(user_id=user_id, item_title=title.strip()))
+    return items
 
 
 def read_questions(path: Path) -> list[Question]:
@@ -68,14 +68,14 @@ def read_questions(path: Path) -> list[Question]:
     :param path: the file.
     :raises InputError: the file cannot be read, or a line is not such an object.
     """
-    found = []
+    questions = []
     for number, row in _objects(path):
         query, relevant = row.get("query"), row.get("relevant")
         named = isinstance(relevant, list) and all(isinstance(name, str) for name in relevant)
         if not isinstance(query, str) or not query.strip() or not named:
             raise InputError(f"{path}:{number}: needs query as text and relevant as a list of labels")
-        found.append(Question(query=query, relevant=tuple(relevant or ())))
-    return found
+        questions.append(Question(query=query, relevant=tuple(relevant or ())))
+    return questions
 
 
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

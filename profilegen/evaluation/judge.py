@@ -108,5 +108,5 @@ def _one_line(text: str) -> str:
 
 
 def _grades(answer: str) -> tuple[int, ...] | None:
-    found = [re.search(rf"{name}: ([1-5])", answer) for name in GRADES]
-    return tuple(int(match[1]) for match in found if match) if all(found) else None
+    matches = [re.search(rf"{name}: ([1-5])", answer) for name in GRADES]
+    return tuple(int(match[1]) for match in matches if match) if all(matches) else None
