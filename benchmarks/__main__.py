@@ -1,4 +1,4 @@
-"""`python -m benchmarks [ROW …]`: measure what the rows are named after, print it, write results and a plot."""
+"""`python -m benchmarks [ROW …]`: run the named benchmarks, print their figures, write results and a plot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from collections.abc import Callable
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks.corpus import User
+    from benchmarks.measures import Section
 
 _HERE = Path(__file__).parent
 _RESULTS = _HERE / "results.json"
@@ -20,12 +24,13 @@ _SHARED = _HERE.parents[1] / "shared" / "data"
 _NEEDS = {
     "review": "a browser (Debian: apt-get install chromium)",
     "works": "a labels.csv beside the reviews",
+    "plain": "a labels.csv beside the reviews",
     "clustering": "a labels.csv beside the reviews, or --stores",
 }
 
 
 def main() -> None:
-    """Run the benchmarks that were named, or all."""
+    """Run the named benchmarks, or all."""
     options = _options()
     from benchmarks import report
     from benchmarks.machine import machine
@@ -34,9 +39,9 @@ def main() -> None:
         bench = _Bench(options, Path(temporary))
         described = machine() | {"matrix_peak_gflops": bench.peak_gflops}
         print("\n".join(f"{name}: {value}" for name, value in described.items()), flush=True)
-        if lacking := [row for row in options.rows if not bench.can(row)]:
-            sys.exit(f"{lacking[0]} lacks {_NEEDS[lacking[0]]}")
-        for name in options.rows or [row for row in _ROWS if bench.can(row)]:
+        if blocked := [row for row in options.rows if not bench.can_run(row)]:
+            sys.exit(f"{blocked[0]} needs {_NEEDS[blocked[0]]}")
+        for name in options.rows or [row for row in _ROWS if bench.can_run(row)]:
             section = _ROWS[name](bench)
             report.show(name, section)
             report.write(options.results, described, {name: section})
@@ -50,64 +55,80 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"what to measure: {', '.join(_ROWS)}; all by default")
-    parser.add_argument("--reviews", type=Path, help="JSON Lines to measure on; the shared reviews, or the sample")
-    parser.add_argument("--store", type=Path, help="a finished store of these reviews, to spare building one")
+    parser.add_argument(
+        "--reviews", type=Path, help="JSON Lines to measure on [real reviews if at hand, else the sample]"
+    )
+    parser.add_argument("--store", type=Path, help="a finished store of these reviews [built when needed]")
     parser.add_argument(
         "--stores", type=Path, nargs="+", default=[], help="finished stores to cluster, named after folders of --data"
     )
-    parser.add_argument("--data", type=Path, default=_SHARED, help="where NAME/labels.csv is of each of --stores")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds of each clustering (%(default)s)")
-    parser.add_argument("--users", type=int, help="take the first so many users only")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (%(default)s)")
-    parser.add_argument("--writing-users", type=int, default=24, help="users a round of writing (%(default)s)")
-    parser.add_argument("--budget-users", type=int, default=200, help="users for each budget (%(default)s)")
-    parser.add_argument("--obvious-users", type=int, default=12, help="users a round of the obvious one (%(default)s)")
-    parser.add_argument("--texts", type=int, default=256, help="texts a round of embedding (%(default)s)")
+    parser.add_argument("--data", type=Path, default=_SHARED, help="directory of NAME/labels.csv for each of --stores")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds of each clustering [%(default)s]")
+    parser.add_argument("--users", type=int, help="measure on a sample of so many users over all categories [all]")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds [%(default)s]")
+    parser.add_argument("--writing-users", type=int, default=24, help="users a round of writing [%(default)s]")
+    parser.add_argument("--budget-users", type=int, default=200, help="users for each budget [%(default)s]")
+    parser.add_argument("--obvious-users", type=int, default=24, help="users a round of the obvious one [%(default)s]")
+    parser.add_argument("--texts", type=int, default=256, help="texts a round of embedding [%(default)s]")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="users for scale")
     parser.add_argument(
         "--page-sizes", type=int, nargs=2, default=[10_000, 100_000], help="users for the pages, points for the map"
     )
     parser.add_argument("--agreement-users", type=int, default=10_000, help="users to cluster whole and by a sample")
-    parser.add_argument("--writer-type", help="weight type of the requantised writer; the one that builds use")
-    parser.add_argument("--results", type=Path, default=_RESULTS, help="where the figures go")
+    parser.add_argument("--writer-type", help="weight type of the writer [the one that builds use]")
+    parser.add_argument("--results", type=Path, default=_RESULTS, help="JSON file of the figures")
     parser.add_argument(
         "--without", nargs="+", default=[], metavar="PACKAGE", help="leave out xllamacpp, torch or matplotlib"
     )
-    parser.add_argument("--full", action="store_true", help="give the obvious pipeline all users in every round")
+    parser.add_argument("--full", action="store_true", help="give every row all users and texts in every round")
     options = parser.parse_args()
     if unknown := set(options.rows) - set(_ROWS):
-        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(_ROWS)}")
+        parser.error(f"unknown benchmark {', '.join(unknown)}; choose from {', '.join(_ROWS)}")
     if options.reviews and not options.reviews.is_file():
         parser.error(f"there is no file {options.reviews}")
+    if options.full:
+        options.writing_users = options.budget_users = options.obvious_users = options.texts = sys.maxsize
     return options
 
 
 class _Bench:
-    """What the benchmarks share, each thing made when the first of them wants it."""
+    """What the benchmarks share, each thing made when it is first needed.
+
+    :param options: the command line.
+    :param folder: temporary directory.
+    """
 
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self.options, self.folder = options, folder
 
     def has(self, package: str) -> bool:
-        """Tell whether a package of the extra `bench` is installed and not to be left out."""
+        """Return whether a package of the extra `bench` is installed and not left out.
+
+        :param package: its import name.
+        """
         return package not in self.options.without and find_spec(package) is not None
 
-    def can(self, row: str) -> bool:
-        """Tell whether there is what a row needs: a browser for the review page, labels for works."""
+    def can_run(self, row: str) -> bool:
+        """Return whether a row has what it needs: a browser for the review page, labels for quality.
+
+        :param row: name of the benchmark.
+        """
         if row == "review":
             return self.has("playwright") and bool(shutil.which("chromium") or shutil.which("google-chrome"))
         if row == "clustering":
             return bool(self.options.stores) or self.labels.is_file()
-        return row != "works" or self.labels.is_file()
+        return row not in ("works", "plain") or self.labels.is_file()
 
     @cached_property
     def peak_gflops(self) -> float:
+        """Best rate of float32 matrix products."""
         from benchmarks.machine import matrix_peak_gflops
 
         return round(matrix_peak_gflops(), 1)
 
     @cached_property
     def reviews(self) -> Path:
+        """JSON Lines to measure on."""
         from benchmarks.corpus import default_reviews
 
         return self.options.reviews or default_reviews()
@@ -125,14 +146,15 @@ class _Bench:
         return {store.name: (store, self.options.data / store.name / "labels.csv") for store in self.options.stores}
 
     @cached_property
-    def users(self) -> list[Any]:
+    def users(self) -> list[User]:
+        """The users, in an order in which the first n are a sample over all categories."""
         from benchmarks.corpus import read_users
 
         return read_users(self.reviews)[: self.options.users]
 
     @cached_property
     def store(self) -> Path:
-        """A finished store of the users: the one that was named, that of the build benchmark, or a new one."""
+        """A finished store of the users: that of `--store`, that of the build benchmark, or a new one."""
         if self.options.store:
             return Path(self.options.store)
         from benchmarks.building import build
@@ -145,31 +167,27 @@ class _Bench:
 
     @cached_property
     def embedder(self) -> Path:
+        """The embedder's file, in the weight type that builds use."""
         path: Path = _model("embedder").path
         return path
 
     @cached_property
     def writer(self) -> Path:
-        """The writer's file as it came, which is not the one that `models tune` made of it."""
+        """The writer's file, in the weight type of `--writer-type`, else in the one that builds use."""
         from profilegen.llama.catalog import gguf_path
-
-        return gguf_path(_model("writer").name)
-
-    @cached_property
-    def requantised(self) -> Path:
-        """The writer in the weight type that was named, else in the one that builds use on this processor."""
         from profilegen.llama.convert import requantize
 
+        model = _model("writer")
         if self.options.writer_type is None:
-            path: Path = _model("writer").path
+            path: Path = model.path
             return path
         target = self.folder / f"writer-{self.options.writer_type}.gguf"
-        requantize(self.writer, target, self.options.writer_type)
+        requantize(gguf_path(model.name), target, self.options.writer_type)
         return target
 
     @cached_property
     def weights(self) -> Path | None:
-        """The embedder's weights as sentence-transformers reads them, from the wheel that they come from."""
+        """The embedder's weights for sentence-transformers, from their wheel; None where it is not installed."""
         return _unpacked(self.folder) if self.has("torch") and self.has("sentence_transformers") else None
 
 
@@ -202,24 +220,27 @@ def _unpacked(folder: Path) -> Path:
     return target
 
 
-def _build(bench: _Bench) -> Any:
+def _build(bench: _Bench) -> Section:
     from benchmarks import building
 
     options = bench.options
-    obvious_users = len(bench.users) if options.full else options.obvious_users
     return building.measure(
-        bench.users, bench.folder, bench.embedder, bench.writer, rounds=options.rounds, obvious_users=obvious_users
+        bench.users,
+        bench.folder,
+        bench.embedder,
+        bench.writer,
+        rounds=options.rounds,
+        obvious_users=options.obvious_users,
     )
 
 
-def _writing(bench: _Bench) -> Any:
+def _writing(bench: _Bench) -> Section:
     from benchmarks import writing
 
     return writing.measure(
         bench.users,
         bench.store,
         bench.writer,
-        bench.requantised,
         rounds=bench.options.rounds,
         users_a_round=bench.options.writing_users,
         peak_gflops=bench.peak_gflops,
@@ -227,13 +248,13 @@ def _writing(bench: _Bench) -> Any:
     )
 
 
-def _budget(bench: _Bench) -> Any:
+def _budget(bench: _Bench) -> Section:
     from benchmarks import budget
 
-    return budget.measure(bench.store, users=bench.options.budget_users)
+    return budget.measure(bench.store, [user.user_id for user in bench.users], max_users=bench.options.budget_users)
 
 
-def _embedding(bench: _Bench) -> Any:
+def _embedding(bench: _Bench) -> Section:
     from benchmarks import embedding
 
     texts = [text for user in bench.users for text in user.texts() if text]
@@ -242,7 +263,7 @@ def _embedding(bench: _Bench) -> Any:
     )
 
 
-def _scale(bench: _Bench) -> Any:
+def _scale(bench: _Bench) -> Section:
     from benchmarks import scale
     from benchmarks.corpus import questions
 
@@ -256,32 +277,38 @@ def _scale(bench: _Bench) -> Any:
     )
 
 
-def _startup(bench: _Bench) -> Any:
+def _startup(bench: _Bench) -> Section:
     from benchmarks import startup
 
     return startup.measure(rounds=max(bench.options.rounds, 1) * 2)
 
 
-def _review(bench: _Bench) -> Any:
+def _review(bench: _Bench) -> Section:
     from benchmarks import review
 
     users, points = bench.options.page_sizes
     return review.measure(bench.store, bench.folder, users=users, points=points, rounds=bench.options.rounds)
 
 
-def _works(bench: _Bench) -> Any:
+def _works(bench: _Bench) -> Section:
     from benchmarks import works
 
     return works.measure(bench.store, bench.labels)
 
 
-def _clustering(bench: _Bench) -> Any:
+def _clustering(bench: _Bench) -> Section:
     from benchmarks import clustering
 
     return clustering.measure(bench.labelled_stores, n_seeds=bench.options.seeds)
 
 
-_ROWS: dict[str, Callable[[_Bench], Any]] = {
+def _plain(bench: _Bench) -> Section:
+    from benchmarks import plain
+
+    return plain.measure(bench.store, bench.reviews.parent)
+
+
+_ROWS: dict[str, Callable[[_Bench], Section]] = {
     "startup": _startup,
     "build": _build,
     "writing": _writing,
@@ -291,6 +318,7 @@ _ROWS: dict[str, Callable[[_Bench], Any]] = {
     "review": _review,
     "works": _works,
     "clustering": _clustering,
+    "plain": _plain,
 }
 
 if __name__ == "__main__":

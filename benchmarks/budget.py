@@ -1,8 +1,8 @@
-"""How much a prompt should hold: what a summary is worth, and what it costs, by how many interests it is given.
+"""How many interests a summary should name: how well it identifies its user, and what it costs.
 
-The users are those of a finished store, so the claims are the same for every budget. A summary is worth what it tells
-of its user: by its text alone the user's documents are looked for among everybody's (`identify` of `profilegen
-evaluate`, of the summary without the list of claims).
+The users are those of a finished store, so the claims are the same for every budget. A summary identifies its user if
+the user's documents are among the first ten by its text (`identify.hit10` of `profilegen evaluate`, of the summary
+without the list of claims).
 """
 
 from __future__ import annotations
@@ -20,36 +20,39 @@ _BUDGETS = (1, 2, 3, 4, 5, 6, 8)
 _FIRST = 10
 
 
-def measure(store: Path, *, users: int) -> Section:
-    """Write the summaries of so many users anew under each budget.
+def measure(store: Path, user_ids: Sequence[str], *, max_users: int) -> Section:
+    """Write the summaries of a sample of users under each budget.
 
     :param store: a finished store; it is only read.
+    :param user_ids: users, of whom the first are the sample.
+    :param max_users: size of the sample; fewer where fewer have a profile in English.
     """
-    section = Section(
-        f"The summaries of {users} users, written with so many interests each at most (and what they care about and "
-        "how they live); found: users whose documents come among the first ten by the summary alone."
-    )
-    with _opened(store) as (profiles, found, writer):
-        told = [profile for profile in profiles if profile.status == "ok" and profile.language == "en"][:users]
-        list(_written(told[:1], writer, 1))  # not counted: it loads the model
+    with _opened(store) as (profiles, share_found, writer):
+        english = {user.user_id: user for user in profiles if user.status == "ok" and user.language == "en"}
+        sample = [english[user_id] for user_id in user_ids if user_id in english][:max_users]
+        section = Section(
+            f"The summaries of {len(sample)} users, naming at most so many interests (and values and lifestyle); "
+            "found: users whose documents are among the first ten by the summary alone."
+        )
+        list(_write(sample[:1], writer, 1))  # not counted: it loads the model
         for budget in _BUDGETS:
             start = time.perf_counter()
-            answers = dict(_written(told, writer, budget))
+            answers = dict(_write(sample, writer, budget))
             seconds = time.perf_counter() - start
-            texts = [answers[profile.user_id].text for profile in told]
-            read = sum(answer.prompt_tokens for answer in answers.values())
-            wrote = sum(answer.answer_tokens for answer in answers.values())
-            section.add(f"budget.{budget}.found", "share", [found([profile.user_id for profile in told], texts)])
-            section.add(f"budget.{budget}.repetitive", "share", [_repetitive(texts)])
-            section.add(f"budget.{budget}.seconds", "s a user", [seconds / len(told)])
-            section.add(f"budget.{budget}.prompt", "tokens a user", [read / len(told)])
-            section.add(f"budget.{budget}.answer", "tokens a user", [wrote / len(told)])
+            texts = [answers[user.user_id].text for user in sample]
+            n_read = sum(answer.prompt_tokens for answer in answers.values())
+            n_written = sum(answer.answer_tokens for answer in answers.values())
+            section.add(f"budget.{budget}.found", "share", [share_found([user.user_id for user in sample], texts)])
+            section.add(f"budget.{budget}.repetitive", "share", [_share_repetitive(texts)])
+            section.add(f"budget.{budget}.seconds", "s a user", [seconds / len(sample)])
+            section.add(f"budget.{budget}.prompt", "tokens a user", [n_read / len(sample)])
+            section.add(f"budget.{budget}.answer", "tokens a user", [n_written / len(sample)])
     return section
 
 
 @contextmanager
 def _opened(store: Path) -> Iterator[tuple[Sequence[Any], Any, Any]]:
-    """Give the profiles, how to find users by texts, and the writer."""
+    """Yield the profiles, a function for the share of users found by texts, and the writer."""
     import numpy as np
 
     from profilegen import open_store
@@ -65,17 +68,17 @@ def _opened(store: Path) -> Iterator[tuple[Sequence[Any], Any, Any]]:
         ids, vectors = ledger.user_matrix()
         row_of = {user_id: row for row, user_id in enumerate(ids)}
 
-        def found(user_ids: Sequence[str], texts: Sequence[str]) -> float:
-            likeness = opened.embed(texts) @ vectors.T
+        def share_found(user_ids: Sequence[str], texts: Sequence[str]) -> float:
+            cosines = opened.embed(texts) @ vectors.T
             own = np.array([row_of[user_id] for user_id in user_ids])
-            before = (likeness > likeness[np.arange(len(own)), own][:, None]).sum(axis=1)
-            return float((before < _FIRST).mean())
+            n_better = (cosines > cosines[np.arange(len(own)), own][:, None]).sum(axis=1)
+            return float((n_better < _FIRST).mean())
 
         with open_writer(model.name, Options(workers=cores())) as writer:
-            yield profiles, found, writer
+            yield profiles, share_found, writer
 
 
-def _written(profiles: Sequence[Any], writer: Any, budget: int) -> Iterator[tuple[str, Any]]:
+def _write(profiles: Sequence[Any], writer: Any, budget: int) -> Iterator[tuple[str, Any]]:
     from profilegen.backends import Answer
     from profilegen.profiles import summaries
 
@@ -90,7 +93,7 @@ def _written(profiles: Sequence[Any], writer: Any, budget: int) -> Iterator[tupl
         yield user_id, answer
 
 
-def _repetitive(texts: Sequence[str]) -> float:
+def _share_repetitive(texts: Sequence[str]) -> float:
     from profilegen.profiles.summaries import is_repetitive
 
     return sum(map(is_repetitive, texts)) / len(texts)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from profilegen.evaluation.inputs import read_labels
 from profilegen.resources import resource
+
+T = TypeVar("T")
 
 _SHARED = Path(__file__).parents[2] / "shared" / "data" / "amazon-reviews" / "reviews.jsonl"
 
@@ -22,22 +26,28 @@ class User:
 
     def texts(self) -> list[str]:
         """Return what is embedded: each text with its heading."""
-        return [_headed(row) for row in self.rows]
+        return [_with_heading(row) for row in self.rows]
 
-    def told(self, max_chars: int) -> str:
-        """Return the user's texts with what they are about, for a prompt, no longer than `max_chars`."""
-        lines = [f"- {(row.get('item_title') or '')[:60]}: {_headed(row)}" for row in self.rows]
+    def prompt_text(self, max_chars: int) -> str:
+        """Return the user's item titles and texts for a prompt, one document a line.
+
+        :param max_chars: length of all lines together, at most.
+        """
+        lines = [f"- {(row.get('item_title') or '')[:60]}: {_with_heading(row)}" for row in self.rows]
         share = max_chars // max(len(lines), 1)
         return "\n".join(" ".join(line.split())[:share] for line in lines)
 
 
 def default_reviews() -> Path:
-    """Return the reviews that BASELINES.md measures on, or the sample where they are not there."""
+    """Return the real reviews, or the sample that ships where they are not at hand."""
     return _SHARED if _SHARED.exists() else resource("examples/sample.jsonl")
 
 
 def questions(reviews: Path) -> list[str]:
-    """Return the questions that lie beside the reviews; else the first words of some of the texts."""
+    """Return the questions of `queries.jsonl` beside the reviews; without it, the first words of some texts.
+
+    :param reviews: JSON Lines.
+    """
     path = reviews.with_name("queries.jsonl")
     if path.exists():
         return [row["query"] for row in _rows(path)]
@@ -45,22 +55,64 @@ def questions(reviews: Path) -> list[str]:
 
 
 def read_users(reviews: Path) -> list[User]:
-    """Return the users of the file in the order in which they come."""
-    users: dict[str, list[dict[str, Any]]] = {}
+    """Return the users of a file in such an order that the first n are a sample over all categories.
+
+    :param reviews: JSON Lines; the first label of a user in `labels.csv` beside it is the category.
+    """
+    rows_of: dict[str, list[dict[str, Any]]] = {}
     for row in _rows(reviews):
-        users.setdefault(row["user_id"], []).append(row)
-    return [User(user_id, tuple(rows)) for user_id, rows in users.items()]
+        rows_of.setdefault(row["user_id"], []).append(row)
+    path = reviews.with_name("labels.csv")
+    categories = {user_id: names[0] for user_id, names in read_labels(path).items()} if path.exists() else {}
+    return [User(user_id, tuple(rows_of[user_id])) for user_id in stratified(rows_of, categories)]
 
 
-def write_users(users: list[User], path: Path) -> Path:
-    """Write users as JSON Lines."""
+def stratified(user_ids: Iterable[str], categories: Mapping[str, str]) -> list[str]:
+    """Return user ids in such an order that the first n hold every category in proportion to its size.
+
+    Within a category, and between users of the same rank in theirs, a hash of the id decides.
+
+    :param user_ids: distinct ids in any order, which does not matter.
+    :param categories: the category of each user; users without one are a category of their own.
+    """
+    strata: dict[str, list[str]] = {}
+    for user_id in sorted(user_ids, key=_hash):
+        strata.setdefault(categories.get(user_id, ""), []).append(user_id)
+    places = {
+        user_id: ((rank + 0.5) / len(stratum), _hash(user_id))
+        for stratum in strata.values()
+        for rank, user_id in enumerate(stratum)
+    }
+    return sorted(places, key=places.__getitem__)
+
+
+def cycled(items: Sequence[T], number: int, size: int) -> list[T]:
+    """Return the items of one round: the next `size`, from the start again at the end.
+
+    :param items: the items of all rounds.
+    :param number: number of the round, from 0.
+    :param size: items a round; all at most.
+    """
+    return [items[(number * size + at) % len(items)] for at in range(min(size, len(items)))]
+
+
+def write_users(users: Iterable[User], path: Path) -> Path:
+    """Write users as JSON Lines and return the path.
+
+    :param users: the users.
+    :param path: the file to write.
+    """
     with path.open("w", encoding="utf-8") as file:
         for user in users:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in user.rows)
     return path
 
 
-def _headed(row: dict[str, Any]) -> str:
+def _hash(user_id: str) -> str:
+    return blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _with_heading(row: Mapping[str, Any]) -> str:
     title, text = row.get("title"), row.get("text") or ""
     return f"{title}. {text}" if title else text
 

@@ -8,22 +8,26 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from benchmarks.corpus import cycled
 from benchmarks.machine import cores
 from benchmarks.measures import Contestant, Section, in_turn
 
-# What MiniLM reads at most; longer texts are left out, since everybody cuts them in his own way.
+# The context of MiniLM. Longer texts are left out, since each contestant cuts them in its own way.
 _MAX_TOKENS = 512
 
 
 def measure(texts: Sequence[str], model: Path, weights: Path | None, *, rounds: int, texts_a_round: int) -> Section:
     """Measure all contestants on the same texts, round by round.
 
-    :param model: the GGUF file of all-MiniLM-L6-v2.
-    :param weights: a folder with the same weights as sentence-transformers reads them; None leaves it out.
+    :param texts: texts to draw from.
+    :param model: GGUF file of all-MiniLM-L6-v2, used by profilegen and `Llama.embed`.
+    :param weights: directory with the float32 weights for sentence-transformers; None leaves it out.
+    :param rounds: number of rounds.
+    :param texts_a_round: texts a round.
     """
     section = Section("Tokens a second, special tokens counted, with MiniLM. Texts of more than 512 tokens left out.")
-    short, counts = _that_fit(texts, model)
-    batches = [_slice(range(len(short)), number, texts_a_round) for number in range(rounds)]
+    short, counts = _fitting(texts, model)
+    batches = [cycled(range(len(short)), number, texts_a_round) for number in range(rounds)]
     with ExitStack() as stack:
         contestants = {
             "profilegen": stack.enter_context(Contestant(load_profilegen, str(model))),
@@ -36,28 +40,23 @@ def measure(texts: Sequence[str], model: Path, weights: Path | None, *, rounds: 
             section.facts["sentence-transformers"] = "not measured"
         for ask in contestants.values():
             ask(short[:4])  # not counted: it loads the model
-        found = in_turn(contestants, [[short[at] for at in batch] for batch in batches])
+        answers_of = in_turn(contestants, [[short[at] for at in batch] for batch in batches])
     tokens = [sum(counts[at] for at in batch) for batch in batches]
     rates = {
         name: section.add(f"embedding.{name}", "tokens/s", [n / one[0] for n, one in zip(tokens, answers, strict=True)])
-        for name, answers in found.items()
+        for name, answers in answers_of.items()
     }
-    for name, wanted in (("Llama.embed", 1.3), ("sentence-transformers-f32", 1.1), ("sentence-transformers-bf16", 1)):
+    for name, target in (("Llama.embed", 1.3), ("sentence-transformers-f32", 1.1), ("sentence-transformers-bf16", 1)):
         if name in rates:
-            section.compare(rates["profilegen"], rates[name], wanted)
-            section.facts[f"cosine to {name}, least"] = min(
-                _least_cosine(one[1], other[1]) for one, other in zip(found["profilegen"], found[name], strict=True)
-            )
+            pairs = zip(answers_of["profilegen"], answers_of[name], strict=True)
+            section.compare(rates["profilegen"], rates[name], target)
+            section.facts[f"cosine to {name}, least"] = min(_least_cosine(one[1], other[1]) for one, other in pairs)
     section.facts["tokens a text"] = sum(counts) / len(counts)
     return section
 
 
-def _slice(all_: range, number: int, size: int) -> list[int]:
-    return [all_[(number * size + at) % len(all_)] for at in range(min(size, len(all_)))]
-
-
-def _that_fit(texts: Sequence[str], model: Path) -> tuple[list[str], list[int]]:
-    """Return the texts that the model reads whole, and how many tokens each has."""
+def _fitting(texts: Sequence[str], model: Path) -> tuple[list[str], list[int]]:
+    """Return the texts that fit in the model's context, and the number of tokens of each."""
     with Contestant(load_counter, str(model)) as count:
         counted = [(text, n) for text, n in zip(texts, count(list(texts)), strict=True) if n <= _MAX_TOKENS]
     return [text for text, _ in counted], [n for _, n in counted]
@@ -67,13 +66,16 @@ def _least_cosine(ours: Any, theirs: Any) -> float:
     return round(float((ours * theirs).sum(axis=1).min()), 4)
 
 
-# --- the contestants; each runs in a process of its own and gives (seconds, unit vectors) ------------------
+# --- the contestants; each runs in its own process and returns (seconds, L2-normalised rows) ------------------
 
 _Embedding = Callable[[Sequence[str]], tuple[float, Any]]
 
 
 def load_counter(model: str) -> Callable[[Sequence[str]], list[int]]:
-    """Count tokens as the model reads them."""
+    """Return a function that counts the tokens of texts.
+
+    :param model: GGUF file.
+    """
     from llama_cpp import Llama
 
     vocabulary = Llama(model, vocab_only=True, verbose=False)
@@ -81,7 +83,10 @@ def load_counter(model: str) -> Callable[[Sequence[str]], list[int]]:
 
 
 def load_profilegen(model: str) -> _Embedding:
-    """Embed with profilegen's embedder."""
+    """Return a function that embeds with profilegen.
+
+    :param model: GGUF file.
+    """
     from profilegen.backends import Options, open_embedder
 
     embedder = open_embedder(model, Options(workers=cores()))
@@ -89,7 +94,10 @@ def load_profilegen(model: str) -> _Embedding:
 
 
 def load_llama(model: str) -> _Embedding:
-    """Embed with `Llama.embed`, one text after the other."""
+    """Return a function that embeds with `Llama.embed`, one text after the other.
+
+    :param model: GGUF file.
+    """
     from llama_cpp import Llama
 
     llama = Llama(model, embedding=True, n_threads=cores(), n_threads_batch=cores(), verbose=False)
@@ -97,7 +105,11 @@ def load_llama(model: str) -> _Embedding:
 
 
 def load_torch(weights: str, bfloat16: bool) -> _Embedding:
-    """Embed with sentence-transformers on CPU torch, its own batches of 32, in float32 or with autocast."""
+    """Return a function that embeds with sentence-transformers on CPU torch, in its default batches of 32.
+
+    :param weights: directory with the weights.
+    :param bfloat16: whether to use autocast to bfloat16.
+    """
     import torch
     from sentence_transformers import SentenceTransformer, models
 

@@ -1,4 +1,4 @@
-"""What the figures were measured on: processor, versions, and how fast it multiplies matrices at best."""
+"""The machine of a measurement: processor, versions, and its best rate of matrix products."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PEAK_ROUNDS = 5
 
 
 def machine() -> dict[str, Any]:
-    """Return what a reader has to know to compare the figures with others."""
+    """Return what a reader needs in order to compare the figures with others: processor, memory, versions, load."""
     return {
         "processor": _processor(),
         "cores": cores(),
@@ -45,13 +45,13 @@ def cores() -> int:
 
 
 def matrix_peak_gflops() -> float:
-    """Return the best rate of float32 matrix products, 1,536 square, a process of one thread on every core.
+    """Return the best rate of float32 matrix products, 1,536 square, with a process of one thread on every core.
 
-    This is what the roofline's roof is here. Quantised products use 8-bit instructions, which can do more
-    than one float32 operation's worth in the same time, so a share of it above one is no contradiction.
+    Shares of peak are relative to this. Quantised products use 8-bit instructions, several of which fit in the time of
+    one float32 product, so a share above 1 is possible.
     """
     with ProcessPoolExecutor(cores(), get_context("spawn"), _one_thread) as pool:
-        list(pool.map(_gflops, range(cores())))  # everybody has started and has numpy
+        list(pool.map(_gflops, range(cores())))  # all processes have started and imported numpy
         return max(sum(pool.map(_gflops, range(cores()))) for _ in range(_PEAK_ROUNDS))
 
 

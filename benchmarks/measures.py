@@ -1,4 +1,4 @@
-"""What is measured: figures of several rounds, their medians, and ratios taken round by round."""
+"""Figures of several rounds, their medians, and ratios taken round by round."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure, a value a round. `name` is the row it belongs to and who did it, parted by a dot."""
+    """One figure, a value a round.
+
+    :param name: row of the benchmark and what was measured, joined with dots.
+    :param unit: unit of the values.
+    :param values: one value a round.
+    """
 
     name: str
     unit: str
@@ -20,25 +25,38 @@ class Measure:
 
     @property
     def median(self) -> float:
+        """The median of the rounds."""
         return statistics.median(self.values)
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as good one is as another, a value a round; `wanted` is what is aimed at."""
+    """How many times as good one measure is as another.
+
+    :param name: names of the two measures.
+    :param values: one ratio a round.
+    :param target: the aim, if there is one.
+    """
 
     name: str
     values: tuple[float, ...]
-    wanted: float | None = None
+    target: float | None = None
 
     @property
     def median(self) -> float:
+        """The median of the rounds."""
         return statistics.median(self.values)
 
 
 @dataclass
 class Section:
-    """The figures of one benchmark, and in a few words what was done."""
+    """The figures of one row.
+
+    :param about: what was measured, in a few words.
+    :param measures: the figures.
+    :param ratios: comparisons of measures of the same job.
+    :param facts: further results, by what they are.
+    """
 
     about: str
     measures: list[Measure] = field(default_factory=list)
@@ -46,18 +64,30 @@ class Section:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def add(self, name: str, unit: str, values: Sequence[float]) -> Measure:
+        """Add a measure and return it.
+
+        :param name: row of the benchmark and what was measured, joined with dots.
+        :param unit: unit of the values.
+        :param values: one value a round.
+        """
         measure = Measure(name, unit, tuple(round(value, 4) for value in values))
         self.measures.append(measure)
         return measure
 
-    def compare(self, ours: Measure, theirs: Measure, wanted: float | None = None) -> None:
-        """Add how many times as good ours is: of seconds less is better, of everything else more."""
+    def compare(self, ours: Measure, theirs: Measure, target: float | None = None) -> None:
+        """Add how many times as good ours is: of seconds less is better, of everything else more.
+
+        :param ours: measure of profilegen.
+        :param theirs: measure of the other, over the same rounds and of the same job.
+        :param target: the aim, if there is one.
+        """
         pairs = zip(ours.values, theirs.values, strict=True)
         less_is_better = ours.unit in ("s", "ms")
         values = tuple(round(b / a if less_is_better else a / b, 3) for a, b in pairs)
-        self.ratios.append(Ratio(f"{ours.name} : {theirs.name}", values, wanted))
+        self.ratios.append(Ratio(f"{ours.name} : {theirs.name}", values, target))
 
     def as_json(self) -> dict[str, Any]:
+        """Return the section for a JSON file, medians included."""
         return {
             "about": self.about,
             "measures": [asdict(measure) | {"median": measure.median} for measure in self.measures],
@@ -69,9 +99,10 @@ class Section:
 class Contestant:
     """A process that loads something once and does a job each time it is called.
 
-    Each has a process of its own, so that no library's threads or copies of ggml meet another's.
+    Each has its own process, so that neither threads nor copies of ggml of two libraries meet.
 
-    :param load: called in the process with `arguments`, returns the function that does a job; importable by name.
+    :param load: called in the process, returns the function that does a job; importable by name.
+    :param arguments: arguments of `load`.
     """
 
     def __init__(self, load: Callable[..., Callable[[Any], Any]], *arguments: Any) -> None:
@@ -88,7 +119,12 @@ class Contestant:
 
 
 def in_turn(contestants: Mapping[str, Callable[[Any], Any]], jobs: Sequence[Any]) -> dict[str, list[Any]]:
-    """Give every contestant the first job, then every one the second, so that a slow moment meets all alike."""
+    """Give each contestant the first job, then each the second, so that a slow moment affects all of them.
+
+    :param contestants: functions of a job, by name.
+    :param jobs: one job a round.
+    :return: the answers of each contestant, one a round.
+    """
     answers: dict[str, list[Any]] = {name: [] for name in contestants}
     for job in jobs:
         for name, contestant in contestants.items():

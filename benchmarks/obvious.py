@@ -1,7 +1,7 @@
-"""The obvious pipeline, as most would write it: what profilegen is compared with.
+"""The obvious pipeline, as most would write it.
 
-Every text embedded by itself, a user the mean of his texts, HDBSCAN on that, one chat completion a user, one after the
-other, everything put into Chroma.
+Each text is embedded by itself, a user is the mean of their texts, HDBSCAN clusters the users, each user gets one chat
+completion, one after the other, and everything is put into Chroma.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ _MAX_ANSWER_TOKENS = 120
 
 
 def load(embedder: str, writer: str, threads: int) -> Callable[[Sequence[User]], dict[str, float]]:
-    """Return the pipeline as a function of users that gives the seconds of each part.
+    """Return the pipeline as a function from users to the seconds of each part.
 
     :param embedder: path of the GGUF embedding model.
-    :param writer: path of the GGUF language model, as shipped.
+    :param writer: path of the GGUF language model.
+    :param threads: threads of each model.
     """
     from llama_cpp import Llama
 
@@ -39,9 +40,9 @@ def load(embedder: str, writer: str, threads: int) -> Callable[[Sequence[User]],
         start = _lap(seconds, "embed", start)
         _clusters(vectors)
         start = _lap(seconds, "cluster", start)
-        told = [_describe(chat, user) for user in users]
+        descriptions = [_describe(chat, user) for user in users]
         start = _lap(seconds, "write", start)
-        _store(users, vectors, told)
+        _store(users, vectors, descriptions)
         _lap(seconds, "store", start)
         return seconds
 
@@ -70,13 +71,13 @@ def _clusters(vectors: Any) -> Any:
 def _describe(chat: Any, user: User) -> str:
     from profilegen.backends import turns_from
 
-    turns = turns_from(_PROMPT.read_text().replace("{{ texts }}", user.told(_MAX_PROMPT_CHARS)))
+    turns = turns_from(_PROMPT.read_text().replace("{{ texts }}", user.prompt_text(_MAX_PROMPT_CHARS)))
     messages = [{"role": role, "content": content} for role, content in turns]
     answer = chat.create_chat_completion(messages, temperature=0.0, max_tokens=_MAX_ANSWER_TOKENS)
     return str(answer["choices"][0]["message"]["content"])
 
 
-def _store(users: Sequence[User], vectors: Any, told: Sequence[str]) -> None:
+def _store(users: Sequence[User], vectors: Any, descriptions: Sequence[str]) -> None:
     import chromadb
     from chromadb.config import Settings
 
@@ -84,5 +85,5 @@ def _store(users: Sequence[User], vectors: Any, told: Sequence[str]) -> None:
         client: Any = chromadb.PersistentClient(directory, Settings(anonymized_telemetry=False))
         collection = client.create_collection("users", embedding_function=None)
         ids = [user.user_id for user in users]
-        collection.add(ids=ids, embeddings=vectors, documents=list(told))
+        collection.add(ids=ids, embeddings=vectors, documents=list(descriptions))
         client.close()

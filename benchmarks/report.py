@@ -11,7 +11,12 @@ from benchmarks.measures import Section
 
 
 def write(path: Path, machine: Mapping[str, Any], sections: Mapping[str, Section]) -> None:
-    """Write the sections into the file, each with the machine; others that the file holds stay."""
+    """Write sections into a file, each with the machine; other sections of the file stay.
+
+    :param path: JSON file.
+    :param machine: what `machine.machine` returns.
+    :param sections: sections by name of their row.
+    """
     results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for name, section in sections.items():
         results[name] = {"machine": dict(machine), **section.as_json()}
@@ -20,13 +25,17 @@ def write(path: Path, machine: Mapping[str, Any], sections: Mapping[str, Section
 
 
 def show(name: str, section: Section) -> None:
-    """Print a section: medians with the least and the most, then ratios with what is wanted."""
+    """Print a section: medians with the range of the rounds, then ratios with their aims.
+
+    :param name: name of the row.
+    :param section: its figures.
+    """
     print(f"\n{name}: {section.about}")
     for measure in section.measures:
         spread = f"{min(measure.values):,.3g} to {max(measure.values):,.3g}" if len(measure.values) > 1 else ""
         print(f"  {measure.name:50} {measure.median:12,.4g} {measure.unit:12} {spread}")
     for ratio in section.ratios:
-        aim = f"wanted {ratio.wanted:g}" if ratio.wanted else ""
+        aim = f"target {ratio.target:g}" if ratio.target else ""
         spread = f"{min(ratio.values):.2f} to {max(ratio.values):.2f}"
         print(f"  {ratio.name:70} {ratio.median:6.2f} times  {spread:16} {aim}")
     for fact, value in section.facts.items():
@@ -34,28 +43,33 @@ def show(name: str, section: Section) -> None:
 
 
 def draw(results: Path, picture: Path) -> None:
-    """Draw what the results file holds: bars for writing, embedding and building, lines for scale."""
+    """Draw results: bars for writing, embedding and building, lines for scale.
+
+    :param results: JSON file.
+    :param picture: SVG file to write.
+    """
     import matplotlib as mpl
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "profilegen"  # the same figures give the same file
     from matplotlib import pyplot
 
-    found = json.loads(results.read_text())
+    sections = json.loads(results.read_text())
     figure, axes = pyplot.subplots(2, 2, figsize=(12, 8), layout="constrained")
-    _bars(axes[0][0], found.get("writing"), "writing, users a minute", ["users/min"])
-    _bars(axes[0][1], found.get("embedding"), "embedding, tokens a second", ["tokens/s"])
-    _bars(axes[1][0], found.get("build"), "whole build, seconds (logarithmic)", ["s"], logarithmic=True)
-    _lines(axes[1][1], found.get("scale"))
-    named = next(iter(found.values()))["machine"]
+    _bars(axes[0][0], sections.get("writing"), "writing the same job, users a minute", ["users/min"], "writing.engine.")
+    _bars(axes[0][1], sections.get("embedding"), "embedding, tokens a second", ["tokens/s"], "embedding.")
+    _bars(axes[1][0], sections.get("build"), "build and rebuild, seconds", ["s"], "")
+    _lines(axes[1][1], sections.get("scale"))
+    named = next(iter(sections.values()))["machine"]
     figure.suptitle(f"profilegen beside others, {named['cores']} cores of {named['processor']}", fontsize=10)
     figure.savefig(picture, metadata={"Date": None})
     pyplot.close(figure)
 
 
-def _bars(axis: Any, section: Any, title: str, units: Sequence[str], *, logarithmic: bool = False) -> None:
+def _bars(axis: Any, section: Any, title: str, units: Sequence[str], prefix: str) -> None:
     axis.set_title(title, fontsize=10)
-    rows = [row for row in (section or {}).get("measures", []) if row["unit"] in units][::-1]
+    measures = (section or {}).get("measures", [])
+    rows = [row for row in measures if row["unit"] in units and row["name"].startswith(prefix)][::-1]
     if not rows:
         axis.set_axis_off()
         return
@@ -66,8 +80,6 @@ def _bars(axis: Any, section: Any, title: str, units: Sequence[str], *, logarith
     axis.barh([row["name"].partition(".")[2] for row in rows], medians, xerr=errors, color=colours)
     axis.bar_label(axis.containers[-1], [f" {median:,.3g}" for median in medians], fontsize=8)
     axis.tick_params(labelsize=8)
-    if logarithmic:
-        axis.set_xscale("log")
 
 
 def _lines(axis: Any, section: Any) -> None:

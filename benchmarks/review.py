@@ -24,14 +24,17 @@ from profilegen.store.ledger import Ledger, Membership, open_ledger
 def measure(store: Path, folder: Path, *, users: int, points: int, rounds: int) -> Section:
     """Show every page of a store of `users`, and the map of one of `points` users, each time in a new browser.
 
-    :param store: a finished store, whose users are drawn from with replacement; it is only read.
-    :param folder: where the large stores and their servers live.
+    :param store: a finished store, from which users are drawn with replacement; it is only read.
+    :param folder: where the large stores are written.
+    :param users: users of the store whose pages are shown.
+    :param points: users of the store whose map is shown.
+    :param rounds: number of rounds.
     """
     from playwright.sync_api import sync_playwright
 
     section = Section(
         f"Milliseconds until the first paint of a page of {users:,} users, and until the map of {points:,} points can "
-        "be used: a new browser profile each time, nothing kept from before, the server warm."
+        "be used: a new browser profile each time, an empty cache, the server warm."
     )
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     for size in dict.fromkeys((users, points)):
@@ -48,12 +51,17 @@ def measure(store: Path, folder: Path, *, users: int, points: int, rounds: int) 
             section.add("review.map.ready", "ms", [one["map"] for one in shown])
             section.add("review.map.frame", "ms", [one["frame"] for one in shown])
         browser.close()
-    section.facts["wanted at most"] = "300 ms for a page, 2,000 ms for the map"
+    section.facts["target at most"] = "300 ms for a page, 2,000 ms for the map"
     return section
 
 
 def enlarge(store: Path, target: Path, n_users: int) -> None:
-    """Write a ledger of many users: those of a store again and again under other ids, moved a little on the map."""
+    """Write a ledger of many users: copies of those of a store under other ids, moved a little on the map.
+
+    :param store: directory of a finished store; it is only read.
+    :param target: directory of the new store.
+    :param n_users: number of users of the new store.
+    """
     random = np.random.default_rng(1)
     with open_ledger(store, read_only=True) as source, open_ledger(target, create=True) as ledger:
         profiles = list(source.iter_profiles())
@@ -137,13 +145,19 @@ class Server(NamedTuple):
     token: str
 
     def sign_in(self, context: Any) -> None:
-        """Give a browser context the cookie of the token, without loading a page in it."""
+        """Give a browser context the cookie of the token, without loading a page in it.
+
+        :param context: browser context of Playwright.
+        """
         context.request.get(f"{self.address}/lists?token={self.token}")
 
 
 @contextmanager
 def served(store: Path) -> Iterator[Server]:
-    """Serve the page of a store in a process of its own while the block runs; gives its address and token."""
+    """Serve the review page of a store in another process while the block runs; yield its address and token.
+
+    :param store: directory of the store.
+    """
     command = [sys.executable, "-m", "profilegen", "review", "--store", str(store), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -156,7 +170,7 @@ def served(store: Path) -> Iterator[Server]:
 
 
 def _opened(browser: Any, server: Server, path: str, *, wait_for_map: bool = False) -> dict[str, float]:
-    """Return when a page was painted first and when its map was ready, in milliseconds since it was asked for."""
+    """Return milliseconds from the request to the first paint of a page, and to when its map was ready."""
     context = browser.new_context(viewport={"width": 1280, "height": 850})
     server.sign_in(context)
     page = context.new_page()

@@ -2,9 +2,9 @@
 
 Users are drawn with replacement from a finished store of real reviews. A drawn user is a real one, each of whose
 documents is replaced, one time in two, by one of another user of the same segment; vectors get noise of length 0.3
-before they are normalised. Two stages have stand-ins, because they cost the same for every user and are measured
+before they are normalised. Two stages are replaced, because they cost the same for every user and are measured
 elsewhere: vectors are drawn, not embedded, and profiles are the real user's with the evidence renamed, not written.
-Everything else is `profilegen.build` on a JSON Lines file, in a process of its own whose peak memory is taken.
+Everything else is `profilegen.build` on a JSON Lines file, in a process of its own whose peak memory is measured.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ def measure(
     """Build and search stores of each size; needs about 6 KB of disk a user and document.
 
     :param store: a finished store, from which users are drawn.
-    :param agreement_users: how many users are clustered both whole and by a sample of half of them.
+    :param folder: where the large stores are written.
+    :param questions: what to search for.
+    :param sizes: numbers of users.
+    :param rounds: rounds of searches.
+    :param agreement_users: number of users who are clustered both whole and by a sample of half of them.
     """
     section = Section(
         "Drawn users with drawn vectors and profiles: everything but the models. Seconds, peak memory, and "
@@ -74,9 +78,9 @@ def _measure_search(section: Section, store: Path, questions: Sequence[str], siz
     with Contestant(load_search, str(store)) as search:
         section.facts[f"{size}: first search, ms"] = round(search(questions[:1])[0], 1)
         search(questions)  # not counted: it reads the index into memory
-        found = in_turn({"search": search}, [questions] * rounds)["search"]
+        times = in_turn({"search": search}, [questions] * rounds)["search"]
     for name, share in (("p50", 0.5), ("p95", 0.95)):
-        section.add(f"scale.{size}.search-{name}", "ms", [_quantile(values, share) for values in found])
+        section.add(f"scale.{size}.search-{name}", "ms", [_quantile(values, share) for values in times])
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
@@ -88,14 +92,14 @@ def _quantile(values: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True)
 class _Source:
-    """A real user: the documents with their vectors, what was said of the user, and who is in the same segment."""
+    """A real user: documents with their vectors, profile and claims, and the indices of users of the same segment."""
 
     documents: list[Any]
     text_vectors: Any
     item_vectors: Any
     profile: Any
     claims: list[Any]
-    alike: list[int]
+    same_segment: list[int]
 
 
 def _sources(store: str) -> list[_Source]:
@@ -122,7 +126,12 @@ def _sources(store: str) -> list[_Source]:
 
 
 def load_draw(store: str) -> Callable[[tuple[int, str]], None]:
-    """Write drawn users as JSON Lines. `channel` names the document a row was drawn from, for its vector."""
+    """Return a function that writes drawn users as JSON Lines.
+
+    `channel` names the document that a row was drawn from, for its vector.
+
+    :param store: directory of a finished store.
+    """
     import random
 
     sources = _sources(store)
@@ -136,7 +145,7 @@ def load_draw(store: str) -> Callable[[tuple[int, str]], None]:
                 for row in range(len(sources[at].documents)):
                     whose, which = at, row
                     if generator.random() < 0.5:
-                        whose = generator.choice(sources[at].alike)
+                        whose = generator.choice(sources[at].same_segment)
                         which = generator.randrange(len(sources[whose].documents))
                     document = (
                         sources[whose]
@@ -149,11 +158,14 @@ def load_draw(store: str) -> Callable[[tuple[int, str]], None]:
     return draw
 
 
-# --- the build, with its two stand-ins ---------------------------------------------------------------------
+# --- the build, with two stages replaced ---------------------------------------------------------------------
 
 
 def load_build(source: str) -> Callable[[tuple[str, str]], dict[str, Any]]:
-    """Build a store of drawn users; gives the report, with the process's peak memory up to each stage's end."""
+    """Return a function that builds a store of drawn users and returns the report, with the peak memory of each stage.
+
+    :param source: directory of the store from which the users were drawn.
+    """
     from profilegen.config import load_settings
     from profilegen.pipeline import build as pipeline
     from profilegen.pipeline import profiles
@@ -178,7 +190,7 @@ def load_build(source: str) -> Callable[[tuple[str, str]], dict[str, Any]]:
 
 
 class _Lazily:
-    """The sources, read when the first is wanted: a build that has nothing to do wants none."""
+    """The sources, read when the first is needed: a build that has nothing to do needs none."""
 
     def __init__(self, store: str) -> None:
         self._store = store
@@ -191,7 +203,7 @@ class _Lazily:
 
 
 def _peak_mb() -> float:
-    """Return the most memory that this process, or a child that has ended, has had at a time (Linux: KB)."""
+    """Return the peak memory of this process or of an ended child, whichever is larger."""
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return round(peak / 1e3, 1)
 
@@ -224,12 +236,12 @@ def _embed_with(sources: _Lazily) -> Callable[..., int]:
 
 
 def _write_with(sources: _Lazily) -> Callable[..., None]:
-    def write(ledger: Any, wanted: Mapping[str, str], models: Any, on_done: Callable[[int], None]) -> None:
+    def write(ledger: Any, hashes: Mapping[str, str], models: Any, on_done: Callable[[int], None]) -> None:
         def rows() -> Iterator[tuple[Any, str, list[Any]]]:
-            for user in ledger.iter_users(wanted, with_vectors=False):
+            for user in ledger.iter_users(hashes, with_vectors=False):
                 source = sources[int(user.user_id.split("-")[1])]
                 on_done(1)
-                yield _renamed(source.profile, user), wanted[user.user_id], source.claims
+                yield _renamed(source.profile, user), hashes[user.user_id], source.claims
 
         ledger.put_profiles(rows())
 
@@ -237,10 +249,10 @@ def _write_with(sources: _Lazily) -> Callable[..., None]:
 
 
 def _renamed(profile: Any, user: Any) -> Any:
-    """Return the profile as one of the drawn user, whose documents stand for those it rested on."""
+    """Return the profile under the id of the drawn user, with evidence in that user's documents."""
     ids = [document.id for document in user.documents]
 
-    def claims(told: Iterable[Any]) -> tuple[Any, ...]:
+    def claims(stored: Iterable[Any]) -> tuple[Any, ...]:
         return tuple(
             claim.model_copy(
                 update={
@@ -251,7 +263,7 @@ def _renamed(profile: Any, user: Any) -> Any:
                     ),
                 }
             )
-            for claim in told
+            for claim in stored
         )
 
     renamed = {kind: claims(held) for kind, held in profile.claims.items()}
@@ -263,7 +275,10 @@ def _renamed(profile: Any, user: Any) -> Any:
 
 
 def load_search(store: str) -> Callable[[Sequence[str]], list[float]]:
-    """Search for each question; gives milliseconds, each with the question's embedding."""
+    """Return a function that searches for questions and returns the milliseconds of each, its embedding included.
+
+    :param store: directory of a finished store.
+    """
     from profilegen import open_store
 
     opened = open_store(store)
@@ -284,7 +299,10 @@ def load_search(store: str) -> Callable[[Sequence[str]], list[float]]:
 
 
 def load_agreement(store: str) -> Callable[[int], dict[str, float]]:
-    """Cluster drawn users by all and by half of them; gives how far the two agree, and two seeds do."""
+    """Return a function that clusters drawn users by all and by half of them and compares the two, and two seeds.
+
+    :param store: directory of a finished store.
+    """
     import numpy as np
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
@@ -299,12 +317,12 @@ def load_agreement(store: str) -> Callable[[int], dict[str, float]]:
         source = sources[at]
         vectors = document_vectors(source.text_vectors, source.item_vectors)
         for row in np.flatnonzero(generator.random(len(vectors)) < 0.5):
-            other = sources[int(generator.choice(source.alike))]
+            other = sources[int(generator.choice(source.same_segment))]
             which = [int(generator.integers(len(other.documents)))]
             vectors[row] = document_vectors(other.text_vectors[which], other.item_vectors[which])[0]
         # More noise than in the store, so that segments touch and there is something to disagree about.
         noise = generator.normal(0, 1 / vectors.shape[1] ** 0.5, vectors.shape)
-        return user_vector((vectors + noise).astype(np.float32)), min(source.alike)
+        return user_vector((vectors + noise).astype(np.float32)), min(source.same_segment)
 
     def agreement(n_users: int) -> dict[str, float]:
         vectors, truth = map(np.array, zip(*(drawn() for _ in range(n_users)), strict=True))

@@ -10,10 +10,13 @@ from benchmarks.measures import Section
 
 
 def measure(*, rounds: int) -> Section:
-    """Start the command line again and again; the first start, which compiles Python files, is not counted."""
+    """Start the command line repeatedly; the first start, which compiles Python files, is not counted.
+
+    :param rounds: number of starts that are counted.
+    """
     section = Section("Seconds until `profilegen --help` has printed and ended.")
     section.add("startup.help", "s", [_help() for _ in range(rounds + 1)][1:])
-    section.facts["wanted at most"] = 0.3
+    section.facts["target at most"] = 0.3
     return section
 
 
