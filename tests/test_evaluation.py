@@ -391,6 +391,20 @@ def test_a_store_that_is_being_written_is_not_evaluated(sample: Sample) -> None:
     assert not done.stdout
 
 
+def test_a_report_shows_chance_beside_each_figure_and_checks_apart() -> None:
+    figures = (
+        Figure(name="identify.hit1", value=0.75, low=0.625, high=0.875, n=8, chance=0.125),
+        Figure(name="claims.verbatim", value=1, low=1, high=1, n=8, check=True),
+    )
+    evaluation = Evaluation(
+        store="s", revision="r", embedder="e", writers={}, users=8, documents=8, figures=figures, seconds=1
+    )
+    text, page = render(evaluation, "report.md"), render(evaluation, "report.html")
+    assert "| `identify.hit1` | 0.750 | 0.625 | 0.875 | 0.125 | 8 users |" in text
+    assert text.index("## Checks") < text.index("claims.verbatim")
+    assert ">0.125<" in page
+
+
 def test_texts_in_a_report_are_never_markup() -> None:
     name = '<img src=x onerror="alert(1)"> | [a](javascript:b) {{ 7 * 7 }}'
     hostile = Evaluation(
