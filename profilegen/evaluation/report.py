@@ -17,7 +17,7 @@ from profilegen.store.files import PRIVATE_DIRECTORY, make_private_file
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _PAGES = ("report.md", "report.html")
-_SHAKY = 0.6
+_UNSTABLE = 0.6
 
 
 def write_report(evaluation: Evaluation, directory: Path, *, private: bool = False) -> list[Path]:
@@ -62,12 +62,12 @@ def evaluation_table(evaluation: Evaluation) -> RenderableType:
     for row in evaluation.left_out:
         reasons.setdefault(row.reason, []).append(row.name)
     left_out = [Text(f"left out, {reason}: {', '.join(names)}", style="dim") for reason, names in reasons.items()]
-    told = [
-        Text(f"shaky segment: {segment.name} ({segment.id}), stability {segment.stability:.2f}")
+    unstable = [
+        Text(f"unstable segment: {segment.name} ({segment.id}), stability {segment.stability:.2f}")
         for segment in evaluation.segments
-        if segment.stability is not None and segment.stability < _SHAKY
+        if segment.stability is not None and segment.stability < _UNSTABLE
     ]
-    return Group(table, Text(), Text(f"checks, which hold by construction: {', '.join(checks)}"), *left_out, *told)
+    return Group(table, Text(), Text(f"checks, which hold by construction: {', '.join(checks)}"), *left_out, *unstable)
 
 
 def render(evaluation: Evaluation, page: str) -> str:
