@@ -78,7 +78,7 @@ def test_engines_read_the_same_tokens_and_write_about_as_many(results: dict[str,
     ]
     (read, written), (other_read, other_written) = counts
     assert read == other_read
-    assert written == pytest.approx(other_written, rel=0.15)
+    assert written == pytest.approx(other_written, rel=0.35)
 
 
 @pytest.mark.parametrize("size", [6, 12, 30])
