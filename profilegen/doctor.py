@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from profilegen.errors import ProfilegenError
-from profilegen.llama.catalog import is_pulled, known_models, processor, read_record
+from profilegen.llama.catalog import is_pulled, known_models, processor_name, read_record
 from profilegen.records import Record
 from profilegen.resources import models_dir, prompts_dir
 from profilegen.store import index
@@ -54,7 +54,7 @@ def _tuned(name: str) -> str:
     record = read_record(name)
     if record is None or record.tuned is None:
         return f"{name}, not tuned; `profilegen models tune` may make it faster"
-    if record.tuned.processor != processor():
+    if record.tuned.processor != processor_name():
         return f"{name}, not tuned on this processor; run `profilegen models tune`"
     return f"{name}, weights {record.tuned.weight_type if record.tuned.sha256 else 'as published'}"
 

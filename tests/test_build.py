@@ -71,7 +71,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def started(*_: object, **__: object) -> None:
         pytest.fail("a model was started")
 
-    monkeypatch.setattr("profilegen.llama.worker._Child", started)
+    monkeypatch.setattr("profilegen.llama.worker._Worker", started)
 
 
 # --- what comes out ---------------------------------------------------------------------------------------

@@ -69,9 +69,9 @@ def test_there_is_no_default_writer_for_a_language_it_does_not_know() -> None:
     assert default_model("writer", "zh") is None
 
 
-def test_a_model_that_is_not_here_says_how_to_fetch_it() -> None:
+def test_a_model_that_is_not_downloaded_is_an_error_with_the_command_to_run() -> None:
     assert not is_pulled("smollm2-135m-instruct")
-    with pytest.raises(ModelError, match="fetch it with: profilegen models pull smollm2"):
+    with pytest.raises(ModelError, match="run: profilegen models pull smollm2"):
         resolve("smollm2-135m-instruct", "writer")
 
 

@@ -72,7 +72,7 @@ def test_a_template_that_takes_too_much_is_an_error(source: str) -> None:
 
 @pytest.mark.parametrize("source", FAILS.values(), ids=FAILS)
 def test_a_template_that_fails_is_an_error_of_one_line(source: str) -> None:
-    with pytest.raises(ModelError, match="its chat template fails: ") as raised:
+    with pytest.raises(ModelError, match="the model's chat template fails: ") as raised:
         render(source)
     assert len(str(raised.value).splitlines()) == 1
 
@@ -121,7 +121,7 @@ def test_a_template_that_hangs_in_one_call_ends_its_process() -> None:
 
 
 def test_a_template_that_is_too_long_is_not_compiled() -> None:
-    with pytest.raises(ModelError, match="has 300,000 characters, more than 200,000"):
+    with pytest.raises(ModelError, match="has 300,000 characters, over 200,000"):
         ChatTemplate("a" * 300_000)
     assert ChatTemplate("a" * MAX_TEMPLATE_CHARS).render(MESSAGES) == "a" * MAX_TEMPLATE_CHARS
 
@@ -155,7 +155,7 @@ def test_a_template_has_what_templates_of_models_use(source: str, prompt: str) -
 
 
 def test_the_message_that_a_template_raises_is_shown() -> None:
-    with pytest.raises(ModelError, match="its chat template fails: System role not supported"):
+    with pytest.raises(ModelError, match="the model's chat template fails: System role not supported"):
         render("{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}")
 
 
@@ -213,7 +213,7 @@ def with_template(model: ResolvedModel, folder: Path, source: str) -> ResolvedMo
         ('{{ messages[0].content }}{{ "a" * 10**10 }}', "takes too much time or memory"),
         ("{% for _ in range(99999) %}{% for _ in range(99999) %}{% endfor %}{% endfor %}", "takes too much time"),
         ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "maximum recursion depth"),
-        ("{{ raise_exception('no') }}", "its chat template fails: no"),
+        ("{{ raise_exception('no') }}", "the model's chat template fails: no"),
         ("{{ messages[0].content }}", "leaves out or changes what it is asked"),
     ],
     ids=["memory", "time", "recursion", "refusal", "no request"],
@@ -235,7 +235,10 @@ def test_a_template_that_cannot_be_compiled_is_an_error_of_one_line(
     models: dict[str, ResolvedModel], tmp_path: Path
 ) -> None:
     broken = with_template(models[WRITER], tmp_path, "{% for message in %}")
-    with GgufWriter(broken, Options()) as writer, pytest.raises(ModelError, match="its chat template fails") as raised:
+    with (
+        GgufWriter(broken, Options()) as writer,
+        pytest.raises(ModelError, match="the model's chat template fails") as raised,
+    ):
         list(writer.write(PROMPTS.items()))
     assert len(str(raised.value).splitlines()) == 1
 

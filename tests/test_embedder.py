@@ -117,7 +117,7 @@ def test_hostile_texts_leave_the_others_as_they_are(embedder: GgufEmbedder) -> N
     assert alone[0] @ among[-1] > 0.999
 
 
-def test_a_text_without_any_token_has_no_direction(models: dict[str, ResolvedModel]) -> None:
+def test_a_text_without_any_token_has_a_zero_vector(models: dict[str, ResolvedModel]) -> None:
     without_special_tokens = models[WRITER].model_copy(update={"pooling": "mean"})
     with GgufEmbedder(without_special_tokens, workers=1) as embedder:
         assert np.linalg.norm(embedder.embed(["", "a"]), axis=1) == pytest.approx([0, 1], abs=1e-3)

@@ -22,8 +22,8 @@ def test_a_reranker_is_refused(tmp_path: Path) -> None:
         read_header(write_tiny_gguf(tmp_path / "r.gguf", "bert", pooling=4))
 
 
-def test_the_picture_half_of_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no model for texts"):
+def test_the_image_part_of_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is not a text model"):
         read_header(write_tiny_gguf(tmp_path / "mmproj.gguf", "clip", general__type="mmproj"))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from profilegen.llama import catalog
 from profilegen.llama.catalog import ResolvedModel, Trial, load_catalog, read_record, tuned_path
-from profilegen.llama.fetch import tune_again
+from profilegen.llama.fetch import tune_model
 from profilegen.llama.resolve import resolve
 from profilegen.llama.tune import AS_SHIPPED, EMBEDDER_TYPES, WEIGHT_TYPES, _best, tune
 
@@ -16,7 +16,7 @@ WRITER, EMBEDDER = "smollm2-135m-instruct", "all-minilm-l6-v2"
 
 @pytest.fixture(scope="module")
 def folder(models: dict[str, ResolvedModel], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a models folder with the writer as it came, and no word of tuning."""
+    """Give a models folder with the original file of the writer, and no result of tuning."""
     folder = tmp_path_factory.mktemp("models")
     came_from = catalog.gguf_path(WRITER).parent
     shutil.copy(came_from / f"{WRITER}.gguf", folder)
@@ -32,7 +32,7 @@ def tuned(folder: Path) -> catalog.Tuned:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PROFILEGEN_MODELS", str(folder))
         assert resolve(WRITER, "writer").weight_type is None
-        return tune_again(load_catalog()[WRITER])
+        return tune_model(load_catalog()[WRITER])
 
 
 @pytest.fixture
@@ -46,14 +46,14 @@ def test_every_type_is_measured_and_the_file_agrees_with_itself(tuned: catalog.T
     assert all(trial.read_ms > 0 and (trial.write_ms or 0) > 0 for trial in tuned.trials)
 
 
-def test_eight_bits_foretell_texts_as_the_file_does_and_four_bits_differ_more(tuned: catalog.Tuned) -> None:
+def test_eight_bits_predict_texts_like_the_original_file_and_four_bits_differ_more(tuned: catalog.Tuned) -> None:
     found = {trial.weight_type: trial for trial in tuned.trials}
     assert found["Q8_0"].perplexity == pytest.approx(found[AS_SHIPPED].perplexity or 0, rel=0.02)
     assert found["Q8_0"].agreement > 0.9 > found["Q4_0"].agreement
 
 
 @pytest.mark.usefixtures("_in_folder")
-def test_the_type_chosen_is_used_under_the_hash_of_the_file_as_it_came(tuned: catalog.Tuned) -> None:
+def test_the_type_chosen_is_used_under_the_hash_of_the_file_of_its_file(tuned: catalog.Tuned) -> None:
     found = resolve(WRITER, "writer")
     record = read_record(WRITER)
     assert record is not None
@@ -64,15 +64,15 @@ def test_the_type_chosen_is_used_under_the_hash_of_the_file_as_it_came(tuned: ca
 
 
 @pytest.mark.usefixtures("_in_folder")
-def test_on_another_processor_the_file_is_used_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "processor", lambda: "another")
+def test_on_another_processor_the_file_is_used_of_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profilegen.llama.resolve.processor_name", lambda: "another")
     assert resolve(WRITER, "writer").path == catalog.gguf_path(WRITER)
 
 
 @pytest.mark.usefixtures("_in_folder")
 def test_a_damaged_tuned_file_is_not_used(tuned: catalog.Tuned) -> None:
     if tuned.sha256 is None:
-        pytest.skip("the file as it came is the fastest here")
+        pytest.skip("the original file is the fastest here")
     whole = tuned_path(WRITER).read_bytes()
     tuned_path(WRITER).write_bytes(whole[:-1] + b"!")
     assert resolve(WRITER, "writer").path == catalog.gguf_path(WRITER)
@@ -88,7 +88,7 @@ def test_an_embedder_in_a_type_it_is_tuned_to_gives_the_vectors_of_its_file(
     assert (file is None) == (found.weight_type == AS_SHIPPED)
 
 
-def test_an_embedder_whose_vectors_are_others_is_not_as_good() -> None:
+def test_an_embedder_whose_vectors_differ_is_not_as_good() -> None:
     shipped = Trial(weight_type=AS_SHIPPED, read_ms=2.0, agreement=1.0)
     assert _best([shipped, Trial(weight_type="BF16", read_ms=1.0, agreement=0.9999)]) == "BF16"
     assert _best([shipped, Trial(weight_type="Q4_0", read_ms=1.0, agreement=0.99)]) == AS_SHIPPED
@@ -98,8 +98,8 @@ def test_an_embedder_whose_vectors_are_others_is_not_as_good() -> None:
     ("perplexity", "agreement", "read_ms", "chosen"),
     [
         (10.1, 0.95, 1.0, "Q8_0"),
-        (11.0, 0.95, 1.0, AS_SHIPPED),  # surprised more often
-        (10.1, 0.80, 1.0, AS_SHIPPED),  # says other things
+        (11.0, 0.95, 1.0, AS_SHIPPED),  # higher perplexity
+        (10.1, 0.80, 1.0, AS_SHIPPED),  # other next tokens
         (10.1, 0.95, 1.9, AS_SHIPPED),  # hardly faster
     ],
 )

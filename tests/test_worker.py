@@ -12,7 +12,7 @@ import pytest
 
 from profilegen.backends import Failure
 from profilegen.errors import ModelError
-from profilegen.llama.worker import Crew
+from profilegen.llama.worker import WorkerPool
 
 
 class StandInEngine:
@@ -35,7 +35,7 @@ class StandInEngine:
     def add(self, job: int, payload: tuple[str, Any]) -> None:
         self._jobs.append((job, payload))
 
-    def busy(self) -> bool:
+    def has_work(self) -> bool:
         return bool(self._jobs)
 
     def step(self) -> list[tuple[int, Any]]:
@@ -58,9 +58,9 @@ ENGINE = f"{__name__}:StandInEngine"
 
 
 @pytest.fixture(scope="module")
-def crew() -> Iterator[Crew[int]]:
-    with Crew[int](ENGINE, {}, workers=2, backlog=3) as crew:
-        yield crew
+def pool() -> Iterator[WorkerPool[int]]:
+    with WorkerPool[int](ENGINE, {}, workers=2, backlog=3) as pool:
+        yield pool
 
 
 def children(parent: int | None = None) -> set[int]:
@@ -95,15 +95,15 @@ def wait_until_gone(pids: set[int]) -> set[int]:
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
 
 
-def test_every_job_is_answered_under_its_key(crew: Crew[int]) -> None:
-    assert dict(crew.run((n, ("echo", n * n)) for n in range(50))) == {n: n * n for n in range(50)}
+def test_every_job_is_answered_under_its_key(pool: WorkerPool[int]) -> None:
+    assert dict(pool.run((n, ("echo", n * n)) for n in range(50))) == {n: n * n for n in range(50)}
 
 
-def test_no_jobs_are_no_answers(crew: Crew[int]) -> None:
-    assert list(crew.run([])) == []
+def test_no_jobs_are_no_answers(pool: WorkerPool[int]) -> None:
+    assert list(pool.run([])) == []
 
 
-def test_jobs_are_taken_only_when_there_is_room_for_them(crew: Crew[int]) -> None:
+def test_jobs_are_taken_only_when_there_is_room_for_them(pool: WorkerPool[int]) -> None:
     taken = []
 
     def jobs() -> Iterator[tuple[int, Any]]:
@@ -111,88 +111,88 @@ def test_jobs_are_taken_only_when_there_is_room_for_them(crew: Crew[int]) -> Non
             taken.append(n)
             yield n, ("echo", n)
 
-    next(crew.run(jobs()))
+    next(pool.run(jobs()))
     assert len(taken) == 2 * 3
 
 
-def test_the_jobs_of_killed_children_are_done_all_the_same(crew: Crew[int]) -> None:
-    run = crew.run((n, ("sleep", 0.01)) for n in range(30))
+def test_the_jobs_of_killed_children_are_done_all_the_same(pool: WorkerPool[int]) -> None:
+    run = pool.run((n, ("sleep", 0.01)) for n in range(30))
     answers = dict([next(run)])
     for pid in children():
         os.kill(pid, signal.SIGKILL)
     assert dict(run) | answers == dict.fromkeys(range(30), 0.01)
 
 
-def test_children_killed_while_idle_are_replaced(crew: Crew[int]) -> None:
+def test_children_killed_while_idle_are_replaced(pool: WorkerPool[int]) -> None:
     for pid in children():
         os.kill(pid, signal.SIGKILL)
-    assert dict(crew.run([(1, ("echo", "a")), (2, ("echo", "b"))])) == {1: "a", 2: "b"}
+    assert dict(pool.run([(1, ("echo", "a")), (2, ("echo", "b"))])) == {1: "a", 2: "b"}
 
 
-def test_a_job_that_always_kills_its_child_fails_alone_and_says_how(crew: Crew[int]) -> None:
-    answers = dict(crew.run((n, ("abort" if n == 4 else "echo", n)) for n in range(10)))
+def test_a_job_that_always_kills_its_child_fails_alone_and_says_how(pool: WorkerPool[int]) -> None:
+    answers = dict(pool.run((n, ("abort" if n == 4 else "echo", n)) for n in range(10)))
     failure = answers.pop(4)
     assert isinstance(failure, Failure)
     assert "SIGABRT" in failure.reason
     assert answers == {n: n for n in range(10) if n != 4}
 
 
-def test_several_jobs_that_kill_take_no_other_with_them(crew: Crew[int]) -> None:
-    answers = dict(crew.run((n, ("abort" if n < 3 else "echo", n)) for n in range(8)))
+def test_several_jobs_that_kill_take_no_other_with_them(pool: WorkerPool[int]) -> None:
+    answers = dict(pool.run((n, ("abort" if n < 3 else "echo", n)) for n in range(8)))
     assert {n for n, answer in answers.items() if isinstance(answer, Failure)} == {0, 1, 2}
 
 
-def test_an_exception_in_the_engine_is_the_failure_of_its_job(crew: Crew[int]) -> None:
-    answers = dict(crew.run([(1, ("raise", "no such thing")), (2, ("echo", "b"))]))
+def test_an_exception_in_the_engine_is_the_failure_of_its_job(pool: WorkerPool[int]) -> None:
+    answers = dict(pool.run([(1, ("raise", "no such thing")), (2, ("echo", "b"))]))
     assert "ValueError: no such thing" in answers[1].reason
     assert answers[2] == "b"
 
 
-def test_replaced_children_leave_no_zombies(crew: Crew[int]) -> None:
-    list(crew.run((n, ("abort", n)) for n in range(2)))
+def test_replaced_children_leave_no_zombies(pool: WorkerPool[int]) -> None:
+    list(pool.run((n, ("abort", n)) for n in range(2)))
     assert len(children()) == 2
 
 
-def test_what_native_code_prints_does_not_disturb_the_answers(crew: Crew[int]) -> None:
+def test_what_native_code_prints_does_not_disturb_the_answers(pool: WorkerPool[int]) -> None:
     text = "\x01\x00\x00 printed\n" * 100
-    assert dict(crew.run((n, ("print", text)) for n in range(5))) == dict.fromkeys(range(5), text)
+    assert dict(pool.run((n, ("print", text)) for n in range(5))) == dict.fromkeys(range(5), text)
 
 
-def test_large_jobs_and_answers_pass_in_both_directions_at_once(crew: Crew[int]) -> None:
+def test_large_jobs_and_answers_pass_in_both_directions_at_once(pool: WorkerPool[int]) -> None:
     text = "x" * 2_000_000
-    assert all(answer == text for _, answer in crew.run((n, ("echo", text)) for n in range(12)))
+    assert all(answer == text for _, answer in pool.run((n, ("echo", text)) for n in range(12)))
 
 
-def test_hostile_text_passes_unchanged(crew: Crew[int]) -> None:
+def test_hostile_text_passes_unchanged(pool: WorkerPool[int]) -> None:
     text = "\0\x1b[2J\ud800\r\n\u2028<|im_end|>"
-    assert dict(crew.run([(1, ("echo", text))])) == {1: text}
+    assert dict(pool.run([(1, ("echo", text))])) == {1: text}
 
 
-def test_a_run_that_was_left_early_does_not_answer_in_the_next(crew: Crew[int]) -> None:
-    left = crew.run((n, ("sleep", 0.05)) for n in range(20))
+def test_a_run_that_was_left_early_does_not_answer_in_the_next(pool: WorkerPool[int]) -> None:
+    left = pool.run((n, ("sleep", 0.05)) for n in range(20))
     next(left)
-    assert dict(crew.run((n, ("echo", "new")) for n in range(20))) == dict.fromkeys(range(20), "new")
+    assert dict(pool.run((n, ("echo", "new")) for n in range(20))) == dict.fromkeys(range(20), "new")
 
 
-def test_children_end_when_the_crew_is_closed() -> None:
+def test_children_end_when_the_pool_is_closed() -> None:
     before = children()
-    with Crew[int](ENGINE, {}, workers=2, backlog=1) as crew:
-        next(crew.run([(1, ("echo", 1)), (2, ("sleep", 60)), (3, ("sleep", 60))]))
+    with WorkerPool[int](ENGINE, {}, workers=2, backlog=1) as pool:
+        next(pool.run([(1, ("echo", 1)), (2, ("sleep", 60)), (3, ("sleep", 60))]))
         assert len(children() - before) == 2
     assert children() == before
 
 
-def test_a_closed_crew_says_so_and_does_not_answer_with_nothing() -> None:
-    crew = Crew[int](ENGINE, {}, workers=1, backlog=1)
-    crew.close()
+def test_a_closed_pool_raises_and_does_not_give_an_empty_run() -> None:
+    pool = WorkerPool[int](ENGINE, {}, workers=1, backlog=1)
+    pool.close()
     with pytest.raises(ModelError):
-        list(crew.run([(1, ("echo", 1))]))
+        list(pool.run([(1, ("echo", 1))]))
 
 
 def test_an_engine_that_cannot_start_is_one_line_and_leaves_no_children() -> None:
     before = children()
     with pytest.raises(ModelError) as raised:
-        Crew(ENGINE, {"fails": "first line\nsecond line"}, workers=2, backlog=1)
+        WorkerPool(ENGINE, {"fails": "first line\nsecond line"}, workers=2, backlog=1)
     assert str(raised.value) == "ValueError: first line second line"
     assert children() == before
 
@@ -200,7 +200,7 @@ def test_an_engine_that_cannot_start_is_one_line_and_leaves_no_children() -> Non
 def test_an_engine_that_aborts_at_its_start_is_one_line_and_leaves_no_children() -> None:
     before = children()
     with pytest.raises(ModelError, match="SIGABRT") as raised:
-        Crew(ENGINE, {"fails": "dies"}, workers=2, backlog=1)
+        WorkerPool(ENGINE, {"fails": "dies"}, workers=2, backlog=1)
     assert "\n" not in str(raised.value)
     assert children() == before
 
@@ -209,44 +209,44 @@ def test_a_child_that_cannot_load_beside_another_is_an_error_and_no_wait_without
     before = children()
     with (
         pytest.raises(ModelError, match="no room for another"),
-        Crew[int](ENGINE, {"only": str(tmp_path / "taken")}, workers=2, backlog=1) as crew,
+        WorkerPool[int](ENGINE, {"only": str(tmp_path / "taken")}, workers=2, backlog=1) as pool,
     ):
-        list(crew.run((n, ("sleep", 0.5)) for n in range(4)))
+        list(pool.run((n, ("sleep", 0.5)) for n in range(4)))
     assert children() == before
 
 
-def test_a_crew_that_does_not_wait_loads_beside_its_owner_and_ends_at_once() -> None:
+def test_a_pool_that_does_not_wait_starts_in_the_background_and_ends_at_once() -> None:
     before = children()
-    with Crew[int](ENGINE, {"slow": 60}, workers=2, backlog=1, wait=False) as crew:
+    with WorkerPool[int](ENGINE, {"slow": 60}, workers=2, backlog=1, wait=False) as pool:
         assert len(children() - before) == 1
-        crew.grow(5)
+        pool.start_workers(5)
         assert len(children() - before) == 2
     assert children() == before
 
 
-def test_a_crew_has_no_more_children_than_jobs_and_a_closed_one_starts_none() -> None:
+def test_a_pool_has_no_more_children_than_jobs_and_a_closed_one_starts_none() -> None:
     before = children()
-    crew = Crew[int](ENGINE, {}, workers=3, backlog=1, wait=False)
-    crew.grow(2)
+    pool = WorkerPool[int](ENGINE, {}, workers=3, backlog=1, wait=False)
+    pool.start_workers(2)
     assert len(children() - before) == 2
-    assert dict(crew.run((n, ("echo", n)) for n in range(4))) == {n: n for n in range(4)}
-    crew.close()
-    crew.grow(2)
+    assert dict(pool.run((n, ("echo", n)) for n in range(4))) == {n: n for n in range(4)}
+    pool.close()
+    pool.start_workers(2)
     assert children() == before
 
 
-def test_a_crew_that_did_not_wait_tells_at_its_first_run_that_it_cannot_load() -> None:
+def test_a_pool_that_did_not_wait_raises_at_its_first_run_where_the_model_cannot_be_loaded() -> None:
     before = children()
     with (
-        Crew[int](ENGINE, {"fails": "no model"}, workers=2, backlog=1, wait=False) as crew,
+        WorkerPool[int](ENGINE, {"fails": "no model"}, workers=2, backlog=1, wait=False) as pool,
         pytest.raises(ModelError, match="no model"),
     ):
-        list(crew.run([(1, ("echo", 1))]))
+        list(pool.run([(1, ("echo", 1))]))
     assert children() == before
 
 
 def test_a_program_without_an_import_guard_is_not_run_again_in_the_children(tmp_path: Path) -> None:
-    program = _start(tmp_path, "print('pids', *PIDS)", "dict(crew.run([(1, ('echo', 1))]))")
+    program = _start(tmp_path, "print('pids', *PIDS)", "dict(pool.run([(1, ('echo', 1))]))")
     assert program.communicate(timeout=60)[0].count("pids") == 1
 
 
@@ -267,7 +267,7 @@ def test_ctrl_c_ends_the_children_and_leaves_no_zombie(tmp_path: Path) -> None:
 
 def _at_work(tmp_path: Path) -> tuple[subprocess.Popen[str], set[int]]:
     """Start a program whose two children are at work for a minute, in a process group of its own."""
-    program = _start(tmp_path, "print(*PIDS, flush=True)", "list(crew.run((n, ('sleep', 60)) for n in range(4)))")
+    program = _start(tmp_path, "print(*PIDS, flush=True)", "list(pool.run((n, ('sleep', 60)) for n in range(4)))")
     assert program.stdout is not None
     pids = {int(pid) for pid in program.stdout.readline().split()}
     assert len(pids) == 2
@@ -281,9 +281,9 @@ def _start(tmp_path: Path, *lines: str) -> subprocess.Popen[str]:
         f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_worker import ENGINE, Crew, children
+from test_worker import ENGINE, WorkerPool, children
 try:
-    with Crew(ENGINE, {{}}, workers=2, backlog=2) as crew:
+    with WorkerPool(ENGINE, {{}}, workers=2, backlog=2) as pool:
         PIDS = children()
 {body}
 except KeyboardInterrupt:

@@ -241,7 +241,7 @@ def test_prompts_are_taken_only_when_there_is_room(writer: GgufWriter) -> None:
     assert len(taken) <= 2 * SETTINGS.slots
 
 
-def test_what_cannot_be_read_beforehand_is_told_by_each_prompt(models: dict[str, ResolvedModel]) -> None:
+def test_shared_turns_that_do_not_fit_fail_each_prompt_and_not_the_start(models: dict[str, ResolvedModel]) -> None:
     long: tuple[Turn, ...] = (("system", "word " * 600),)
     with GgufWriter(models[WRITER], Options(workers=1, slots=1, context_tokens=256)) as writer:
         writer.start(long)
@@ -257,7 +257,7 @@ def test_an_embedder_is_refused_as_a_writer(models: dict[str, ResolvedModel]) ->
         write_one(GgufWriter(models[EMBEDDER], SETTINGS), PROMPTS[0])
 
 
-def test_a_file_that_is_no_model_is_one_line_and_leaves_no_children(
+def test_a_file_that_is_no_model_is_an_error_of_one_line_and_leaves_no_children(
     models: dict[str, ResolvedModel], tmp_path: Path
 ) -> None:
     before = children()

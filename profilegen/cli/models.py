@@ -23,7 +23,7 @@ app.add_typer(models_app, name="models")
 
 
 class Pooling(StrEnum):
-    """How the vectors of a text's tokens become one."""
+    """How the vectors of the tokens of a text are combined."""
 
     mean = "mean"
     cls = "cls"
@@ -65,7 +65,9 @@ def models_list(json_: Json = False) -> None:
 def models_pull(
     names: Annotated[list[str], typer.Argument(help="Names from `models list`.")],
 ) -> None:
-    """Download models, verify their hashes and convert them to GGUF files.
+    """Download models of the catalogue, verify their hashes and convert them to GGUF files.
+
+    For any other model, download its GGUF file and use `profilegen models add`.
 
     Example: profilegen models pull all-minilm-l6-v2 smollm2-135m-instruct
     """
@@ -97,25 +99,25 @@ def models_tune(
     Example: profilegen models tune smollm2-135m-instruct
     """
     from profilegen.llama.catalog import is_pulled, known_models
-    from profilegen.llama.fetch import tune_again
+    from profilegen.llama.fetch import tune_model
 
     known = known_models()
     chosen = names or [name for name in known if is_pulled(name)]
     if unknown := [name for name in chosen if name not in known]:
         raise UsageError(f"there is no model {unknown[0]!r}; `profilegen models list` has the names")
-    found = {}
+    results = {}
     for name in chosen:
         with progress_bars() as progress:
-            found[name] = tune_again(known[name], progress)
+            results[name] = tune_model(known[name], progress)
     if json_:
-        print_json({name: tuned.model_dump(mode="json", exclude_none=True) for name, tuned in found.items()})
+        print_json({name: tuned.model_dump(mode="json", exclude_none=True) for name, tuned in results.items()})
         return
-    for name, tuned in found.items():
+    for name, tuned in results.items():
         print_text(f"{name}: {tuned.weight_type} on {tuned.processor}")
         for trial in tuned.trials:
-            line = f"  {trial.weight_type:<10}  {trial.read_ms:6.2f} ms a token read"
+            line = f"  {trial.weight_type:<10}  {trial.read_ms:6.2f} ms per token read"
             if trial.write_ms is not None and trial.perplexity is not None:
-                line += f"  {trial.write_ms:6.2f} ms written  perplexity {trial.perplexity:6.2f}"
+                line += f"  {trial.write_ms:6.2f} ms per token written  perplexity {trial.perplexity:6.2f}"
             print_text(f"{line}  agreement {trial.agreement:.3f}")
 
 
@@ -131,6 +133,8 @@ def models_add(
     ] = None,
 ) -> None:
     """Add your own GGUF file to the models, under a name.
+
+    The file may be from anywhere, such as a Hugging Face hub.
 
     Example: profilegen models add ~/qwen3-4b-q4_k_m.gguf --name qwen3-4b --language en --language zh
     """

@@ -1,4 +1,4 @@
-"""The backend for GGUF files: embedders and writers of the catalogue, one's own by name, or files by path."""
+"""The backend for GGUF files: models of the catalogue, models that were added, and files by path."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from profilegen.llama.writer import GgufWriter
 
 
 def open_embedder(name: str, options: Options) -> GgufEmbedder:
-    """Return an embedder, fetched first if it is of the catalogue and not here yet.
+    """Return an embedder; a model of the catalogue is downloaded first where that is needed.
 
-    :param name: of the catalogue or one's own, or the path of a GGUF file.
-    :param options: how many processes hold it, and whom to tell how far a download is.
-    :raises ModelError: no such model, damaged, made for another job, or not to be had.
+    :param name: name of a model of the catalogue or one that was added, or the path of a GGUF file.
+    :param options: `workers` and `progress` are used.
+    :raises ModelError: there is no such model, it is damaged, does another job, or cannot be downloaded.
     """
     return GgufEmbedder(resolve(name, "embedder", pull=True, progress=options.progress), workers=options.workers)
 
 
 def open_writer(name: str, options: Options) -> GgufWriter:
-    """Return a writer, fetched first if it is of the catalogue and not here yet.
+    """Return a writer; a model of the catalogue is downloaded first where that is needed.
 
-    :param name: of the catalogue or one's own, or the path of a GGUF file.
-    :param options: how it works, and whom to tell how far a download is.
-    :raises ModelError: no such model, damaged, made for another job, or not to be had.
+    :param name: name of a model of the catalogue or one that was added, or the path of a GGUF file.
+    :param options: all are used.
+    :raises ModelError: there is no such model, it is damaged, does another job, or cannot be downloaded.
     """
     return GgufWriter(resolve(name, "writer", pull=True, progress=options.progress), options)

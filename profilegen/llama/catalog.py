@@ -1,4 +1,4 @@
-"""The models there are: those of the catalogue and one's own, and which file a name or a path stands for."""
+"""The models that have a name: those of the catalogue, those that were added, and the records of their files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from profilegen.resources import models_dir, resource
 
 
 class WheelFile(Record):
-    """A file inside a wheel."""
+    """A file inside a wheel, with its pinned size and hash."""
 
     path: str
     bytes: int
@@ -31,7 +31,7 @@ class WheelFile(Record):
 
 
 class PackageSource(Record):
-    """Weights inside a package of the package index. `platform` is the wheel's, if it has one."""
+    """Files inside a wheel of the package index; `platform` is the wheel's platform tag, if it has one."""
 
     package: str
     version: str
@@ -61,7 +61,11 @@ class HubSource(Record):
 
 
 class Model(Record):
-    """A model that has a name. `languages` are codes or `*` for all; `size_mb` is that of the GGUF file."""
+    """A model that has a name.
+
+    `languages` are ISO 639-1 codes, or `*` for all. `prefix` goes before every text that is embedded, `query_prefix`
+    before a search query where that differs. `context` is in tokens, `size_mb` the size of the GGUF file.
+    """
 
     name: str
     job: Job
@@ -77,9 +81,11 @@ class Model(Record):
 
 
 class Trial(Record):
-    """How a model did in a weight type: processor milliseconds a token read and written, and how good it was.
+    """The measurements of a model in one weight type.
 
-    Of an embedder, which writes nothing, `agreement` is the mean cosine with the vectors of the file as it came.
+    `read_ms` and `write_ms` are processor milliseconds per token. Of a writer, `agreement` is the share of places in
+    which its most likely next token is that of the original file; of an embedder, which writes nothing, the mean
+    cosine between its vectors and those of the original file.
     """
 
     weight_type: str
@@ -90,7 +96,7 @@ class Trial(Record):
 
 
 class Tuned(Record):
-    """Which weight type a model is used in on a processor; `sha256` and `bytes` are of its file, if it has one."""
+    """The weight type that a model is used in on a processor; without `sha256` and `bytes`, that of its file."""
 
     weight_type: str
     processor: str
@@ -99,11 +105,11 @@ class Tuned(Record):
     bytes: int | None = None
 
 
-class PulledRecord(Record):
-    """What lies beside a GGUF file as `NAME.json`: where it came from, and the hashes.
+class ModelRecord(Record):
+    """The record of a GGUF file, stored beside it as `NAME.json`: its source and its hashes.
 
-    `fetched` maps what was fetched to its SHA-256; `sha256` is that of the GGUF file. `own` describes a model
-    that is not of the catalogue.
+    `fetched` maps each file that was downloaded to its SHA-256; `sha256` and `bytes` are of the GGUF file. `own`
+    describes a model that is not of the catalogue.
     """
 
     source: str
@@ -116,11 +122,12 @@ class PulledRecord(Record):
 
 
 class ResolvedModel(Record):
-    """A model that is there: the file, the hash of it as it came, and how it is to be used.
+    """A model whose file is present, and how to use it.
 
-    `weight_type` names the type that the model was rewritten in for this processor, None where the file is as it came.
-    `prefix` stands before every text that is embedded, `query_prefix` before a search query. `source` is what `resolve`
-    finds it by again, from any directory.
+    `sha256` is of the original file. `path` is the file that is loaded: the original one, or where `weight_type` is
+    given, one that was requantised for this processor. `prefix` goes before every text that is embedded,
+    `query_prefix` before a search query. `source` is the name or path by which `resolve` finds the model from any
+    directory.
     """
 
     name: str
@@ -137,13 +144,13 @@ class ResolvedModel(Record):
 
 
 @cache
-def processor() -> str:
-    """Return what this machine calls its processor; virtual ones of several generations may have one name."""
+def processor_name() -> str:
+    """Return the name of this machine's processor, with family and model, since virtual processors share names."""
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
-        if name := told.get("model name"):
-            return f"{platform.machine()} {name} (family {told.get('cpu family')} model {told.get('model')})"
+        fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+        if name := fields.get("model name"):
+            return f"{platform.machine()} {name} (family {fields.get('cpu family')} model {fields.get('model')})"
     return f"{platform.machine()} {platform.processor()}".strip()
 
 
@@ -151,18 +158,18 @@ def processor() -> str:
 def load_catalog() -> dict[str, Model]:
     """Return the models of `models/catalog.toml` by name.
 
-    :raises ModelError: a person edited the file and it is no longer right.
+    :raises ModelError: the file was edited and is invalid.
     """
     path = resource("models/catalog.toml")
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
         return {name: Model.model_validate({"name": name, **table}) for name, table in tables.items()}
     except (tomllib.TOMLDecodeError, ValidationError, TypeError) as error:
-        raise ModelError(f"{path} is not right: {error}") from error
+        raise ModelError(f"{path} is invalid: {error}") from error
 
 
 def known_models() -> dict[str, Model]:
-    """Return the models of the catalogue, then those that were added, by name."""
+    """Return the models of the catalogue and then those that were added, by name."""
     models = dict(load_catalog())
     for path in sorted(models_dir().glob("[a-z0-9]*.json")):
         record = read_record(path.stem)
@@ -172,13 +179,20 @@ def known_models() -> dict[str, Model]:
 
 
 def default_model(job: Job, language: str) -> Model | None:
-    """Return the catalogue's model for a job in a language (a code such as `en`), None where it has none."""
+    """Return the default model for a job, None where the catalogue has none.
+
+    :param job: `embedder` or `writer`.
+    :param language: ISO 639-1 code that the model must know.
+    """
     defaults = [model for model in load_catalog().values() if model.default and model.job == job]
     return next((model for model in defaults if {language, "*"} & {*model.languages}), None)
 
 
 def is_pulled(name: str) -> bool:
-    """Tell whether a model is there, by its record and its size; the hash is checked when it is used."""
+    """Return whether a model's file is present and has the recorded size; its hash is checked when it is used.
+
+    :param name: name of the model.
+    """
     record, path = read_record(name), gguf_path(name)
     return record is not None and path.is_file() and path.stat().st_size == record.bytes
 
@@ -193,13 +207,19 @@ def add_model(
     query_prefix: str | None = None,
     licence: str = "",
 ) -> Model:
-    """Put a GGUF file of one's own among the models, hard-linked where that can be, else copied.
+    """Give a GGUF file a name: it is hard-linked into the models folder, or copied where that is not possible.
 
-    Its job and context are read from the file, so is the pooling unless given. Without `languages` an
-    embedder is taken to know all, a writer English. The same file may be added again with other options.
+    Job and context are read from the file. The same file may be added again with other options.
 
-    :raises UsageError: the name cannot be used.
-    :raises ModelError: the file is no model, or the name belongs to another one.
+    :param path: the file.
+    :param name: small letters, digits, dots and hyphens.
+    :param languages: ISO 639-1 codes; without them all languages for an embedder, English for a writer.
+    :param pooling: pooling of an embedder; read from the file where it is not given.
+    :param prefix: text before every text that is embedded.
+    :param query_prefix: text before a search query; without it, `prefix`.
+    :param licence: name of the licence.
+    :raises UsageError: the name is not allowed.
+    :raises ModelError: the file is not a model, or another model has the name.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", name):
         raise UsageError(f"{name!r} cannot be a model's name: use small letters, digits, dots and hyphens")
@@ -214,7 +234,7 @@ def add_model(
     model = Model(
         name=name,
         job=header.job,
-        languages=languages or languages_unless_named(header.job),
+        languages=languages or default_languages(header.job),
         pooling=pooling or header.pooling,
         prefix=prefix,
         query_prefix=query_prefix,
@@ -223,7 +243,7 @@ def add_model(
         size_mb=round(size / 1e6),
     )
     try:
-        _place(path, gguf_path(name))
+        _link_or_copy(path, gguf_path(name))
     except OSError as error:
         raise ModelError(f"{path} cannot be stored in {models_dir()}: {error.strerror or error}") from error
     write_record(name, source=str(path), fetched={path.name: digest}, sha256=digest, size=size, own=model)
@@ -231,19 +251,28 @@ def add_model(
 
 
 def gguf_path(name: str) -> Path:
-    """Return where the file of a named model lies, or will lie."""
+    """Return the path of a model's GGUF file, whether it exists or not.
+
+    :param name: name of the model.
+    """
     return models_dir() / f"{name}.gguf"
 
 
 def tuned_path(name: str) -> Path:
-    """Return where the file of a model in another weight type lies, or will lie."""
+    """Return the path of a model's requantised file, whether it exists or not.
+
+    :param name: name of the model.
+    """
     return models_dir() / f"{name}.tuned.gguf"
 
 
-def read_record(name: str) -> PulledRecord | None:
-    """Return what is recorded of a named model, None where there is nothing readable."""
+def read_record(name: str) -> ModelRecord | None:
+    """Return the record of a model, None where there is none or it is unreadable.
+
+    :param name: name of the model.
+    """
     try:
-        return PulledRecord.model_validate_json(gguf_path(name).with_suffix(".json").read_bytes())
+        return ModelRecord.model_validate_json(gguf_path(name).with_suffix(".json").read_bytes())
     except (OSError, ValidationError):
         return None
 
@@ -251,38 +280,53 @@ def read_record(name: str) -> PulledRecord | None:
 def write_record(
     name: str, *, source: str, fetched: dict[str, str], sha256: str, size: int, own: Model | None = None
 ) -> None:
-    """Record in one piece what a named model's file is."""
+    """Write the record of a model's file, atomically.
+
+    :param name: name of the model.
+    :param source: package and version, file and commit of a hub, or path.
+    :param fetched: SHA-256 of each file that was downloaded, by its path.
+    :param sha256: SHA-256 of the GGUF file.
+    :param size: bytes of the GGUF file.
+    :param own: description of a model that is not of the catalogue.
+    """
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    _put_record(name, PulledRecord(source=source, fetched=fetched, sha256=sha256, bytes=size, when=when, own=own))
+    _save_record(name, ModelRecord(source=source, fetched=fetched, sha256=sha256, bytes=size, when=when, own=own))
 
 
-def record_tuned(name: str, tuned: Tuned) -> None:
-    """Record what a model was tuned to."""
+def write_tuned(name: str, tuned: Tuned) -> None:
+    """Add the result of tuning to the record of a model.
+
+    :param name: name of the model.
+    :param tuned: the weight type to use from now on.
+    """
     record = read_record(name)
     if record is not None:
-        _put_record(name, record.model_copy(update={"tuned": tuned}))
+        _save_record(name, record.model_copy(update={"tuned": tuned}))
 
 
-def _put_record(name: str, record: PulledRecord) -> None:
+def _save_record(name: str, record: ModelRecord) -> None:
     part = models_dir() / f".{name}.{os.getpid()}.part"
     part.write_text(record.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
     part.replace(gguf_path(name).with_suffix(".json"))
 
 
-def languages_unless_named(job: Job) -> tuple[str, ...]:
-    """Assume little of a writer: prose in a language it does not know is worse than none."""
+def default_languages(job: Job) -> tuple[str, ...]:
+    """Return the languages of a model that names none: few for a writer, whose prose in an unknown language is bad.
+
+    :param job: `embedder` or `writer`.
+    """
     return ("*",) if job == "embedder" else ("en",)
 
 
-def _place(source: Path, target: Path) -> None:
-    """Have the file at the target, at once and in full or not at all."""
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Put the file at the target, atomically."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.stem}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
     try:
         try:
             part.hardlink_to(source.resolve())
-        except OSError:  # another file system, or one without links
+        except OSError:  # Another file system, or one without links.
             shutil.copyfile(source, part)
         part.replace(target)
     finally:

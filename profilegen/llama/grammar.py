@@ -21,7 +21,7 @@ def grammar_of(answer: Shape) -> str:
     if isinstance(answer, JsonSchema):
         from llguidance import LLMatcher
 
-        # With one way to set blanks, what stands between values is known beforehand and need not be generated.
+        # With fixed blanks, the text between two values is known and need not be generated.
         blanks: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
         return str(LLMatcher.grammar_from_json_schema(dict(answer.schema), overrides=blanks))
     parts = (answer,) if isinstance(answer, Choices) else answer
@@ -32,16 +32,16 @@ def grammar_of(answer: Shape) -> str:
 
 
 def _rule(part: str | Choices | Text, after: str | Choices | Text) -> str:
-    """Return a part as it stands in a rule.
+    """Return the rule of one part.
 
     :param after: the part that follows. Its first characters end a free text: the lexemes of llguidance are greedy,
-        and one that may hold the next literal never ends.
+        and one that may contain the next literal never ends.
     """
     if isinstance(part, str):
         return _literal(part)
     if isinstance(part, Choices):
         if not part.options:
-            raise ValueError("the form of its answer has a choice of nothing")
+            raise ValueError("the form of its answer has a choice without options")
         return f"({' | '.join(map(_literal, part.options))})"
     if isinstance(after, Text):
         raise ValueError("the form of its answer has two free texts with nothing between them")
@@ -51,7 +51,7 @@ def _rule(part: str | Choices | Text, after: str | Choices | Text) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return a text as a literal of Lark, which is one of JSON."""
+    """Return a text as a literal of Lark, which is written as in JSON."""
     if not text:
         raise ValueError("the form of its answer has an empty text")
     return json.dumps(text, ensure_ascii=False)

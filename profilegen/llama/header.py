@@ -1,4 +1,4 @@
-"""Reads what a GGUF file says of itself without loading it, and whether all of it is there."""
+"""Reads the metadata of a GGUF file without loading the model, and checks that the file is complete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_HEADER_BYTES = 128 << 20
 _MAX_ENTRIES = 100_000
 _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-_RANK = 4
+_RERANKER = 4
 _POOLINGS: dict[int, Pooling] = {0: "none", 1: "mean", 2: "cls", 3: "last"}
 _ENCODERS = {
     "bert",
@@ -34,11 +34,11 @@ _ENCODERS = {
     "t5encoder",
     "gemma-embedding",
 }
-_NO_TEXT_MODELS = {"clip", "wavtokenizer-dec"}  # they ship beside a text model, for pictures and sound
+_NO_TEXT_MODELS = {"clip", "wavtokenizer-dec"}  # Parts of models for images and sound.
 
 
 class Header(Record):
-    """What a GGUF file says of itself. `parts` is how many files the model was split into."""
+    """The metadata of a GGUF file: `context` in tokens, `parts` the number of files that the model was split into."""
 
     architecture: str
     job: Job
@@ -50,9 +50,11 @@ class Header(Record):
 def read_header(path: Path) -> Header:
     """Read a GGUF file's metadata and check that the file is as long as its tensors need.
 
-    llama.cpp needs seconds to say as much, and gguf.GGUFReader twenty for a vocabulary of 250,000.
+    llama.cpp takes seconds for that, and gguf.GGUFReader twenty for a vocabulary of 250,000. The format:
+    https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
-    :raises ModelError: the file is missing, no GGUF file, cut short, or no model that reads or writes text.
+    :param path: the file.
+    :raises ModelError: the file is missing, is not GGUF, is incomplete, or holds no model that reads or writes text.
     """
     try:
         with path.open("rb") as file:
@@ -65,7 +67,7 @@ def read_header(path: Path) -> Header:
         reason = str(error) if isinstance(error, _NotGgufError) else "its header is cut short or damaged"
         raise ModelError(f"{path} is not a usable GGUF file: {reason}") from error
     if size < needed:
-        raise ModelError(f"{path} is cut short: it has {size:,} bytes of {needed:,}; fetch it again")
+        raise ModelError(f"{path} is cut short: it has {size:,} bytes of {needed:,}; download it again")
     return _interpret(path, metadata)
 
 
@@ -74,12 +76,12 @@ class _NotGgufError(ValueError):
 
 
 def _parse(data: mmap.mmap) -> tuple[dict[str, Any], int]:
-    """Return the metadata but for its arrays, and how many bytes the file must have."""
+    """Return the metadata without its arrays, and the number of bytes that the file must have."""
     if data[:4] != b"GGUF":
         raise _NotGgufError("it does not begin with the letters GGUF")
     version, tensors, pairs = struct.unpack_from("<IQQ", data, 4)
     if version not in (2, 3):
-        raise _NotGgufError(f"its version is {version}, known are 2 and 3 in little-endian order")
+        raise _NotGgufError(f"its version is {version}; 2 and 3 in little-endian order can be read")
     if max(tensors, pairs) > _MAX_ENTRIES:
         raise _NotGgufError(f"it claims to have {max(tensors, pairs):,} tensors or metadata entries")
     at = 24
@@ -109,7 +111,7 @@ def _string(data: mmap.mmap, at: int) -> tuple[str, int]:
 
 
 def _value(data: mmap.mmap, at: int, kind: int) -> tuple[Any, int]:
-    """Return a value and where the next begins; an array is stepped over and None."""
+    """Return a value, None for an array, and the position after it."""
     if kind == _STRING:
         return _string(data, at)
     if kind != _ARRAY:
@@ -117,7 +119,7 @@ def _value(data: mmap.mmap, at: int, kind: int) -> tuple[Any, int]:
         return struct.unpack_from(form, data, at)[0], at + struct.calcsize(form)
     of, count = struct.unpack_from("<IQ", data, at)
     at += 12
-    if of != _STRING:  # arrays of arrays are not in use
+    if of != _STRING:  # Models have no arrays of arrays.
         return None, at + count * struct.calcsize("<" + _SCALARS[of])
     for _ in range(_bounded(count, len(data) // 8)):
         (length,) = struct.unpack_from("<Q", data, at)
@@ -125,14 +127,14 @@ def _value(data: mmap.mmap, at: int, kind: int) -> tuple[Any, int]:
     return None, at
 
 
-def _bounded(number: int, most: int) -> int:
-    if number > most:
+def _bounded(number: int, maximum: int) -> int:
+    if number > maximum:
         raise _NotGgufError("its header is cut short or damaged")
     return number
 
 
 def _tensor_bytes(shape: tuple[int, ...], kind: int) -> int:
-    """Return the size of a tensor, 0 where its type is newer than the library."""
+    """Return the size of a tensor, 0 where the gguf package does not know its type."""
     from gguf import GGML_QUANT_SIZES
 
     per_block, block_bytes = GGML_QUANT_SIZES.get(kind, (1, 0))
@@ -142,13 +144,13 @@ def _tensor_bytes(shape: tuple[int, ...], kind: int) -> int:
 def _interpret(path: Path, metadata: dict[str, Any]) -> Header:
     architecture = metadata.get("general.architecture")
     if not isinstance(architecture, str):
-        raise ModelError(f"{path} is not a usable GGUF file: it names no architecture")
+        raise ModelError(f"{path} is not a usable GGUF file: its metadata has no architecture")
     kind = metadata.get("general.type", "model")
     if architecture in _NO_TEXT_MODELS or kind not in ("model", ""):
-        raise ModelError(f"{path} holds no model for texts by itself (architecture {architecture}, {kind})")
+        raise ModelError(f"{path} is not a text model (architecture {architecture}, {kind})")
     pooling = metadata.get(f"{architecture}.pooling_type")
-    if pooling == _RANK:
-        raise ModelError(f"{path} is a reranker: it neither embeds nor writes")
+    if pooling == _RERANKER:
+        raise ModelError(f"{path} is a reranker, which neither embeds nor writes")
     embeds = architecture in _ENCODERS or bool(pooling)
     try:
         return Header(
@@ -159,4 +161,4 @@ def _interpret(path: Path, metadata: dict[str, Any]) -> Header:
             parts=metadata.get("split.count") or 1,
         )
     except (KeyError, ValueError) as error:
-        raise ModelError(f"{path} is not a usable GGUF file: its metadata lacks the length of its context") from error
+        raise ModelError(f"{path} is not a usable GGUF file: its metadata has no context length") from error

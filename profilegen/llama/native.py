@@ -1,4 +1,4 @@
-"""The few calls of llama.cpp that both engines make: load, tokenise, fill a batch. Runs in the child only."""
+"""The calls of llama.cpp that the engines share: load, tokenise, fill a batch. Runs in the child process only."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import llama_cpp
 from profilegen.errors import ModelError
 
 _quiet = llama_cpp.llama_log_callback(lambda level, text, data: None)
-_PIECE_BYTES = 256
+_MAX_TOKEN_BYTES = 256
 
 
 def load_model(path: str, *, gpu_layers: int = 0) -> Any:
-    """Load a GGUF file and return llama.cpp's pointer to it.
+    """Load a GGUF file and return llama.cpp's pointer to the model.
 
-    :raises ModelError: llama.cpp refuses the file.
+    :param path: the file.
+    :param gpu_layers: number of layers on the GPU; -1 for all.
+    :raises ModelError: llama.cpp cannot load the file.
     """
     llama_cpp.llama_log_set(_quiet, ctypes.c_void_p(0))
     llama_cpp.llama_backend_init()
@@ -33,9 +35,11 @@ def load_model(path: str, *, gpu_layers: int = 0) -> Any:
 
 
 def new_context(model: Any, **settings: Any) -> Any:
-    """Make a context with flash attention and the given fields of llama.cpp's context parameters.
+    """Return a new context with flash attention.
 
-    :raises ModelError: llama.cpp cannot make it, most often for want of memory.
+    :param model: llama.cpp's model.
+    :param settings: fields of llama.cpp's `llama_context_params`.
+    :raises ModelError: llama.cpp cannot create it, most often for lack of memory.
     """
     params = llama_cpp.llama_context_default_params()
     params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
@@ -48,7 +52,13 @@ def new_context(model: Any, **settings: Any) -> Any:
 
 
 def tokenize(vocab: Any, text: str, *, special: bool, parse_special: bool) -> list[int]:
-    """Return the tokens of a text; `special` adds what the model wants at both ends."""
+    """Return the tokens of a text.
+
+    :param vocab: llama.cpp's vocabulary.
+    :param text: any text; what UTF-8 cannot encode becomes a question mark.
+    :param special: add the tokens that the model expects at both ends.
+    :param parse_special: read the names of control tokens in the text as these tokens. False for text of users.
+    """
     data = text.encode("utf-8", errors="replace")
     room = len(data) + 8
     tokens = (llama_cpp.llama_token * room)()
@@ -59,15 +69,22 @@ def tokenize(vocab: Any, text: str, *, special: bool, parse_special: bool) -> li
     return list(tokens[:count])
 
 
-def piece(vocab: Any, token: int) -> bytes:
-    """Return the bytes of a token, which need not be whole characters."""
-    buffer = (ctypes.c_char * _PIECE_BYTES)()
-    length = llama_cpp.llama_token_to_piece(vocab, token, buffer, _PIECE_BYTES, 0, False)
+def token_bytes(vocab: Any, token: int) -> bytes:
+    """Return the text of a token as bytes, which may be part of a character.
+
+    :param vocab: llama.cpp's vocabulary.
+    :param token: index in the vocabulary.
+    """
+    buffer = (ctypes.c_char * _MAX_TOKEN_BYTES)()
+    length = llama_cpp.llama_token_to_piece(vocab, token, buffer, _MAX_TOKEN_BYTES, 0, False)
     return ctypes.string_at(buffer, max(0, length))
 
 
-def guidance_tokenizer(vocab: Any) -> Any:
-    """Return the vocabulary as llguidance wants it; takes a second for 50,000 tokens."""
+def llguidance_tokenizer(vocab: Any) -> Any:
+    """Return the vocabulary in the form that llguidance uses; takes a second for 50,000 tokens.
+
+    :param vocab: llama.cpp's vocabulary.
+    """
     from llguidance.llamacpp import lltokenizer_from_vocab
 
     ends = [
@@ -77,17 +94,26 @@ def guidance_tokenizer(vocab: Any) -> Any:
 
 
 class Batch:
-    """A batch of llama.cpp that is filled again and again."""
+    """A batch of llama.cpp that is filled again for each call.
+
+    :param n_tokens: number of tokens that it has room for.
+    """
 
     def __init__(self, n_tokens: int) -> None:
         self._batch = llama_cpp.llama_batch_init(n_tokens, 0, 1)
 
     def clear(self) -> None:
-        """Forget what was added."""
+        """Remove all tokens."""
         self._batch.n_tokens = 0
 
     def add(self, tokens: Sequence[int], sequence: int, *, start: int, logits: str) -> None:
-        """Add the tokens of a sequence from position `start`; `logits` is `all`, `last` or `none`."""
+        """Add tokens of a sequence.
+
+        :param tokens: indices in the vocabulary.
+        :param sequence: number of the sequence in the context.
+        :param start: position of the first token in its sequence.
+        :param logits: tokens for which logits are computed: `all`, `last` or `none`.
+        """
         batch, at = self._batch, self._batch.n_tokens
         for offset, token in enumerate(tokens):
             index = at + offset
@@ -101,5 +127,8 @@ class Batch:
             batch.logits[batch.n_tokens - 1] = True
 
     def decode(self, context: Any) -> int:
-        """Compute it; the return code is llama.cpp's: 0 done, 1 no room in the cache."""
+        """Compute the batch; return llama.cpp's code: 0 for success, 1 for no room in the cache.
+
+        :param context: llama.cpp's context.
+        """
         return int(llama_cpp.llama_decode(context, self._batch))

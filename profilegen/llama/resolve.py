@@ -1,4 +1,4 @@
-"""Which file the name of a model or the path of a GGUF file stands for; fetched first where it is not here yet."""
+"""Finds the file for the name of a model or the path of a GGUF file, and downloads it where asked to."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from profilegen.errors import ModelError
 from profilegen.llama.catalog import (
     HubSource,
     Model,
+    ModelRecord,
     PackageSource,
-    PulledRecord,
     ResolvedModel,
     Tuned,
+    default_languages,
     gguf_path,
     is_pulled,
     known_models,
-    languages_unless_named,
     load_catalog,
-    processor,
+    processor_name,
     read_record,
     tuned_path,
 )
@@ -28,10 +28,13 @@ from profilegen.llama.header import Job, read_header
 
 
 def resolve(name_or_path: str, job: Job, *, pull: bool = False, progress: Progress | None = None) -> ResolvedModel:
-    """Find the file for the name of a model or the path of a GGUF file, and check that it can do the job.
+    """Return the file for a model and how to use it, after checks of its hash and its job.
 
-    :param pull: fetch a model of the catalogue that is not there yet.
-    :raises ModelError: no such model, not there yet, damaged, or made for another job.
+    :param name_or_path: name of a model of the catalogue or one that was added, or the path of a GGUF file.
+    :param job: what the model is needed for.
+    :param pull: download a model of the catalogue that is not in the models folder.
+    :param progress: called as the download proceeds.
+    :raises ModelError: there is no such model, it is not downloaded, is damaged, or does another job.
     """
     model = known_models().get(name_or_path)
     if model is None:
@@ -40,23 +43,23 @@ def resolve(name_or_path: str, job: Job, *, pull: bool = False, progress: Progre
         raise ModelError(_wrong_job(model.name, model.job, job))
     if not is_pulled(model.name):
         if not pull:
-            raise ModelError(f"{model.name} is not here yet; fetch it with: profilegen models pull {model.name}")
+            raise ModelError(f"{model.name} is not downloaded; run: profilegen models pull {model.name}")
         pull_model(model, progress)
     path = gguf_path(model.name)
     record = read_record(model.name)
     if record is None or file_sha256(path) != record.sha256:
         again = "add it again" if model.name not in load_catalog() else f"run: profilegen models pull {model.name}"
-        raise ModelError(f"{path} is not what was stored, the file is damaged; {again}")
+        raise ModelError(f"{path} is damaged: its SHA-256 has changed; {again}")
     resolved = _resolved(model, path, record.sha256)
-    if tuned := _usable(model.name, record):
+    if tuned := _valid_tuned(model.name, record):
         return resolved.model_copy(update={"path": tuned_path(model.name), "weight_type": tuned.weight_type})
     return resolved
 
 
-def _usable(name: str, record: PulledRecord) -> Tuned | None:
-    """Return what a model was tuned to, where that was on this processor and its file is whole."""
+def _valid_tuned(name: str, record: ModelRecord) -> Tuned | None:
+    """Return the result of tuning, where it is of this processor and its file is intact."""
     tuned, path = record.tuned, tuned_path(name)
-    if tuned is None or tuned.sha256 is None or tuned.processor != processor() or not path.is_file():
+    if tuned is None or tuned.sha256 is None or tuned.processor != processor_name() or not path.is_file():
         return None
     return tuned if file_sha256(path) == tuned.sha256 else None
 
@@ -78,7 +81,7 @@ def _resolve_path(name_or_path: str, job: Job) -> ResolvedModel:
         path=path.resolve(),
         sha256=digest,
         job=job,
-        languages=languages_unless_named(job),
+        languages=default_languages(job),
         pooling=header.pooling,
         prefix="",
         context=header.context,
@@ -102,7 +105,7 @@ def _resolved(model: Model, path: Path, sha256: str) -> ResolvedModel:
 
 
 def _hashes(model: Model) -> set[str]:
-    """Return the hashes that a GGUF file of this model is known to have."""
+    """Return the known hashes of a model's GGUF file."""
     record = read_record(model.name)
     hashes = {record.sha256} if record else set()
     for source in model.sources:
@@ -113,6 +116,6 @@ def _hashes(model: Model) -> set[str]:
     return hashes
 
 
-def _wrong_job(name: str, is_a: Job, wanted: Job) -> str:
-    can = {"embedder": "embeds texts and cannot write", "writer": "writes texts and does not embed them"}[is_a]
+def _wrong_job(name: str, job: Job, wanted: Job) -> str:
+    can = {"embedder": "embeds texts and cannot write", "writer": "writes texts and does not embed them"}[job]
     return f"{name} {can}; name another model as the {wanted}"

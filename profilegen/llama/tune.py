@@ -1,9 +1,9 @@
-"""Finds the weight type in which a model is fastest on this processor and still as good as its file.
+"""Finds the weight type in which a model is fastest on this processor and still as good as its original file.
 
-Which type is fastest depends on the instructions that a processor has, so it is measured, each type in turn with the
-others: a writer reads prompts and writes many answers at once, an embedder embeds texts. Whether it is still as good is
-measured on texts of the sample that ships: how surprised a writer is by them (perplexity) and how often its most likely
-next token is that of the file as it came (agreement); how near an embedder's vectors are to those of the file (cosine).
+Which type is fastest depends on the instructions of the processor, so it is measured, the types in turn: a writer
+reads prompts and writes many answers at once, an embedder embeds texts. Quality is measured on texts of the sample that
+ships: of a writer, its perplexity, and how often its most likely next token is that of the original file (agreement);
+of an embedder, the cosine between its vectors and those of the original file.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ import orjson
 from profilegen.backends import Failure, Progress
 from profilegen.errors import ModelError
 from profilegen.language.detection import detect_language
-from profilegen.llama.catalog import Trial, Tuned, processor
+from profilegen.llama.catalog import Trial, Tuned, processor_name
 from profilegen.llama.convert import requantize
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.embedder import EmbedEngine
-from profilegen.llama.worker import Crew
+from profilegen.llama.worker import WorkerPool
 from profilegen.resources import resource
 from profilegen.vectors import Vectors
 
@@ -35,30 +35,32 @@ if TYPE_CHECKING:
     from profilegen.llama.catalog import Model
 
 AS_SHIPPED = "as shipped"
-# F16 is faster here and as good, but its products depend on what shares the batch, and so would an answer in fifty.
+# Without F16: it is faster and as good, but its products depend on the batch, and so would one answer in fifty.
 WEIGHT_TYPES = ("Q4_0", "IQ4_NL", "Q8_0")
-# What is embedded together depends on the texts alone, so here half precision gives the same bits in every run.
+# Batches of an embedder depend on the texts alone, so half precision gives the same bits in every run.
 EMBEDDER_TYPES = ("F16", "BF16", "Q8_0")
 
-# A type is as good as the file where its perplexity is at most so much higher and it agrees at least so often.
-# Another run of the same weights through other kernels differs by far less; half the bits differ by more.
-_MAX_PERPLEXITY, _MIN_AGREEMENT = 1.03, 0.9
+# A type is as good as the original where its perplexity is at most this many times as high and it agrees this often.
+# The same weights computed by other kernels differ by far less; weights of half the bits differ by more.
+_MAX_PERPLEXITY_RATIO, _MIN_AGREEMENT = 1.03, 0.9
 _MIN_COSINE = 0.999
-# A type that gains less than this is not worth a second file.
+# A smaller gain in speed is not worth a second file.
 _MIN_GAIN = 1.1
 _ROUNDS = 3
 _EMBEDDED_TEXTS = 16
-# What a user costs: tokens read for each one written.
+# Tokens read for each token written, as in the summary of a user.
 _READ_SHARE = 1.5
 _N_SEQUENCES, _N_READ, _N_WRITTEN = 16, 32, 4
 _WINDOW_TOKENS, _N_WINDOWS = 128, 8
 
 
 def tune(model: Model, shipped: Path, work: Path, progress: Progress) -> tuple[Path | None, Tuned]:
-    """Try the weight types; return the file that is to be used, None where that is the one shipped, and what was found.
+    """Measure the weight types; return the file to use, None for the original one, and the measurements.
 
-    :param shipped: the GGUF file as it came.
-    :param work: a folder for the files tried; the one returned lies there.
+    :param model: the model.
+    :param shipped: its original GGUF file.
+    :param work: folder for the requantised files; the file returned is in it.
+    :param progress: called as the work proceeds.
     :raises ModelError: the model cannot be measured.
     """
     files = {AS_SHIPPED: shipped}
@@ -72,10 +74,9 @@ def tune(model: Model, shipped: Path, work: Path, progress: Progress) -> tuple[P
     trials = trials_of(model, files, _sample(model.languages))
     best = _best(trials)
     if best == AS_SHIPPED:
-        return None, Tuned(weight_type=best, processor=processor(), trials=trials)
+        return None, Tuned(weight_type=best, processor=processor_name(), trials=trials)
     size, digest = files[best].stat().st_size, file_sha256(files[best])
-    found = Tuned(weight_type=best, processor=processor(), trials=trials, sha256=digest, bytes=size)
-    return files[best], found
+    return files[best], Tuned(weight_type=best, processor=processor_name(), trials=trials, sha256=digest, bytes=size)
 
 
 def _best(trials: Sequence[Trial]) -> str:
@@ -88,11 +89,11 @@ def _best(trials: Sequence[Trial]) -> str:
 def _is_as_good(trial: Trial, shipped: Trial) -> bool:
     if trial.perplexity is None or shipped.perplexity is None:
         return trial.agreement >= _MIN_COSINE
-    return trial.agreement >= _MIN_AGREEMENT and trial.perplexity <= _MAX_PERPLEXITY * shipped.perplexity
+    return trial.agreement >= _MIN_AGREEMENT and trial.perplexity <= _MAX_PERPLEXITY_RATIO * shipped.perplexity
 
 
 def _cost(trial: Trial) -> float:
-    """Return milliseconds for a written token and what is read for it; for a token embedded."""
+    """Return milliseconds per written token with the tokens read for it, or per embedded token."""
     return trial.read_ms if trial.write_ms is None else _READ_SHARE * trial.read_ms + trial.write_ms
 
 
@@ -101,34 +102,34 @@ def _embedder_trials(model: Model, files: dict[str, Path], texts: Sequence[str])
     with ExitStack() as stack:
         config = {"context": model.context, "pooling": model.pooling}
         engine = "profilegen.llama.tune:EmbedTrialEngine"
-        crews = {
-            name: stack.enter_context(Crew[str](engine, {"path": str(path), **config}, workers=1, backlog=1))
+        pools = {
+            name: stack.enter_context(WorkerPool[str](engine, {"path": str(path), **config}, workers=1, backlog=1))
             for name, path in files.items()
         }
         prefixed = [model.prefix + text for text in texts[:_EMBEDDED_TEXTS]]
         for _ in range(_ROUNDS):
-            for name, crew in crews.items():
-                rounds[name].append(_answer(crew, prefixed))
+            for name, pool in pools.items():
+                rounds[name].append(_answer(pool, prefixed))
     reference = rounds[AS_SHIPPED][0].vectors
     return tuple(
         Trial(
             weight_type=name,
-            read_ms=round(float(np.median([one.token_ms for one in found])), 3),
-            agreement=round(float((found[0].vectors * reference).sum(axis=1).mean()), 4),
+            read_ms=round(float(np.median([one.token_ms for one in embedded])), 3),
+            agreement=round(float((embedded[0].vectors * reference).sum(axis=1).mean()), 4),
         )
-        for name, found in rounds.items()
+        for name, embedded in rounds.items()
     )
 
 
 def _writer_trials(model: Model, files: dict[str, Path], texts: Sequence[str]) -> tuple[Trial, ...]:
     with ExitStack() as stack:
-        # Kept open side by side and asked in turn, so that what else the machine does falls on all of them.
-        crews = {name: stack.enter_context(_crew(path)) for name, path in files.items()}
-        speeds: dict[str, list[_Speed]] = {name: [] for name in crews}
+        # All are open at once and measured in turn, so that other load on the machine slows them all.
+        pools = {name: stack.enter_context(_pool(path)) for name, path in files.items()}
+        speeds: dict[str, list[_Speed]] = {name: [] for name in pools}
         for _ in range(_ROUNDS):
-            for name, crew in crews.items():
-                speeds[name].append(_answer(crew, ("speed", list(texts))))
-        qualities: dict[str, _Quality] = {name: _answer(crew, ("quality", list(texts))) for name, crew in crews.items()}
+            for name, pool in pools.items():
+                speeds[name].append(_answer(pool, ("speed", list(texts))))
+        qualities: dict[str, _Quality] = {name: _answer(pool, ("quality", list(texts))) for name, pool in pools.items()}
     reference = qualities[AS_SHIPPED].best
     return tuple(
         Trial(
@@ -143,20 +144,20 @@ def _writer_trials(model: Model, files: dict[str, Path], texts: Sequence[str]) -
 
 
 @contextmanager
-def _crew(path: Path) -> Iterator[Crew[str]]:
-    with Crew[str]("profilegen.llama.tune:TrialEngine", {"path": str(path)}, workers=1, backlog=1) as crew:
-        yield crew
+def _pool(path: Path) -> Iterator[WorkerPool[str]]:
+    with WorkerPool[str]("profilegen.llama.tune:TrialEngine", {"path": str(path)}, workers=1, backlog=1) as pool:
+        yield pool
 
 
-def _answer(crew: Crew[str], question: Any) -> Any:
-    (_, answer), *_ = crew.run([("question", question)])
+def _answer(pool: WorkerPool[str], question: Any) -> Any:
+    (_, answer), *_ = pool.run([("question", question)])
     if isinstance(answer, Failure):
         raise ModelError(f"a weight type could not be measured: {answer.reason}")
     return answer
 
 
 def _sample(languages: Sequence[str]) -> list[str]:
-    """Return texts of the sample that the model should know."""
+    """Return texts of the sample in languages that the model knows."""
     texts = (orjson.loads(line)["text"] for line in resource("examples/sample.jsonl").read_bytes().splitlines())
     return list(islice((text for text in texts if "*" in languages or detect_language(text) in languages), 80))
 
@@ -169,7 +170,7 @@ class _Speed(NamedTuple):
 
 
 class _Quality(NamedTuple):
-    """Mean loss of the next token in nats, and the most likely token at each place."""
+    """Mean loss of the next token in nats, and the most likely next token at each place."""
 
     loss: float
     best: npt.NDArray[np.int32]
@@ -183,10 +184,10 @@ class _Embedded(NamedTuple):
 
 
 class EmbedTrialEngine(EmbedEngine):
-    """Runs in the child: an embedder that also says how long it took."""
+    """Embeds texts in the child process and measures the time; parameters as of `EmbedEngine`."""
 
     def step(self) -> list[tuple[int, Any]]:
-        """Embed the oldest job."""
+        """Embed the texts of the oldest job; return its number, and the vectors with the time."""
         job, texts = self._jobs.popleft()
         n_tokens = sum(len(window) for text in texts for window in self._windows(text))
         start = time.process_time()
@@ -195,7 +196,11 @@ class EmbedTrialEngine(EmbedEngine):
 
 
 class TrialEngine:
-    """Runs in the child: one context, asked how fast it is or how well it foretells texts."""
+    """Measures the speed and the quality of a writer in the child process.
+
+    :param path: the GGUF file.
+    :raises ModelError: the file cannot be loaded, or the model does not write.
+    """
 
     def __init__(self, path: str) -> None:
         import llama_cpp
@@ -218,20 +223,24 @@ class TrialEngine:
         )
         self._memory = llama_cpp.llama_get_memory(self._context)
         if not self._memory:
-            raise ModelError(f"{path} cannot write: it has no memory of what stands before a token")
+            raise ModelError(f"{path} cannot write: it does not generate text")
         self._batch = native.Batch(256)
         self._jobs: list[tuple[int, tuple[str, list[str]]]] = []
 
     def add(self, job: int, payload: tuple[str, list[str]]) -> None:
-        """Accept a question about texts."""
+        """Accept a question.
+
+        :param job: number of the job.
+        :param payload: `speed` or `quality`, and the texts to measure it on.
+        """
         self._jobs.append((job, payload))
 
-    def busy(self) -> bool:
-        """Tell whether a question is open."""
+    def has_work(self) -> bool:
+        """Return whether there are questions without an answer."""
         return bool(self._jobs)
 
     def step(self) -> list[tuple[int, Any]]:
-        """Answer the oldest question."""
+        """Answer the oldest question; return the number of its job and the measurement."""
         job, (what, texts) = self._jobs.pop(0)
         tokens = self._native.tokenize(self._vocab, "\n\n".join(texts), special=False, parse_special=False)
         return [(job, self._speed(tokens) if what == "speed" else self._quality(tokens))]
@@ -261,8 +270,8 @@ class TrialEngine:
             self._read(window, 0, logits="all")
             rows = np.stack([self._logits(row) for row in range(len(window))])
             rows -= rows.max(axis=1, keepdims=True)
-            chance = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
-            losses.append(-chance[np.arange(len(window) - 1), window[1:]])
+            log_probabilities = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
+            losses.append(-log_probabilities[np.arange(len(window) - 1), window[1:]])
             best.append(rows.argmax(axis=1).astype(np.int32))
         return _Quality(float(np.concatenate(losses).mean()), np.concatenate(best))
 

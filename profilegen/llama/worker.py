@@ -1,9 +1,10 @@
-"""Child processes that hold a model, so that a native abort is an error and not the end.
+"""Child processes that hold a model, so that an abort in native code is an error and does not end the program.
 
-ggml answers a wrong setting or a lack of memory by aborting its process, which no Python handler sees. So a model
-lives in children, started as `python -m profilegen.llama.worker`: spawned, because OpenMP hangs after a fork, and by
-module name rather than by multiprocessing, so that a program that calls profilegen at its top level is not run again
-in each child. They speak length-prefixed pickles over their standard input and output.
+On a wrong setting or a lack of memory ggml aborts its process, which no Python handler can catch. So a model is loaded
+in children, started as `python -m profilegen.llama.worker`: not forked, because OpenMP hangs after a fork, and not by
+multiprocessing, so that a program that calls profilegen at its top level is not run again in each child. Parent and
+child exchange length-prefixed pickles over the child's standard input and output; when the parent dies, the input ends
+and so does the child.
 """
 
 from __future__ import annotations
@@ -35,27 +36,31 @@ _CLOSE_TIMEOUT_S = 5.0
 
 
 class Engine(Protocol):
-    """What runs in the child: takes jobs, works on them a step at a time, gives answers as they finish."""
+    """What runs in the child: accepts jobs, works on them step by step, returns answers as they are finished."""
 
     def add(self, job: int, payload: Any) -> None:
-        """Accept one job."""
+        """Accept one job.
+
+        :param job: its number.
+        :param payload: what is to be done; each engine has its own type.
+        """
 
     def step(self) -> list[tuple[int, Any]]:
-        """Work for a moment and return the jobs that finished with their answers."""
+        """Work for a moment and return (number, answer) of the jobs that are finished."""
 
-    def busy(self) -> bool:
-        """Tell whether there is work left."""
+    def has_work(self) -> bool:
+        """Return whether there are jobs that are not finished."""
 
 
-class Crew(Generic[K]):
-    """A number of children with the same model; jobs go to whichever has room.
+class WorkerPool(Generic[K]):
+    """Child processes with the same model, which share a stream of jobs.
 
-    :param engine: where the engine's class is, as `module:Class`; it is called with `config` in the child.
+    :param engine: the class of the engine, as `module:Class`; it is called with `config` in the child.
     :param config: keyword arguments of the engine, picklable.
-    :param workers: how many children, at most.
-    :param backlog: how many jobs a child holds at a time.
-    :param wait: until the model is loaded, in all children; else one is started, `grow` starts more, and the first
-        run waits.
+    :param workers: number of children, at most.
+    :param backlog: number of jobs that a child holds at a time.
+    :param wait: start all children and wait until one has loaded the model. Otherwise one is started, `start_workers`
+        starts more, and the first `run` waits.
     :raises ModelError: the model cannot be loaded.
     """
 
@@ -63,20 +68,20 @@ class Crew(Generic[K]):
         self, engine: str, config: Mapping[str, Any], *, workers: int, backlog: int, wait: bool = True
     ) -> None:
         self._engine, self._config, self._workers, self._backlog = engine, dict(config), workers, backlog
-        self._inbox: queue.Queue[tuple[_Child, Any]] = queue.Queue()
-        self._children: list[_Child] = []
+        self._inbox: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
+        self._children: list[_Worker] = []
         self._numbers = count(1)
         try:
             self._start()
             if wait:
-                self.grow(workers)
+                self.start_workers(workers)
                 self._await_first()
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> Crew[K]:
-        """Return the crew; its children end with the block."""
+    def __enter__(self) -> WorkerPool[K]:
+        """Return the pool; its children end with the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,31 +90,36 @@ class Crew(Generic[K]):
 
     @property
     def info(self) -> Any:
-        """What the engine said of itself when it was ready, which is waited for."""
+        """The engine's `info` attribute; waits until a child has loaded the model."""
         self._await_first()
         return self._children[0].info
 
-    def grow(self, jobs: int) -> None:
-        """Start more children, so that there is one for each of so many jobs, or as many as there may be."""
-        while 0 < len(self._children) < min(jobs, self._workers):
+    def start_workers(self, n: int) -> None:
+        """Start children until there are `n`, or as many as the pool may have; a closed pool starts none.
+
+        :param n: number of children that the work is worth.
+        """
+        while 0 < len(self._children) < min(n, self._workers):
             self._start()
 
     def run(self, jobs: Iterable[tuple[K, Any]]) -> Iterator[tuple[K, Any]]:
-        """Give (key, answer) as jobs finish, in any order; the answer of a job that cannot be done is a Failure.
+        """Give (key, answer) as jobs are finished, in any order; a job that cannot be done gives a Failure.
 
-        When a child dies, another takes its place and tries the jobs it held once more, each alone, so that the
-        one that kills takes no other with it. What a run that was left early still had at work is dropped.
+        When a child dies, another replaces it and tries the jobs that it held once more, one at a time, so that a
+        job that kills its child takes no other job with it. Jobs of an earlier run that was not read to its end are
+        dropped.
 
-        :raises ModelError: the model or a child's successor cannot be loaded, or the crew was closed.
+        :param jobs: (key, payload) pairs, taken only when a child has room.
+        :raises ModelError: the model cannot be loaded, a child cannot be replaced, or the pool was closed.
         """
         self._await_first()
         for child in self._children:
             child.jobs.clear()
-        work = _Work(iter(jobs), self._numbers)
+        pending = _PendingJobs(iter(jobs), self._numbers)
         while True:
             if not self._children:
-                raise ModelError("no process holds the model any more")
-            work.fill(self._children, self._backlog)
+                raise ModelError("the processes that held the model have ended")
+            pending.assign(self._children, self._backlog)
             if not any(child.jobs for child in self._children):
                 return
             child, message = self._inbox.get()
@@ -117,32 +127,32 @@ class Crew(Generic[K]):
                 continue
             if message is None:
                 self._children.remove(child)
-                yield from work.lost(child)
+                yield from pending.requeue(child)
                 child.end()
-                successor = self._start()
-                self._await_ready(successor)
-                work.successors.add(successor)
+                replacement = self._start()
+                self._await_ready(replacement)
+                pending.replacements.add(replacement)
             elif job := child.jobs.pop(message[0], None):
                 yield job.key, message[1]
 
     def close(self) -> None:
-        """End the children, at once if they are at work."""
+        """End the children, even while they work."""
         for child in self._children:
             child.end()
         self._children.clear()
 
-    def _start(self) -> _Child:
+    def _start(self) -> _Worker:
         try:
-            child = _Child(self._engine, self._config, self._inbox)
+            child = _Worker(self._engine, self._config, self._inbox)
         except OSError as error:
             raise ModelError(f"no process can be started for the model: {error.strerror or error}") from error
         self._children.append(child)
         return child
 
     def _await_first(self) -> None:
-        """Wait until one child is ready, whose error is told if it cannot be.
+        """Wait until one child has loaded the model.
 
-        The others are given jobs whether they are ready yet or not; one that does not get ready is a child that died.
+        The others get jobs whether they have loaded it yet or not; one that cannot load it counts as a dead child.
         """
         if self._children and all(child.info is None for child in self._children):
             try:
@@ -151,9 +161,9 @@ class Crew(Generic[K]):
                 self.close()
                 raise
 
-    def _await_ready(self, child: _Child) -> None:
-        kind, value = child.hello.get()
-        if kind != "ready":
+    def _await_ready(self, child: _Worker) -> None:
+        status, value = child.startup.get()
+        if status != "ready":
             self._children.remove(child)
             child.end()
             raise ModelError(value)
@@ -164,69 +174,70 @@ class Crew(Generic[K]):
 class _Job(Generic[K]):
     key: K
     payload: Any
-    tries: int = 0
+    retried: bool = False
 
 
-class _Work(Generic[K]):
-    """The jobs that are still to be given out, new ones and those of dead children."""
+class _PendingJobs(Generic[K]):
+    """The jobs that no child has: new ones, and those of dead children."""
 
     def __init__(self, jobs: Iterator[tuple[K, Any]], numbers: Iterator[int]) -> None:
         self._new, self._numbers = jobs, numbers
-        self._again: deque[_Job[K]] = deque()
-        self.successors: set[_Child] = set()
+        self._retries: deque[_Job[K]] = deque()
+        self.replacements: set[_Worker] = set()
 
-    def fill(self, children: Sequence[_Child], backlog: int) -> None:
-        """Give jobs out, each to the child that has the fewest, so that none is idle while another has a queue."""
-        ready = [child for child in children if self._takes_new(child)]
-        while ready and len((child := min(ready, key=lambda child: len(child.jobs))).jobs) < backlog:
+    def assign(self, children: Sequence[_Worker], backlog: int) -> None:
+        """Give each new job to the child that has the fewest, so that none is idle while another has a queue."""
+        free = [child for child in children if self._accepts_new_jobs(child)]
+        while free and len((child := min(free, key=lambda child: len(child.jobs))).jobs) < backlog:
             if (item := next(self._new, None)) is None:
                 return
-            self._give(child, _Job(*item))
+            self._send(child, _Job(*item))
 
-    def _takes_new(self, child: _Child) -> bool:
-        """Tell whether a child is free for new jobs; a new child gets one of those that are tried again first.
+    def _accepts_new_jobs(self, child: _Worker) -> bool:
+        """Return whether a child may get new jobs; a replacement first gets jobs to be retried, one at a time.
 
-        Only a new one does: one that idles may be dead too, and not known to be.
+        Only a replacement gets those: a child that idles may be dead already, and its listener not have noticed.
         """
-        if any(job.tries for job in child.jobs.values()):
+        if any(job.retried for job in child.jobs.values()):
             return False
-        if self._again and child in self.successors:
+        if self._retries and child in self.replacements:
             if not child.jobs:
-                self._give(child, self._again.popleft())
+                self._send(child, self._retries.popleft())
             return False
         return True
 
-    def lost(self, child: _Child) -> Iterator[tuple[K, Failure]]:
-        reason = child.epitaph()
+    def requeue(self, child: _Worker) -> Iterator[tuple[K, Failure]]:
+        """Queue the jobs of a dead child once more; give a Failure for one that was retried already."""
+        reason = child.exit_reason()
         for job in child.jobs.values():
-            if job.tries:
+            if job.retried:
                 yield job.key, Failure(reason)
             else:
-                job.tries = 1
-                self._again.append(job)
+                job.retried = True
+                self._retries.append(job)
         child.jobs.clear()
 
-    def _give(self, child: _Child, job: _Job[K]) -> None:
+    def _send(self, child: _Worker, job: _Job[K]) -> None:
         number = next(self._numbers)
         child.jobs[number] = job
         child.send((number, job.payload))
 
 
 @dataclass(eq=False)
-class _Child:
-    """One process, the thread that listens to it, and the jobs it has."""
+class _Worker:
+    """A child process, the thread that receives its messages, and the jobs that it has."""
 
     engine: str
     config: Mapping[str, Any]
-    inbox: queue.Queue[tuple[_Child, Any]]
+    inbox: queue.Queue[tuple[_Worker, Any]]
     jobs: dict[int, _Job[Any]] = field(default_factory=dict)
     info: Any = None
 
     def __post_init__(self) -> None:
         # GGML_NO_BACKTRACE: else an abort attaches a debugger and hangs.
         environment = python_environment(GGML_NO_BACKTRACE="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-        self.hello: queue.Queue[tuple[str, Any]] = queue.Queue()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self.startup: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child runs
         self._process = subprocess.Popen(
             python_command("profilegen.llama.worker"),
             stdin=subprocess.PIPE,
@@ -235,18 +246,18 @@ class _Child:
             env=environment,
         )
         self.send((self.engine, self.config))
-        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._receive, daemon=True).start()
 
     def send(self, message: Any) -> None:
         assert self._process.stdin is not None
-        with suppress(OSError):  # It is dead; the listener says so.
+        with suppress(OSError):  # It is dead; the thread that receives reports that.
             _write(self._process.stdin, message)
 
-    def epitaph(self) -> str:
-        """Say how the process ended, with the last thing it printed."""
+    def exit_reason(self) -> str:
+        """Return how the process ended, with the last line that it printed."""
         code = self._process.wait()
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-        return f"the process that held the model ended ({how}){self._last_words()}"
+        return f"the process that held the model ended ({how}){self._last_log_line()}"
 
     def end(self) -> None:
         assert self._process.stdin is not None
@@ -261,16 +272,16 @@ class _Child:
             self._process.wait()
         self._log.close()
 
-    def _listen(self) -> None:
+    def _receive(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as stream:
             first = _read(stream)
-            self.hello.put(("error", self.epitaph() + _MEMORY_HINT) if first is None else first)
+            self.startup.put(("error", self.exit_reason() + _MEMORY_HINT) if first is None else first)
             while (message := _read(stream)) is not None:
                 self.inbox.put((self, message))
         self.inbox.put((self, None))
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         try:
             size = self._log.seek(0, os.SEEK_END)
             self._log.seek(max(0, size - 4096))
@@ -280,7 +291,7 @@ class _Child:
         return f": {lines[-1][:200]}" if lines else ""
 
 
-_MEMORY_HINT = "; is there enough memory for it, and is the file whole?"
+_MEMORY_HINT = "; is there enough memory for it, and is the file complete?"
 
 
 def _write(stream: IO[bytes], message: Any) -> None:
@@ -290,7 +301,7 @@ def _write(stream: IO[bytes], message: Any) -> None:
 
 
 def _read(stream: IO[bytes]) -> Any:
-    """Return the next message, or None where the other end is gone."""
+    """Return the next message, or None where the other end is closed."""
     head = stream.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
@@ -299,11 +310,11 @@ def _read(stream: IO[bytes]) -> Any:
     return pickle.loads(data) if len(data) == length else None
 
 
-def _serve() -> None:
-    """Be a child: load the engine named in the first message, then work until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+def _run_worker() -> None:
+    """Load the engine that the first message names, then work until the parent closes the standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent handles Ctrl-C.
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # Whatever native code prints must not land among the answers.
+    os.dup2(2, 1)  # What native code prints must not get between the answers.
     inbox: queue.Queue[Any] = queue.Queue()
     name, config = _read(sys.stdin.buffer)
     try:
@@ -315,30 +326,30 @@ def _serve() -> None:
         _write(answers, ("error", " ".join(text.split())))
         return
     _write(answers, ("ready", getattr(engine, "info", True)))
-    threading.Thread(target=_receive, args=(inbox,), daemon=True).start()
+    threading.Thread(target=_receive_jobs, args=(inbox,), daemon=True).start()
     try:
         _work(engine, inbox, answers)
     except Exception:
-        traceback.print_exc()  # the parent quotes its last line
-        os._exit(1)  # An orderly end would wait for the thread that reads.
+        traceback.print_exc()  # The parent quotes the last line.
+        os._exit(1)  # A normal exit would wait for the thread that reads.
 
 
 def _work(engine: Engine, inbox: queue.Queue[Any], answers: IO[bytes]) -> None:
     while True:
-        while not engine.busy() or not inbox.empty():
+        while not engine.has_work() or not inbox.empty():
             engine.add(*inbox.get())
         for answer in engine.step():
             _write(answers, answer)
 
 
-def _receive(inbox: queue.Queue[Any]) -> None:
+def _receive_jobs(inbox: queue.Queue[Any]) -> None:
     try:
         while (message := _read(sys.stdin.buffer)) is not None:
             inbox.put(message)
     finally:
-        # The parent is gone or done, or there is no memory left for its message.
+        # The parent has ended or needs no more answers, or there is no memory for its message.
         os._exit(0)
 
 
 if __name__ == "__main__":
-    _serve()
+    _run_worker()
