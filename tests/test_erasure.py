@@ -124,7 +124,7 @@ def test_a_build_beside_a_reader_says_that_the_user_is_still_there_and_the_next_
         profilegen.build(fewer, store=store, workers=1, remove=True)
         assert "still holds text that was removed" in caplog.text
     caplog.clear()
-    profilegen.build(fewer, store=store, workers=1, remove=True)
+    assert profilegen.build(fewer, store=store, workers=1, remove=True).changed
     assert holders(store) == set()
     assert not caplog.text
 
@@ -140,8 +140,9 @@ def test_a_build_beside_a_reader_says_that_the_user_is_still_there_and_the_next_
 def test_after_a_kill_the_next_build_erases_the_user(store: Path, fewer: Path, function: str) -> None:
     build_until_killed(store, fewer, function)
     assert holders(store)
-    profilegen.build(fewer, store=store, workers=1, remove=True)
+    assert profilegen.build(fewer, store=store, workers=1, remove=True).changed
     assert holders(store) == set()
+    assert not profilegen.build(fewer, store=store, workers=1, remove=True).changed
     assert len(list(store.glob("index-*"))) == 1
 
 

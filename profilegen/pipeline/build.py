@@ -20,7 +20,7 @@ from profilegen.pipeline.clusters import cluster_users, lay_out_users
 from profilegen.pipeline.embedding import embed_documents, update_users
 from profilegen.pipeline.model_choice import models_for, models_of_store, record_embedder
 from profilegen.pipeline.models import Models
-from profilegen.pipeline.profiles import start_models, update_profiles
+from profilegen.pipeline.profiles import remove_lexicon, start_models, update_profiles
 from profilegen.pipeline.segments import update_segments
 from profilegen.records import BuildReport, Document
 from profilegen.store import index, overlay
@@ -72,6 +72,7 @@ def build(
     report = progress or no_progress
     # The index is opened while the sources are read: opening is most of the time that it takes to answer.
     with _opened(settings.store) as ledger, index.standing_by(settings.store) as standby, ExitStack() as opened:
+        pending = ledger.is_erasure_pending()
         taxonomy = chosen_taxonomy(ledger, settings.taxonomy)
         before = None if re_embed else models_of_store(ledger, settings, report)
         if before:
@@ -91,6 +92,8 @@ def build(
             opened.enter_context(models)
         record_embedder(ledger, models.embedder)
         changes = ledger.apply_staged(add=add)
+        if changes.removed_documents:
+            remove_lexicon(ledger)
         with clock.stage("embed"):
             embedded = embed_documents(ledger, models.embedder, report)
         with clock.stage("users"):
@@ -109,9 +112,10 @@ def build(
         with clock.stage("segment profiles"):
             described = update_segments(ledger, taxonomy, models, report)
         with clock.stage("index"):
-            _index(ledger, settings.store, standby, report)
+            indexed = _index(ledger, settings.store, standby, report)
+        changed = any(changes) or bool(pending or embedded or written or categorised or described or indexed)
         finished = _report(
-            ledger, intake, staged, changes, models, reason, embedded, written, categorised, described, clock.seconds
+            ledger, intake, staged, changes, models, reason, embedded, written, categorised, changed, clock.seconds
         )
         ledger.record_build(finished)
     return finished
@@ -211,9 +215,12 @@ def _too_many_bad(intake: Intake, max_bad: float) -> str:
     )
 
 
-def _index(ledger: Ledger, store: Path, standby: index.Standby, progress: Progress) -> None:
-    if index.current_revision(store) != ledger.revision() or not standby.is_sound():
-        index.build_index(ledger, store, lambda done, total: progress("index", done, total), standby)
+def _index(ledger: Ledger, store: Path, standby: index.Standby, progress: Progress) -> bool:
+    """Build the index if it is missing, damaged or older than the ledger; return whether it was."""
+    if index.current_revision(store) == ledger.revision() and standby.is_sound():
+        return False
+    index.build_index(ledger, store, lambda done, total: progress("index", done, total), standby)
+    return True
 
 
 def _report(
@@ -226,7 +233,7 @@ def _report(
     embedded: int,
     written: int,
     categorised: int,
-    described: int,
+    changed: bool,
     seconds: dict[str, float],
 ) -> BuildReport:
     counts = ledger.counts()
@@ -249,6 +256,6 @@ def _report(
         embedder=models.embedder.name,
         embedder_reason=reason,
         writer=models.writer.name,
-        changed=any(changes) or bool(embedded or written or categorised or described),
+        changed=changed,
         seconds=seconds,
     )

@@ -101,6 +101,14 @@ def write_profiles(ledger: Ledger, wanted: Mapping[str, str], models: Models, on
         on_done(len(batch))
 
 
+def remove_lexicon(ledger: Ledger) -> None:
+    """Remove the counts of users' phrases, which may hold words of users who are gone; the next stage counts again.
+
+    :param ledger: holds the counts.
+    """
+    ledger.set_meta("lexicon", None)
+
+
 @dataclass(frozen=True)
 class _Case:
     """A user with claims, whose summary is to be written."""

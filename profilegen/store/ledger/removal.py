@@ -25,6 +25,10 @@ class Removal(SegmentTables):
         """Return a random word that is another after every removal of a text or user, and change of a text."""
         return str(self.get_meta("forgotten"))
 
+    def is_erasure_pending(self) -> bool:
+        """Whether text that was removed may still stand in the write-ahead log or in an old index."""
+        return bool(self.get_meta(_NOT_ERASED))
+
     def _strike_from_segments(self) -> None:
         """Remove users and documents that are gone from segments, and mark those segments as out of date."""
         for segment in self.segments():
