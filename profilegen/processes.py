@@ -1,4 +1,4 @@
-"""Python child processes that run this very package, and nothing from the directory that they are started in."""
+"""Starts Python child processes that import this package, and nothing from the current directory."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ def python_command(module: str, *arguments: str) -> list[str]:
     """Return the command line that runs a module in a child process.
 
     `-P` keeps the current directory off the child's import path (Python's documentation, "Command line and
-    environment"), so that a file `numpy.py` beside the user's data is data and never imported.
+    environment"), so that a file `numpy.py` beside the user's data is never imported.
 
     :param module: dotted name, such as `profilegen.llama.worker` or `pip`.
+    :param arguments: command line arguments of the module.
     :param arguments: what the module finds in `sys.argv` after its own name.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
@@ -33,15 +34,17 @@ def python_environment(**variables: str) -> Mapping[str, str]:
 
 
 def drop_current_directory() -> None:
-    """Take the current directory off this process's import path, unless this package lies there.
+    """Remove the current directory from the import path of this process, unless this package is in it.
 
-    `python -m profilegen` has put it first, before anything of this package could say otherwise.
+    `python -m profilegen` puts it first, before any code of this package runs.
     """
     sys.path[:] = _import_path()
 
 
 def _import_path() -> list[str]:
-    here = Path.cwd().resolve()
-    kept = [entry for entry in sys.path if entry and (Path(entry).resolve() != here or here == _PACKAGE_PARENT)]
+    current = Path.cwd().resolve()
+    entries = [
+        entry for entry in sys.path if entry and (Path(entry).resolve() != current or current == _PACKAGE_PARENT)
+    ]
     package = str(_PACKAGE_PARENT)
-    return kept if package in kept else [package, *kept]
+    return entries if package in entries else [package, *entries]

@@ -250,9 +250,10 @@ def test_a_program_without_an_import_guard_is_not_run_again_in_the_children(tmp_
     assert program.communicate(timeout=60)[0].count("pids") == 1
 
 
-def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_children_end_when_their_parent_is_ended_by_a_signal(number: signal.Signals, tmp_path: Path) -> None:
     program, pids = _at_work(tmp_path)
-    program.kill()
+    program.send_signal(number)
     program.communicate(timeout=60)
     assert wait_until_gone(pids) == set()
 
