@@ -290,7 +290,7 @@ def test_build_reads_standard_input_with_mapped_columns_and_prints_its_report_as
     report = json.loads(done.stdout)
     assert (report["users"], report["ok"] + report["insufficient"], report["changed"]) == (1, 1, True)
     again = profilegen_(*args[:-1], cwd=tmp_path, stdin=table)
-    assert "nothing had changed" in again.stdout
+    assert "nothing has changed" in again.stdout
     assert "ada" in profilegen_("show", "ada", cwd=tmp_path).stdout
 
 
@@ -299,7 +299,7 @@ def test_build_reads_standard_input_with_mapped_columns_and_prints_its_report_as
     [
         (2, 1, "embedded 2 documents, made 1 profile in 3 s"),
         (0, 1, "made 1 profile in 3 s"),
-        (0, 0, "brought segments and index up to date in 3 s"),
+        (0, 0, "updated segments and index in 3 s"),
     ],
 )
 def test_the_summary_of_a_build_names_only_what_it_did(embedded: int, written: int, line: str) -> None:

@@ -136,9 +136,9 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
         total = sum(report.seconds.values())
         did = [f"embedded {_counted(report.embedded, 'document')}"] if report.embedded else []
         did += [f"made {_counted(report.written, 'profile')}"] if report.written else []
-        lines.append(f"{', '.join(did) or 'brought segments and index up to date'} in {total:.0f} s ({spent})")
+        lines.append(f"{', '.join(did) or 'updated segments and index'} in {total:.0f} s ({spent})")
     else:
-        lines.append("nothing had changed")
+        lines.append("nothing has changed")
     if report.categorised and not report.written:
         lines.append(f"gave the interests of {_counted(report.categorised, 'user')} their categories")
     text = Text("\n".join(lines))
