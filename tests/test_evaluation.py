@@ -105,7 +105,7 @@ def test_all_figures_of_a_good_store_are_there_and_good(evaluation: Evaluation) 
     values = {figure.name: figure.value for figure in evaluation.figures}
     assert values["coverage.profile"] == pytest.approx(66 / 68, abs=1e-3)
     assert values["coverage.segment"] == 1
-    assert values["segments.nmi"] == values["segments.v_measure"] > 0.9
+    assert values["segments.nmi"] > 0.9
     assert values["segments.purity"] > 0.9
     assert values["segments.stability"] > 0.8
     assert values["claims.verbatim"] == 1

@@ -13,7 +13,7 @@ from profilegen.evaluation.dataset import Dataset
 from profilegen.evaluation.figures import LeftOut, Measured, SegmentFigures
 from profilegen.evaluation.inputs import Labels
 
-_NAMES = ("segments.nmi", "segments.ari", "segments.purity", "segments.v_measure")
+_NAMES = ("segments.nmi", "segments.ari", "segments.purity")
 _SHUFFLES = 20
 _SEED = 20_240
 
@@ -51,7 +51,6 @@ def agreement(truth: Codes, clusters: Codes) -> list[Measured]:
         statistic("segments.nmi", tables.nmi, n, known=nmi_value, chance=nmi),
         statistic("segments.ari", tables.ari, n, known=metrics.adjusted_rand_score(truth, clusters), chance=ari),
         statistic("segments.purity", tables.purity, n, chance=purity),
-        statistic("segments.v_measure", tables.nmi, n, known=metrics.v_measure_score(truth, clusters), chance=nmi),
     ]
 
 
