@@ -473,14 +473,14 @@ Subject = tuple[str, str, str]
 """The subject of a decision: a claim (user id, kind, text), a profile (user id, "", "") or a segment ("", "", id)."""
 
 MAX_CLAIM_CHARS, MAX_NOTE_CHARS, MAX_NAME_CHARS = 300, 2_000, 100
-"""What a person may type."""
+"""Limits of what a reviewer types."""
 MAX_TEXT_CHARS, MAX_EVIDENCE = 4_000, 10
-"""What a decision may carry of a claim that the machine wrote: characters of its text and of each quote, and quotes."""
+"""Limits of the claim in a decision: characters of its text and of each quote, number of quotes."""
 UNSEEN = "0"
 """The version of a subject without decisions."""
 
 STORED = "stored"
-"""The validation context of decisions that are in a store already: those of earlier versions stay readable."""
+"""Validation context of decisions in a store, so that those of earlier versions stay readable."""
 
 _ON_CLAIMS = {"approve", "edit", "strike", "add"}
 _MAX_WORDS = {"edit": MAX_CLAIM_CHARS, "flag": MAX_NOTE_CHARS, "rename": MAX_NAME_CHARS}
@@ -489,10 +489,10 @@ _EARLIEST, _CLOCK_SKEW = datetime(1970, 1, 1, tzinfo=UTC), timedelta(days=1)
 
 
 def batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Give rows as lists.
+    """Yield rows in lists.
 
-    :param rows: records, or anything else.
-    :param size: how many are in a list; the last has what is left.
+    :param rows: values of any type.
+    :param size: length of the lists; the last one may be shorter.
     """
     remaining = iter(rows)
     while batch := list(islice(remaining, size)):
@@ -564,7 +564,7 @@ class Decision(Record):
 
     @model_validator(mode="after")
     def _could_be_typed(self, info: ValidationInfo) -> Self:
-        """Refuse what the review page would not have let a person decide, as a file of decisions may hold anything."""
+        """Refuse what cannot be entered on the review page, since an imported file may contain anything."""
         if info.context != STORED:
             self._check_plain_fields()
             if self.claim is not None:
@@ -579,7 +579,7 @@ class Decision(Record):
         if self.action not in {*_ON_CLAIMS, "undo"} and (self.kind or self.text):
             raise ValueError(f"{self.action} is not about a claim")
         if self.action not in _ON_CLAIMS and self.claim:
-            raise ValueError(f"{self.action} carries no claim")
+            raise ValueError(f"{self.action} has no claim")
         if (self.action in _MAX_WORDS) != bool(self.words):
             raise ValueError(f"{self.action} needs words" if not self.words else f"{self.action} has no words")
         if len(self.words) > _MAX_WORDS.get(self.action, 0):
@@ -596,7 +596,7 @@ class Decision(Record):
 
 
 def _check_claim(claim: Claim) -> None:
-    """Refuse a claim that no machine wrote and no person could add."""
+    """Refuse a claim that no build writes and no reviewer can add."""
     category = (claim.category.scheme, claim.category.id, claim.category.name) if claim.category else ()
     texts = [
         claim.text,

@@ -92,7 +92,7 @@ def follow(section: str, folder: Path) -> str:
 def test_one_file_and_one_line_do_what_contributing_shows(section: str, tmp_path: Path) -> None:
     folder = package_copy(tmp_path)
     assert follow(section, folder) == ""
-    assert "passed" in (said := run(folder, "-m", "pytest", "-q", "tests")), said
+    assert "passed" in (printed := run(folder, "-m", "pytest", "-q", "tests")), printed
 
 
 @pytest.fixture(scope="module")
