@@ -24,11 +24,11 @@ def python_command(module: str, *arguments: str) -> list[str]:
 
 
 def python_environment(**variables: str) -> Mapping[str, str]:
-    """Return the environment of a child process: this one's, with the parent's import path and more variables.
+    """Return the environment of a child process: that of this process, with its import path.
 
-    The import path is passed on without the current directory, unless this package lies there.
+    The import path is passed on without the current directory, unless this package is in it.
 
-    :param variables: set beside those of this process, in place of those with the same names.
+    :param variables: environment variables to add or to replace.
     """
     return os.environ | {"PYTHONPATH": os.pathsep.join(_import_path()), "PYTHONSAFEPATH": "1"} | variables
 
