@@ -109,8 +109,8 @@ def test_every_combination_of_claims_composes_whole_sentences(subject: Subject, 
 def test_a_composed_summary_names_the_claims_that_it_is_to_tell(subject: Subject, language: str) -> None:
     interests, values, lifestyle = CLAIMS[language]
     text = compose(input_of(subject, language, interests, values, lifestyle if subject == "user" else ()))
-    told = (*interests, *values, *(lifestyle if subject == "user" else ()))
-    assert all(claim.casefold() in text.casefold() for claim in told)
+    expected = (*interests, *values, *(lifestyle if subject == "user" else ()))
+    assert all(claim.casefold() in text.casefold() for claim in expected)
 
 
 def test_the_first_claims_of_each_kind_are_told_and_no_more() -> None:
@@ -136,9 +136,9 @@ def test_a_claim_is_told_as_it_is_and_on_its_line_whatever_is_in_it(claim: str) 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_writer_is_asked_the_same_whatever_is_claimed(subject: Subject, language: str) -> None:
-    told = [summary_input for summary_input in inputs(subject, language) if summary_input.claims["interest"]]
-    assert len({prompt(summary_input).shared for summary_input in told}) == 1
-    asked = prompt(told[0])
+    with_interests = [summary_input for summary_input in inputs(subject, language) if summary_input.claims["interest"]]
+    assert len({prompt(summary_input).shared for summary_input in with_interests}) == 1
+    asked = prompt(with_interests[0])
     assert asked.request == ""
     assert [role for role, _ in asked.shared[1:]] == ["user", "assistant"] * (len(asked.shared) // 2 - 1) + ["user"]
 
@@ -170,10 +170,12 @@ def test_the_grammar_lets_every_combination_of_interests_stand_and_the_summary_t
     subject: Subject, language: str, writer: WriteEngine
 ) -> None:
     verb = "looks for" if language == "en" else "喜欢"
-    told = [summary_input for summary_input in inputs(subject, language) if summary_input.claims["interest"]]
-    lines = [line(summary_input, verb) for summary_input in told]
-    assert all(fits(writer, zip((prompt(summary_input).answer for summary_input in told), lines, strict=True)))
-    for summary_input, text in zip(told, lines, strict=True):
+    with_interests = [summary_input for summary_input in inputs(subject, language) if summary_input.claims["interest"]]
+    lines = [line(summary_input, verb) for summary_input in with_interests]
+    assert all(
+        fits(writer, zip((prompt(summary_input).answer for summary_input in with_interests), lines, strict=True))
+    )
+    for summary_input, text in zip(with_interests, lines, strict=True):
         summary = parse_answer(answer(text), summary_input)
         assert summary is not None
         assert (verb if (subject, language) != ("segment", "en") else "people who look for") in summary.casefold()

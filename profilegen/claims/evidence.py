@@ -148,11 +148,11 @@ def draft(
     :param lexicon: phrases of all users; a phrase of running text that is not common must be in two documents.
     :param works: for each document the work that its item is, or None; empty if none is.
     """
-    told = _without_signatures(documents)
-    phrases = [phrase for phrase in candidates(told, language, lexicon, works) if _is_thing(phrase, lexicon)]
+    unsigned = _without_signatures(documents)
+    phrases = [phrase for phrase in candidates(unsigned, language, lexicon, works) if _is_thing(phrase, lexicon)]
     cued = [
         _Cued(trait, position, document.text[start:end])
-        for position, document in enumerate(told)
+        for position, document in enumerate(unsigned)
         for trait, start, end in find_cued(document.text, language, traits)
     ]
     named = frozenset(position for position, work in enumerate(works) if work)
