@@ -18,7 +18,6 @@ def python_command(module: str, *arguments: str) -> list[str]:
 
     :param module: dotted name, such as `profilegen.llama.worker` or `pip`.
     :param arguments: command line arguments of the module.
-    :param arguments: what the module finds in `sys.argv` after its own name.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
 

@@ -1,4 +1,4 @@
-"""Chat templates: those that models have are rendered as elsewhere, and one that means harm is ended."""
+"""Chat templates: those of models are rendered as by llama-cpp-python, and a hostile one is ended."""
 
 import resource
 import signal
@@ -181,7 +181,7 @@ def test_a_model_without_a_template_gets_chatml(models: dict[str, ResolvedModel]
     )
 
 
-# --- the whole way: a real model whose file has a template that means harm -----------------------------------
+# --- a real model whose file has a hostile template ----------------------------------------------------------
 
 SHARED: tuple[Turn, ...] = (("system", "You answer questions."),)
 PROMPTS = {n: Prompt(SHARED, f"Is {n} even?", Choices(("yes", "no")), 5) for n in range(3)}

@@ -1,3 +1,4 @@
+import os
 import random
 import struct
 import subprocess
@@ -25,6 +26,12 @@ def test_a_reranker_is_refused(tmp_path: Path) -> None:
 def test_the_image_part_of_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not a text model"):
         read_header(write_tiny_gguf(tmp_path / "mmproj.gguf", "clip", general__type="mmproj"))
+
+
+def test_a_named_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.gguf")
+    with pytest.raises(ModelError, match="not a regular file"):
+        read_header(tmp_path / "pipe.gguf")
 
 
 def test_a_gguf_file_cut_anywhere_is_refused_in_one_line(embedder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Child processes run this very package, and nothing from the directory in which a user started the parent."""
+"""Child processes import this package, and nothing from the current directory."""
 
 import os
 import shutil

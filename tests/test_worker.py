@@ -16,7 +16,7 @@ from profilegen.llama.worker import WorkerPool
 
 
 class StandInEngine:
-    """No model: does what each job says. A job is (what to do, value); an answer is the value."""
+    """Not a model: does what each job asks for. A job is (what to do, value); an answer is the value."""
 
     def __init__(self, fails: str = "", only: str = "", slow: float = 0) -> None:
         if fails == "dies":

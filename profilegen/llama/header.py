@@ -56,6 +56,8 @@ def read_header(path: Path) -> Header:
     :param path: the file.
     :raises ModelError: the file is missing, is not GGUF, is incomplete, or holds no model that reads or writes text.
     """
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path} cannot be read: it is not a regular file")  # To open a named pipe would wait.
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
