@@ -120,7 +120,7 @@ def test_a_new_kind_of_claim_is_shown_and_exported(new_kind: Path, command: str,
 def test_a_new_kind_of_claim_can_be_added_on_the_terminal(new_kind: Path) -> None:
     review = ("-m", "profilegen", "review", "--terminal", "--store", "goals-store")
     screen = run(new_kind, *review, typed="?\n+ goal learn to swim\nq\n")
-    assert "interest, value, lifestyle or goal" in screen
+    assert "KIND is one of interest, value, lifestyle, goal" in screen
     assert "1.00 learn to swim" in screen
 
 
