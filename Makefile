@@ -9,7 +9,7 @@ MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo lint lint-docstrings test bench docs site screenshots lock clean
+.PHONY: help env demo lint test bench docs site screenshots lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,13 +19,11 @@ env: $(STAMP) ## the environment in .venv, installed anew when pyproject.toml or
 demo: env ## build the sample that ships with profilegen and show what comes out
 	@$(BIN)/profilegen demo
 
-lint: env ## style and types
+lint: env ## style, types and docstrings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-
-lint-docstrings: env ## count public functions with parameters that are not documented, by package
-	-@$(BIN)/python docs/check_docstrings.py $(PACKAGE)
+	$(BIN)/python docs/check_docstrings.py
 
 test: env ## all tests, with the real models, which are fetched first
 	$(BIN)/profilegen models pull $(MODELS)

@@ -1,4 +1,4 @@
-"""Lists public functions whose docstrings do not describe each parameter: python docs/check_docstrings.py [PACKAGE …].
+"""Lists public functions whose docstrings do not describe each parameter.
 
 pydoclint finds them, with its settings in pyproject.toml. It has no setting for three things, which are left out here:
 it demands a section for every result, even where the first line says what is returned; it checks private classes; and
@@ -7,7 +7,6 @@ it checks methods whose parameters Python or a base class lays down (`__exit__` 
 
 import re
 import sys
-from collections import Counter
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -34,22 +33,14 @@ def undocumented(folder: Path = ROOT / "profilegen") -> dict[str, str]:
     return {f"{one['place']} {one['name']}": one["problem"].partition(" ). ")[2] for one in own}
 
 
-def main(packages: list[str]) -> int:
-    """Print how many such functions there are in each package, and those of some packages by name.
-
-    :param packages: names of packages, or of modules without one, such as `store` and `errors.py`.
-    :return: exit status: 1 where there is any such function.
-    """
+def main() -> int:
+    """Print such functions; return 1 where there is any, else 0."""
     functions = undocumented()
-    package_of = {function: re.split("[/:]", function)[0] for function in functions}
     for function, problem in functions.items():
-        if package_of[function] in packages:
-            print(f"profilegen/{function}: {problem}")
-    for package, count in Counter(package_of.values()).most_common():
-        print(f"{count:4} {package}")
-    print(f"{len(functions):4} public functions with parameters that are not documented")
+        print(f"profilegen/{function}: {problem}")
+    print(f"{len(functions)} public functions with parameters that are not documented")
     return int(bool(functions))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -153,7 +153,10 @@ def covered_labels(dataset: Dataset, embedded: Sequence[EmbeddedClaims], labels:
         return len(nearest_of[row] & labels_of[row])
 
     def hits_by_chance(row: int) -> float:
-        """Return the mean number of hits with the claims of another user who has several labels."""
+        """Return the mean number of hits with the claims of another user who has several labels.
+
+        :param row: the user whose labels are compared.
+        """
         return (sum(n_users_near[name] for name in labels_of[row]) - hits(row)) / max(len(labels_of) - 1, 1)
 
     few = [row for row, own in labels_of.items() if len(own) <= _SEVERAL_LABELS[1]]

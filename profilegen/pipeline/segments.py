@@ -48,7 +48,10 @@ def update_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
     segment_of = {row.user_id: row.segment_id for row in memberships}
 
     def embed_phrases(phrases: Sequence[str]) -> Vectors:
-        """Embed the phrases that are no interest of a user: interests have their vectors."""
+        """Return (n_phrases, n_dims) float32; embedded are those that are no interest of a user, which has a vector.
+
+        :param phrases: in any order.
+        """
         known = ledger.interest_vectors(phrases)
         missing = [phrase for phrase in phrases if phrase not in known]
         known |= dict(zip(missing, models.embedder.embed(missing), strict=False))

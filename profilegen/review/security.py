@@ -86,6 +86,7 @@ def token_cookie(host: str) -> str:
 class Guard:
     """ASGI middleware that refuses requests without the token or from other sites, and sets the security headers.
 
+    :param app: the application that answers the other requests.
     :param token: what a request must carry, in the address once and then in a cookie.
     :param loopback_only: whether the server can be reached from this machine only, so that a `Host` header with
         another name is refused.

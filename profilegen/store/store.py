@@ -30,7 +30,11 @@ def open_store(directory: str | Path = "store") -> Store:
 
 
 class Store:
-    """An open store; use it in a `with` block or close it."""
+    """An open store; use it in a `with` block or close it.
+
+    :param directory: of the store.
+    :raises StoreError: there is no store, it is damaged, or no build has filled it yet.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

@@ -83,6 +83,8 @@ class Standby:
 
     Most of the time of each goes into the start of Chroma, which can run beside other work. A damaged index can end
     the process that opens it, which no `except` catches.
+
+    :param child: the process, None where there is no index.
     """
 
     def __init__(self, child: subprocess.Popen[str] | None) -> None:

@@ -14,6 +14,8 @@ class ExactSearch:
     """Exact search in a ledger. It reads and keeps in memory all vectors of a collection, until the ledger changes.
 
     It needs no permission to write, and takes time and memory in proportion to the number of users.
+
+    :param ledger: the open ledger of the store; whoever opened it closes it.
     """
 
     def __init__(self, ledger: Ledger) -> None:

@@ -26,7 +26,12 @@ PAGE_ROWS = 256
 
 
 class Tables:
-    """What the parts of `Ledger` are made of, each of which knows some of its tables."""
+    """What the parts of `Ledger` are made of, each of which knows some of its tables.
+
+    :param path: of the SQLite file, for messages.
+    :param connection: open to that file, in autocommit mode.
+    :param read_only: whether nothing may be written through it.
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, *, read_only: bool) -> None:
         self._path = path
