@@ -1,0 +1,113 @@
+"""What the verifier is trained on: texts, claims and whether the text shows the claim, from the data of this folder.
+
+Pairs are examples as they are. A user gives one for each note (the cited passages show it), one for each trap (the
+passage does not), and one for a note and a passage that it does not cite.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+DATA = Path(__file__).with_name("data")
+
+LABELS = ("shown", "not shown", "contradicted")
+_CONTRADICTED = frozenset({"denied", "past", "contrary"})
+_HELD_OUT_SHARE = 0.12
+
+# What stands before the text of a note, by language and polarity; with "is" the text is a predicate already.
+_PREDICATES: dict[str, dict[str, str]] = {
+    "en": {"likes": "likes", "dislikes": "dislikes", "wants": "wants", "avoids": "avoids"},
+    "zh": {"likes": "喜欢", "dislikes": "不喜欢", "wants": "想要", "avoids": "避免"},
+    "de": {"likes": "mag", "dislikes": "mag nicht:", "wants": "will", "avoids": "meidet"},
+    "es": {"likes": "le gusta", "dislikes": "no le gusta", "wants": "quiere", "avoids": "evita"},
+    "fr": {"likes": "aime", "dislikes": "n'aime pas", "wants": "veut", "avoids": "évite"},
+    "pt": {"likes": "gosta de", "dislikes": "não gosta de", "wants": "quer", "avoids": "evita"},
+    "ja": {"likes": "好き：", "dislikes": "嫌い：", "wants": "欲しい：", "avoids": "避ける："},
+    "ko": {"likes": "좋아함:", "dislikes": "싫어함:", "wants": "원함:", "avoids": "피함:"},
+    "tr": {"likes": "sever:", "dislikes": "sevmez:", "wants": "ister:", "avoids": "kaçınır:"},
+    "ar": {"likes": "يحب", "dislikes": "لا يحب", "wants": "يريد", "avoids": "يتجنب"},
+    "hi": {"likes": "पसंद:", "dislikes": "नापसंद:", "wants": "चाहिए:", "avoids": "बचता है:"},
+    "th": {"likes": "ชอบ", "dislikes": "ไม่ชอบ", "wants": "อยากได้", "avoids": "หลีกเลี่ยง"},
+    "ru": {"likes": "любит:", "dislikes": "не любит:", "wants": "хочет:", "avoids": "избегает:"},
+}
+
+
+class Example(NamedTuple):
+    """A text, a claim and its label, an index into `LABELS`; `group` is the same for examples of one text or user."""
+
+    text: str
+    claim: str
+    label: int
+    language: str
+    form: str
+    group: str
+
+
+def examples() -> list[Example]:
+    """Return all examples, in the order of the files."""
+    return [*_of_pairs(), *_of_users()]
+
+
+def is_held_out(example: Example) -> bool:
+    """Tell whether an example is for measuring: an eighth of all texts and users, by hash.
+
+    :param example: the example.
+    """
+    digest = hashlib.sha256(example.group.encode()).digest()
+    return int.from_bytes(digest[:4], "big") < _HELD_OUT_SHARE * 2**32
+
+
+def passage_text(text: str, item: str | None = None, rating: int | None = None) -> str:
+    """Return a passage as the verifier reads it: item and stars stand before the text.
+
+    :param text: what the user wrote, perhaps nothing.
+    :param item: what it is about.
+    :param rating: stars of five.
+    """
+    stars = f" ({rating}/5)" if rating is not None else ""
+    return f"{item}{stars}: {text}".strip() if item else f"{stars.strip()} {text}".strip()
+
+
+def claim_text(polarity: str, text: str, language: str) -> str:
+    """Return a note as a predicate without subject.
+
+    :param polarity: of the note.
+    :param text: of the note.
+    :param language: of the note.
+    """
+    predicate = _PREDICATES.get(language, _PREDICATES["en"]).get(polarity, "")
+    space = "" if language == "zh" or not predicate else " "
+    return f"{predicate}{space}{text}"
+
+
+def _of_pairs() -> Iterator[Example]:
+    for pair in _read("pairs"):
+        text = passage_text(pair["text"], pair.get("item"), pair.get("rating"))
+        yield Example(text, pair["claim"], LABELS.index(pair["verdict"]), pair["language"], pair["form"], text)
+
+
+def _of_users() -> Iterator[Example]:
+    for user in _read("users"):
+        passages = [passage_text(p.get("text", ""), p.get("item"), p.get("rating")) for p in user["passages"]]
+        context = user["language"], user["form"], user["id"]
+        for note in user["notes"]:
+            claim = claim_text(note["polarity"], note["text"], user["language"])
+            cited = [passages[number - 1] for number in note["passages"]]
+            yield Example("\n".join(cited), claim, 0, *context)
+            others = [text for number, text in enumerate(passages, 1) if number not in note["passages"]]
+            if others:
+                chosen = int(hashlib.sha256(claim.encode()).hexdigest(), 16) % len(others)
+                yield Example(others[chosen], claim, 1, *context)
+        for trap in user.get("traps", ()):
+            label = 2 if trap["why"] in _CONTRADICTED else 1
+            yield Example(passages[trap["passage"] - 1], trap["claim"], label, *context)
+
+
+def _read(folder: str) -> Iterator[dict[str, Any]]:
+    for path in sorted((DATA / folder).glob("*.jsonl")):
+        for line in path.read_text("utf-8").splitlines():
+            yield json.loads(line)
