@@ -58,6 +58,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         ".typed",
         ".jinja",
         ".toml",
+        ".txt",
         ".jsonl",
         ".css",
         ".js",
