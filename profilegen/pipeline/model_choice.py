@@ -107,12 +107,12 @@ def _choice(embedder: Embedder, reason: str, settings: Settings, progress: Progr
 
 
 def _embedder_for(languages: Counter[str]) -> tuple[str, str]:
-    told = Counter({language: count for language, count in languages.items() if language != "und"})
-    most = told.most_common(1)[0][0] if told else "en"
-    others = 1 - told[most] / max(told.total(), 1)
+    detected = Counter({language: count for language, count in languages.items() if language != "und"})
+    most = detected.most_common(1)[0][0] if detected else "en"
+    others = 1 - detected[most] / max(detected.total(), 1)
     if others <= _MAX_OTHER_LANGUAGES and (model := default_model("embedder", most)) and "*" not in model.languages:
         return model.name, f"{1 - others:.1%} of the texts are in its language ({most})"
     model = default_model("embedder", "*")
     assert model is not None
-    share = ", ".join(f"{language} {count / told.total():.0%}" for language, count in told.most_common(3))
+    share = ", ".join(f"{language} {count / detected.total():.0%}" for language, count in detected.most_common(3))
     return model.name, f"the texts are in languages that the English one does not know ({share})"

@@ -187,7 +187,7 @@ def _draft(user: UserDocuments, traits: Sequence[Trait], lexicon: Lexicon, categ
 
 
 def _trait_vectors(ledger: Ledger, traits: Sequence[Trait], models: Models) -> dict[tuple[str, str], Vectors]:
-    """Return the vectors of the examples of traits, embedded anew only when the list or the embedder is another."""
+    """Return the vectors of the examples of traits, embedded again only for another list or embedder."""
     made_of = [models.embedder.fingerprint, summaries.templates_hash()]
     if saved := load_vectors(ledger, "trait_vectors", made_of):
         return {(trait, language): rows for key, rows in saved.items() for trait, language in [key.split()]}

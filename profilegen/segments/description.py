@@ -36,9 +36,9 @@ _GROUP_SHARE, _SECOND_GROUP = 0.3, 0.7
 _CATEGORY_SHARE, _SMALL_CATEGORY_SHARE, _SECOND_CATEGORY = 0.25, 0.1, 0.5
 _NAMING_USERS = 3  # fewer are an accident
 _RANKED = 40
-# A phrase is left out where a longer one that ends in it is said by more than this share of its users.
+# A phrase is left out where a longer one that ends in it is used by more than this share of its users.
 _ABSORBS = 0.5
-# A trait is told of a segment that this share of its users has, and this many times as many as elsewhere.
+# A segment has a trait that this share of its users has, and this many times as many as elsewhere.
 _MIN_SHARE, _MIN_LIFT = 0.1, 1.15
 # A user is near a phrase from this many standard deviations above users at large on.
 _NEAR = 1.5
@@ -346,7 +346,7 @@ def _traits(tally: _Tally, everywhere: _Everywhere, kind: str) -> tuple[Claim, .
 
     Where there is one segment only, there is no elsewhere.
     """
-    told = []
+    traits = []
     for (trait_kind, text), seen in tally.traits.items():
         share = seen.users / tally.users
         lift = share / everywhere.share(trait_kind, text)
@@ -357,8 +357,8 @@ def _traits(tally: _Tally, everywhere: _Everywhere, kind: str) -> tuple[Claim, .
             and (lift >= _MIN_LIFT or everywhere.alone)
         ):
             claim = Claim(text=text, support=round(share, 2), evidence=seen.best_evidence())
-            told.append((share * lift, claim))
-    return tuple(claim for _, claim in sorted(told, key=lambda row: (-row[0], row[1].text))[:_MAX_TRAITS])
+            traits.append((share * lift, claim))
+    return tuple(claim for _, claim in sorted(traits, key=lambda row: (-row[0], row[1].text))[:_MAX_TRAITS])
 
 
 def _exemplars(interests: Iterable[Claim]) -> tuple[str, ...]:
