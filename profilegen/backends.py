@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
-from profilegen.errors import ModelError
+from profilegen.errors import ModelError, UsageError
 from profilegen.vectors import Vectors
 
 Turn = tuple[Literal["system", "user", "assistant"], str]
@@ -221,6 +221,35 @@ class Options:
     progress: Progress | None = None
 
 
+Label = Literal["shown", "not shown", "contradicted"]
+LABELS: tuple[Label, ...] = ("shown", "not shown", "contradicted")
+"""The labels of a verdict, in the order in which a verifier scores them."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verifier says of a text and a claim; `probability` is that the text shows the claim."""
+
+    label: Label
+    probability: float
+
+
+class Verifier(Model, Protocol):
+    """Texts and claims about who wrote them, to verdicts."""
+
+    threshold: float
+    """The probability from which a claim counts as shown."""
+
+    def verify(self, pairs: Sequence[tuple[str, str]], on_done: Callable[[int], None] | None = None) -> list[Verdict]:
+        """Return a verdict for each pair; the same pairs give the same verdicts.
+
+        :param pairs: (text, claim); the claim is a predicate without subject, such as `has a dog`.
+        :param on_done: called with the number of pairs finished since the last call.
+        :raises ModelError: the model cannot be loaded, or a pair cannot be read.
+        """
+        ...
+
+
 class Backend(Protocol):
     """A module that opens models. Opening is quick: a model is loaded on first use."""
 
@@ -263,6 +292,19 @@ def open_writer(source: str, options: Options | None = None) -> Writer:
     """
     backend, name = _backend(source)
     return backend.open_writer(name, options or Options())
+
+
+def open_verifier(source: str, options: Options | None = None) -> Verifier:
+    """Return a verifier.
+
+    :param source: `scheme:name`, or a name or path of the default backend.
+    :param options: settings.
+    :raises ModelError: there is no such verifier, or it cannot be fetched.
+    """
+    backend, name = _backend(source)
+    if not hasattr(backend, "open_verifier"):
+        raise UsageError(f"{source!r} cannot be opened: its backend has no verifiers")
+    return cast("Verifier", backend.open_verifier(name, options or Options()))
 
 
 def turns_from(text: str) -> tuple[Turn, ...]:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from profilegen.claims.verification import passage_text
+
 DATA = Path(__file__).with_name("data")
 
 LABELS = ("shown", "not shown", "contradicted")
@@ -59,17 +61,6 @@ def is_held_out(example: Example) -> bool:
     """
     digest = hashlib.sha256(example.group.encode()).digest()
     return int.from_bytes(digest[:4], "big") < _HELD_OUT_SHARE * 2**32
-
-
-def passage_text(text: str, item: str | None = None, rating: int | None = None) -> str:
-    """Return a passage as the verifier reads it: item and stars stand before the text.
-
-    :param text: what the user wrote, perhaps nothing.
-    :param item: what it is about.
-    :param rating: stars of five.
-    """
-    stars = f" ({rating}/5)" if rating is not None else ""
-    return f"{item}{stars}: {text}".strip() if item else f"{stars.strip()} {text}".strip()
 
 
 def claim_text(polarity: str, text: str, language: str) -> str:

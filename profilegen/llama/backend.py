@@ -5,6 +5,7 @@ from __future__ import annotations
 from profilegen.backends import Options
 from profilegen.llama.embedder import GgufEmbedder
 from profilegen.llama.resolve import resolve
+from profilegen.llama.verifier import GgufVerifier
 from profilegen.llama.writer import GgufWriter
 
 
@@ -26,3 +27,13 @@ def open_writer(name: str, options: Options) -> GgufWriter:
     :raises ModelError: there is no such model, it is damaged, does another job, or cannot be downloaded.
     """
     return GgufWriter(resolve(name, "writer", pull=True, progress=options.progress), options)
+
+
+def open_verifier(name: str, options: Options) -> GgufVerifier:
+    """Return a verifier; one of the catalogue is made first where that is needed.
+
+    :param name: name of a model of the catalogue or one that was added, or the path of a GGUF file.
+    :param options: `workers` and `progress` are used.
+    :raises ModelError: there is no such model, it is damaged, does another job, or cannot be downloaded.
+    """
+    return GgufVerifier(resolve(name, "verifier", pull=True, progress=options.progress), workers=options.workers)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from profilegen.errors import ModelError
 from profilegen.records import Record
 
-Job = Literal["embedder", "writer"]
+Job = Literal["embedder", "writer", "verifier"]
 Pooling = Literal["none", "mean", "cls", "last"]
 
 # Far more than any model has (Gemma 3, with 262,144 tokens: 12 MB), and read in seconds whatever it holds.
@@ -20,7 +20,8 @@ _MAX_HEADER_BYTES = 128 << 20
 _MAX_ENTRIES = 100_000
 _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-_RERANKER = 4
+_RANK = 4
+THRESHOLD_KEY = "profilegen.threshold"
 _POOLINGS: dict[int, Pooling] = {0: "none", 1: "mean", 2: "cls", 3: "last"}
 _ENCODERS = {
     "bert",
@@ -38,13 +39,17 @@ _NO_TEXT_MODELS = {"clip", "wavtokenizer-dec"}  # Parts of models for images and
 
 
 class Header(Record):
-    """The metadata of a GGUF file: `context` in tokens, `parts` the number of files that the model was split into."""
+    """The metadata of a GGUF file: `context` in tokens, `parts` the number of files that the model was split into.
+
+    From the probability `threshold` on, a verifier takes a claim for shown.
+    """
 
     architecture: str
     job: Job
     context: int
     pooling: Pooling
     parts: int = 1
+    threshold: float = 0.5
 
 
 def read_header(path: Path) -> Header:
@@ -151,16 +156,18 @@ def _interpret(path: Path, metadata: dict[str, Any]) -> Header:
     if architecture in _NO_TEXT_MODELS or kind not in ("model", ""):
         raise ModelError(f"{path} is not a text model (architecture {architecture}, {kind})")
     pooling = metadata.get(f"{architecture}.pooling_type")
-    if pooling == _RERANKER:
-        raise ModelError(f"{path} is a reranker, which neither embeds nor writes")
+    verifies = pooling == _RANK and f"{architecture}.classifier.output_labels" in metadata
+    if pooling == _RANK and not verifies:
+        raise ModelError(f"{path} is a reranker, which neither embeds nor writes nor verifies")
     embeds = architecture in _ENCODERS or bool(pooling)
     try:
         return Header(
             architecture=architecture,
-            job="embedder" if embeds else "writer",
+            job="verifier" if verifies else "embedder" if embeds else "writer",
             context=metadata[f"{architecture}.context_length"],
-            pooling=_POOLINGS[pooling or 0] if pooling or not embeds else "mean",
+            pooling="none" if verifies else _POOLINGS[pooling or 0] if pooling or not embeds else "mean",
             parts=metadata.get("split.count") or 1,
+            threshold=metadata.get(THRESHOLD_KEY, 0.5),
         )
     except (KeyError, ValueError) as error:
         raise ModelError(f"{path} is not a usable GGUF file: its metadata has no context length") from error

@@ -86,6 +86,7 @@ def _resolve_path(name_or_path: str, job: Job) -> ResolvedModel:
         prefix="",
         context=header.context,
         source=source,
+        threshold=header.threshold,
     )
 
 
@@ -117,5 +118,9 @@ def _hashes(model: Model) -> set[str]:
 
 
 def _wrong_job(name: str, job: Job, wanted: Job) -> str:
-    can = {"embedder": "embeds texts and cannot write", "writer": "writes texts and does not embed them"}[job]
+    can = {
+        "embedder": "embeds texts and cannot write",
+        "writer": "writes texts and does not embed them",
+        "verifier": "verifies claims and does nothing else",
+    }[job]
     return f"{name} {can}; name another model as the {wanted}"

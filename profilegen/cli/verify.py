@@ -1,0 +1,73 @@
+"""The command that tries a verifier on one's own cases: verify."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from profilegen.cli.app import app
+from profilegen.cli.console import progress_bars
+from profilegen.cli.options import Json, Workers
+from profilegen.errors import InputError, ModelError
+from profilegen.publish.output import print_json, print_text
+
+_MAX_SHOWN_CHARS = 80
+
+
+@app.command()
+def verify(
+    file: Annotated[str, typer.Argument(help="JSON Lines with text and claim, - for standard input.")],
+    verifier: Annotated[str | None, typer.Option(help="Path of the verifier, a GGUF file.")] = None,
+    workers: Workers = None,
+    json_: Json = False,
+) -> None:
+    """Say whether texts show claims about the people who wrote them.
+
+    A line is {"text": …, "claim": …}, with "item" and "rating" (stars of five) where a review has them. The claim is a
+    predicate without subject, as in "has a dog", and has to be true now. Where lines have "holds" (true or false),
+    precision and recall follow. --json prints a list with text, claim, verdict and probability.
+
+    Example: echo '{"text": "My dog loves it.", "claim": "has a dog"}' | profilegen verify - --verifier V.gguf
+    """
+    from profilegen.backends import Options, open_verifier
+    from profilegen.claims.verification import gate_figures, passage_text, read_statements
+    from profilegen.config import load_settings
+
+    try:
+        with sys.stdin.buffer if file == "-" else open(file, "rb") as lines:  # noqa: PTH123 - or standard input
+            statements = list(read_statements(lines, file))
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from None
+    if verifier is None:
+        raise ModelError("no verifier ships yet; name one with --verifier (training/README.md says how to make one)")
+    settings = load_settings(workers=workers)
+    with progress_bars() as progress:
+        options = Options(
+            workers=settings.workers, progress=lambda what, done, total: progress(f"pull {what}", done, total)
+        )
+        with open_verifier(verifier, options) as opened:
+            pairs = [(passage_text(one.text, one.item, one.rating), one.claim) for one in statements]
+            verdicts = opened.verify(pairs)
+    if json_:
+        print_json(
+            [
+                {"text": one.text, "claim": one.claim, "verdict": verdict.label, "probability": verdict.probability}
+                for one, verdict in zip(statements, verdicts, strict=True)
+            ]
+        )
+        return
+    for one, verdict in zip(statements, verdicts, strict=True):
+        text = " ".join(one.text.split())
+        shown = text if len(text) <= _MAX_SHOWN_CHARS else f"{text[: _MAX_SHOWN_CHARS - 1]}…"
+        print_text(f"{verdict.label:<12} {verdict.probability:.2f}  {one.claim}  |  {shown}")
+    if figures := gate_figures(statements, verdicts):
+        shares = {
+            "right": figures.right,
+            "precision": figures.precision,
+            "recall": figures.recall,
+            "false claims shown": figures.false_shown,
+        }
+        shares_text = ", ".join(f"{name} {'-' if value is None else f'{value:.2f}'}" for name, value in shares.items())
+        print_text(f"{figures.n} with an answer: {shares_text}")

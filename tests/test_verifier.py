@@ -1,0 +1,187 @@
+"""Whether texts show claims, by llama.cpp. The heads here are stand-ins, since no trained one ships yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from safetensors.numpy import save_file
+from typer.testing import CliRunner
+
+from profilegen.backends import BACKENDS, LABELS, Options, Verdict, open_embedder, open_verifier
+from profilegen.claims.verification import Statement, gate_figures, passage_text, read_statements
+from profilegen.cli import app
+from profilegen.errors import InputError, ModelError, UsageError
+from profilegen.llama.catalog import ResolvedModel
+from profilegen.llama.resolve import resolve
+from profilegen.llama.verifier import GgufVerifier
+from training.merge import merge_adapter
+
+MINILM = "all-minilm-l6-v2"
+PAIRS = [
+    ("We walk our dog by the river every morning.", "has a dog"),
+    ("My sister has been a nurse for eleven years.", "works as a nurse"),
+    ("我养了两只猫，天天铲屎。", "养猫"),
+    ("ok", "likes jazz"),
+]
+
+
+def adapter(
+    path: Path, bias: Sequence[float], *, output: npt.NDArray[np.float16] | None = None, width: int = 384
+) -> Path:
+    """Write an adapter that changes nothing but the head, which by default answers the same to everything."""
+    tensors = {
+        "blk.0.attn_q.lora_a": np.zeros((2, width), np.float16),
+        "blk.0.attn_q.lora_b": np.zeros((384, 2), np.float16),
+        "cls.weight": np.eye(384, dtype=np.float16),
+        "cls.bias": np.zeros(384, np.float16),
+        "cls.output.weight": np.zeros((3, 384), np.float16) if output is None else output,
+        "cls.output.bias": np.array(bias, np.float16),
+    }
+    save_file(tensors, path, metadata={"labels": "|".join(LABELS), "threshold": "0.6"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def base(models: dict[str, ResolvedModel]) -> Path:
+    return models[MINILM].path
+
+
+@pytest.fixture(scope="module")
+def merged(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a verifier whose scores are random functions of what it reads."""
+    folder = tmp_path_factory.mktemp("verifier")
+    output = np.random.default_rng(1).normal(0, 0.2, (3, 384)).astype(np.float16)
+    merge_adapter(base, adapter(folder / "a.safetensors", [0, 0, 0], output=output), folder / "m.gguf", name="m")
+    return folder / "m.gguf"
+
+
+@pytest.fixture(scope="module")
+def verifier(merged: Path) -> Iterator[GgufVerifier]:
+    with GgufVerifier(resolve(str(merged), "verifier"), workers=1) as verifier:
+        yield verifier
+
+
+def test_a_verdict_does_not_depend_on_what_else_is_asked(verifier: GgufVerifier) -> None:
+    alone = [verifier.verify([pair])[0] for pair in PAIRS]
+    together = verifier.verify(PAIRS * 12)
+    assert together == verifier.verify(PAIRS * 12)
+    for n, verdict in enumerate(together):
+        assert verdict.probability == pytest.approx(alone[n % len(PAIRS)].probability, abs=0.01)
+    assert len({verdict.probability for verdict in alone}) == len(PAIRS)
+
+
+def test_text_and_claim_are_told_apart(verifier: GgufVerifier) -> None:
+    text, claim = PAIRS[0]
+    one, other = verifier.verify([(text, claim), (claim, text)])
+    assert one.probability != pytest.approx(other.probability, abs=0.001)
+
+
+@pytest.mark.parametrize("text", ["", "\0", "a" * 20_000, "好" * 5_000, "</s><s>[SEP][CLS]", "\ud800", "🤯" * 900])
+def test_hostile_texts_are_verified(verifier: GgufVerifier, text: str) -> None:
+    for pair in ((text, "has a dog"), ("We have a dog.", text)):
+        assert 0 <= verifier.verify([pair])[0].probability <= 1
+
+
+def test_nothing_is_started_for_no_pairs(merged: Path) -> None:
+    assert GgufVerifier(resolve(str(merged), "verifier"), workers=1).verify([]) == []
+
+
+def test_a_head_scores_the_labels_in_their_order_and_the_file_has_the_threshold(base: Path, tmp_path: Path) -> None:
+    target = tmp_path / "merged.gguf"
+    merge_adapter(base, adapter(tmp_path / "a.safetensors", [3, 1, 0]), target, name="merged")
+    with open_verifier(str(target), Options()) as opened:
+        assert opened.threshold == pytest.approx(0.6)
+        verdict = opened.verify([("a text", "a claim")])[0]
+    assert verdict.label == "shown"
+    assert verdict.probability == pytest.approx(np.exp(3) / (np.exp(3) + np.e + 1), abs=0.01)
+
+
+def test_below_the_threshold_the_likelier_of_the_other_labels_counts(base: Path, tmp_path: Path) -> None:
+    target = tmp_path / "merged.gguf"
+    merge_adapter(base, adapter(tmp_path / "a.safetensors", [1, 0, 0.9]), target, name="merged")
+    with open_verifier(str(target), Options()) as opened:
+        assert opened.verify([("a text", "a claim")])[0].label == "contradicted"
+
+
+def test_an_adapter_for_another_model_is_refused(base: Path, tmp_path: Path) -> None:
+    wrong = adapter(tmp_path / "a.safetensors", [0, 0, 0], width=100)
+    with pytest.raises(ValueError, match="another shape"):
+        merge_adapter(base, wrong, tmp_path / "merged.gguf", name="merged")
+
+
+def test_each_model_is_refused_for_another_job(merged: Path) -> None:
+    with pytest.raises(ModelError, match="embeds texts"):
+        open_verifier(MINILM)
+    with pytest.raises(ModelError, match="verifies claims"):
+        open_embedder(str(merged))
+
+
+def test_a_backend_without_verifiers_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BACKENDS, "none", "profilegen.errors")
+    with pytest.raises(UsageError, match="its backend has no verifiers"):
+        open_verifier("none:any")
+
+
+# --- statements and the command ---------------------------------------------------------------------------
+
+
+def test_item_and_stars_go_before_the_text() -> None:
+    assert passage_text("Broke.", "Kettle", 1) == "Kettle (1/5): Broke."
+    assert passage_text("Broke.", None, 1) == "(1/5): Broke."
+    assert passage_text("Broke.") == "Broke."
+    assert passage_text("", "So What") == "So What:"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{", "f:2: not JSON"),
+        (b"[]", "f:2: a line is an object"),
+        (b'{"text": "a"}', "f:2: claim"),
+        (b'{"text": "a", "claim": " "}', "f:2: claim"),
+        (b'{"text": "a", "claim": "b", "rating": 9}', "f:2: rating"),
+        (b"\xff", "f:2: not JSON"),
+        (b"[" * 100_000, "f:2: not JSON"),
+    ],
+)
+def test_a_line_that_is_no_statement_is_named(line: bytes, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        list(read_statements([b'{"text": "a", "claim": "b"}\n', line], "f"))
+
+
+def test_figures_count_what_stood_and_what_held() -> None:
+    shown, other = Verdict("shown", 0.9), Verdict("not shown", 0.1)
+    statements = [Statement(text="t", claim="c", holds=holds) for holds in (True, True, False, False, None)]
+    figures = gate_figures(statements, [shown, other, shown, other, shown])
+    assert figures is not None
+    assert figures == (4, 0.5, 0.5, 0.5, 0.5)
+    assert gate_figures(statements[-1:], [shown]) is None
+
+
+def test_the_command_prints_a_verdict_a_line_and_the_figures(merged: Path, tmp_path: Path) -> None:
+    rows = [{"text": text, "claim": claim, "holds": n < 2} for n, (text, claim) in enumerate(PAIRS)]
+    path = tmp_path / "cases.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    command = ["verify", str(path), "--workers", "1", "--verifier", str(merged)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines()[-1].startswith("4 with an answer: right ")
+    answers = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert [answer["text"] for answer in answers] == [row["text"] for row in rows]
+    assert {answer["verdict"] for answer in answers} <= set(LABELS)
+    assert all(answer.keys() == {"text", "claim", "verdict", "probability"} for answer in answers)
+
+
+def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
+    for arguments, reason in (
+        ([str(tmp_path / "none.jsonl")], "cannot read"),
+        (["-"], "no verifier ships yet; name one with --verifier"),
+    ):
+        done = CliRunner().invoke(app, ["verify", *arguments], input='{"text": "a", "claim": "b"}')
+        assert done.exit_code == 1
+        assert reason in str(done.exception)
