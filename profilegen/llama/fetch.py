@@ -41,6 +41,7 @@ from profilegen.processes import python_command
 from profilegen.resources import models_dir
 
 _CHUNK_BYTES = 1 << 20
+_DEBIAN_WHEELS = Path("/usr/share/python-wheels")  # Where Debian keeps what ensurepip installs.
 _PROGRESS_INTERVAL_S = 0.3
 _TUNED_ON_PULL_BYTES = 1 << 30
 
@@ -295,8 +296,9 @@ def _pip_candidates() -> Iterator[list[str]]:
         if found := shutil.which(name):
             yield [found]
     if (ensurepip := importlib.util.find_spec("ensurepip")) and ensurepip.origin:
-        for wheel in (Path(ensurepip.origin).parent / "_bundled").glob("pip-*.whl"):
-            yield [sys.executable, str(wheel / "pip")]
+        for folder in (Path(ensurepip.origin).parent / "_bundled", _DEBIAN_WHEELS):
+            for wheel in folder.glob("pip-*.whl"):
+                yield [sys.executable, str(wheel / "pip")]
     if uvx := shutil.which("uvx"):
         yield [uvx, "pip"]
     if uv := shutil.which("uv"):
