@@ -1,6 +1,6 @@
 """Trains the verifier: a small encoder reads a text and a claim and says shown, not shown or contradicted.
 
-    python -m training.verifier --base models/all-minilm-l6-v2.gguf --out /tmp/verifier
+    python -m training.verifier --base models/all-minilm-l6-v2.gguf --out verifier
 
 The base is the GGUF file of an encoder of the BERT family, tokenised by llama.cpp as it will be later. LoRA (Hu et
 al. 2021, arXiv 2106.09685) keeps what has to be shipped small; rank 0 trains all weights of the layers.
