@@ -274,7 +274,8 @@ def test_a_reader_that_leaves_early_is_no_error(args: tuple[str, ...], sample_st
 def test_a_full_disk_is_an_error_of_one_line(args: tuple[str, ...], sample_store: Path) -> None:
     with Path("/dev/full").open("w") as full:
         command = [*COMMAND, *args, "--store", str(sample_store)]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), check=False)
+        buffered = environment() | {"PYTHONUNBUFFERED": ""}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=buffered, check=False)
     assert done.returncode in (1, 2)
     assert re.fullmatch("error: .*No space left on device\n", done.stderr)
 

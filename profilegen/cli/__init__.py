@@ -50,13 +50,18 @@ def main() -> Never:
         resumable = error.command in ("build", "demo")
         hint = "; a build goes on from where it was with the same command" if resumable else ""
         _fail(f"stopped{hint}", error.status)
-    except BrokenPipeError:
-        # The reader of the pipe has gone; Python would complain when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # The reader of the pipe has gone.
+        _discard_output()
         sys.exit(1)
     except OSError as error:  # such as a full disk
+        _discard_output()
         _fail(str(error), 1)
     sys.exit(status)
+
+
+def _discard_output() -> None:
+    """Have the rest of standard output go nowhere: Python would complain when it flushes it at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _raise_at_sigterm() -> None:
