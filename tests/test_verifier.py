@@ -178,8 +178,10 @@ def test_the_command_prints_a_verdict_a_line_and_the_figures(merged: Path, tmp_p
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("\n")
     for arguments, reason in (
         ([str(tmp_path / "none.jsonl")], "cannot read"),
+        ([str(tmp_path / "empty.jsonl"), "--verifier", "any"], "holds no statement"),
         (["-"], "no verifier ships yet; name one with --verifier"),
     ):
         done = CliRunner().invoke(app, ["verify", *arguments], input='{"text": "a", "claim": "b"}')

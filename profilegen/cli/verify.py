@@ -42,6 +42,8 @@ def verify(
         raise InputError(f"cannot read {file}: {error.strerror}") from None
     if verifier is None:
         raise ModelError("no verifier ships yet; name one with --verifier (training/README.md says how to make one)")
+    if not statements:
+        raise InputError(f"{file} holds no statement; a line is an object with text and claim")
     settings = load_settings(workers=workers)
     with progress_bars() as progress:
         options = Options(
@@ -49,7 +51,14 @@ def verify(
         )
         with open_verifier(verifier, options) as opened:
             pairs = [(passage_text(one.text, one.item, one.rating), one.claim) for one in statements]
-            verdicts = opened.verify(pairs)
+            done = 0
+
+            def on_done(count: int) -> None:
+                nonlocal done
+                done += count
+                progress("verify", done, len(pairs))
+
+            verdicts = opened.verify(pairs, on_done)
     if json_:
         print_json(
             [
