@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     ValidationInfo,
+    computed_field,
     field_validator,
     model_serializer,
     model_validator,
@@ -113,11 +114,13 @@ class Evidence(Record):
     """A quote that supports a claim.
 
     :param document: id of the document.
-    :param quote: part of the document's `text`, word for word.
+    :param quote: part of the document's `text`, word for word; of a title, the title.
+    :param verdict: the verifier's probability that the quote shows the claim, 0 to 1; None if a person chose it.
     """
 
     document: str
     quote: str
+    verdict: float | None = Field(default=None, ge=0, le=1)
 
 
 class Category(Record):
@@ -148,28 +151,76 @@ class ClaimReview(Record):
     wrote: str | None = None
 
 
+Stance = Literal["likes", "dislikes", "wants", "avoids", "is"]
+"""What the text of a claim completes; with `is` it is a predicate already, such as "works nights"."""
+STANCES: tuple[Stance, ...] = ("likes", "dislikes", "wants", "avoids", "is")
+_NEGATIVE: frozenset[Stance] = frozenset({"dislikes", "avoids"})
+
+
 class Claim(Record):
     """One statement of a profile.
 
-    :param text: the statement, such as "ease of use (coffee makers)".
-    :param trait: the part of `text` without the parentheses, where it has any: "ease of use".
+    :param text: the statement in the language of the user, without subject, such as "hiking with children".
+    :param stance: what the text completes: the user *likes* hiking with children.
+    :param name: words that the claims of several users share who say the same, if other than `text`.
     :param category: category of an interest.
-    :param support: 0 to 1; docs/architecture.md describes how it is computed.
+    :param support: 0 to 1, the probability that the claim is true; docs/architecture.md describes how it is computed.
+    :param first: day of the first document that shows it, as in `2025-03-01`.
+    :param last: day of the last one.
     :param evidence: quotes, those that support the claim most first.
     :param reviewed: the decision of a reviewer.
     """
 
     text: str
-    trait: str | None = None
+    stance: Stance = "is"
+    name: str | None = None
     category: Category | None = None
     support: float = Field(ge=0, le=1)
+    first: str | None = None
+    last: str | None = None
     evidence: tuple[Evidence, ...]
     reviewed: ClaimReview | None = None
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
-    def name(self) -> str:
-        """The part of the claim that users have in common: `trait`, or else `text`."""
-        return self.trait or self.text
+    def polarity(self) -> Literal["positive", "negative"]:
+        """Whether the claim is for something or against it."""
+        return "negative" if self.stance in _NEGATIVE else "positive"
+
+    @property
+    def shared_name(self) -> str:
+        """The words that claims of several users have in common: `name`, or else `text`."""
+        return self.name or self.text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_computed(cls, data: Any) -> Any:
+        """Read the JSON of a claim, in which the polarity stands too."""
+        return {key: value for key, value in data.items() if key != "polarity"} if isinstance(data, dict) else data
+
+
+class Sentence(Record):
+    """A sentence of a summary.
+
+    :param text: the sentence.
+    :param claims: positions, from 0, of the claims that it tells, among all claims of the profile in their order.
+    """
+
+    text: str
+    claims: tuple[int, ...] = ()
+
+
+class LeftOut(Record):
+    """Numbers of the notes that are no claims.
+
+    :param not_shown: the quoted words do not show them.
+    :param contradicted: the quoted words say the contrary.
+    :param held_back: about special subjects, such as health or faith.
+    """
+
+    not_shown: int = 0
+    contradicted: int = 0
+    held_back: int = 0
 
 
 class Behaviour(Record):
@@ -200,15 +251,17 @@ class BuiltWith(Record):
 
     :param embedder: name of the embedder.
     :param writer: name of the writer.
+    :param verifier: name of the verifier; empty in profiles of earlier versions.
     :param prompt: hash of the files in `prompts/`.
-    :param summary: `writer` if the writer chose its words, `template` if not.
+    :param summary: `writer` if the writer wrote its sentences, `template` if none, `mixed` if some.
     :param taxonomy: scheme and version of the categories of the interests.
     """
 
     embedder: str
     writer: str
+    verifier: str = ""
     prompt: str
-    summary: Literal["writer", "template", "none"]
+    summary: Literal["writer", "mixed", "template", "none"]
     taxonomy: str | None = None
 
 
@@ -329,7 +382,9 @@ class UserProfile(ClaimHolder):
     :param segment_assigned: whether HDBSCAN left the user out and the nearest neighbours decided on the segment.
     :param claims: as in `ClaimHolder`.
     :param behaviour: figures computed from the documents.
-    :param summary: one or two sentences made from the claims.
+    :param summary: a few sentences made from the claims.
+    :param sentences: its sentences, with the claims that each tells.
+    :param left_out: numbers of notes that are no claims.
     :param reviewed: the decisions of reviewers; None if there are none.
     :param built_with: the models and prompts that the profile was made with.
     """
@@ -344,6 +399,8 @@ class UserProfile(ClaimHolder):
     claims: Mapping[Kind, tuple[Claim, ...]] = Field(default_factory=dict, validate_default=True)
     behaviour: Behaviour
     summary: str = ""
+    sentences: tuple[Sentence, ...] = ()
+    left_out: LeftOut = LeftOut()
     reviewed: ProfileReview | None = None
     built_with: BuiltWith
 
@@ -352,7 +409,8 @@ class Segment(ClaimHolder):
     """A cluster of users.
 
     :param id: stays the same from build to build while most members do.
-    :param name: name from the categories or the phrases of its users, or a reviewer's.
+    :param name: name of two to five words, by the writer or a reviewer.
+    :param criterion: who belongs to it, as in "belongs who repairs old radios".
     :param size: number of users.
     :param language: ISO 639-1 code of the language that most of its users write in.
     :param claims: as in `ClaimHolder`; `support` is the share of users for whom a claim holds.
@@ -366,6 +424,7 @@ class Segment(ClaimHolder):
 
     id: str
     name: str
+    criterion: str = ""
     size: int
     language: str
     claims: Mapping[Kind, tuple[Claim, ...]] = Field(default_factory=dict, validate_default=True)
@@ -600,7 +659,7 @@ def _check_claim(claim: Claim) -> None:
     category = (claim.category.scheme, claim.category.id, claim.category.name) if claim.category else ()
     texts = [
         claim.text,
-        claim.trait or "",
+        claim.name or "",
         *category,
         *(part for row in claim.evidence for part in (row.document, row.quote)),
     ]

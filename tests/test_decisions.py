@@ -144,7 +144,7 @@ def test_a_struck_claim_of_one_kind_may_be_made_of_another(ledger: Ledger) -> No
 
 def test_a_struck_value_does_not_come_back_in_what_else_it_is_looked_for(ledger: Ledger) -> None:
     before, after = (
-        claim(f"comfort ({thing})").model_copy(update={"trait": "comfort"}) for thing in ("dog bed", "old coat")
+        claim(f"comfort ({thing})").model_copy(update={"name": "comfort"}) for thing in ("dog bed", "old coat")
     )
     write(ledger, profile(DOGS, values=(before,)))
     assert read(ledger).values[0].name == "comfort"
@@ -154,8 +154,8 @@ def test_a_struck_value_does_not_come_back_in_what_else_it_is_looked_for(ledger:
 
 
 def test_an_approved_value_keeps_what_it_is_looked_for_in_and_the_words_it_rests_on(ledger: Ledger) -> None:
-    before = claim("comfort (dog bed)", "the older dog naps all day").model_copy(update={"trait": "comfort"})
-    after = claim("comfort (old coat)", "Green tea every morning", "d2").model_copy(update={"trait": "comfort"})
+    before = claim("comfort (dog bed)", "the older dog naps all day").model_copy(update={"name": "comfort"})
+    after = claim("comfort (old coat)", "Green tea every morning", "d2").model_copy(update={"name": "comfort"})
     write(ledger, profile(DOGS, values=(before,)))
     actions.decide_on_claim(ledger, "ann", "value", before.text, "approve", by="bea", version=UNSEEN)
     write(ledger, profile(DOGS, values=(after,)))
@@ -164,15 +164,15 @@ def test_an_approved_value_keeps_what_it_is_looked_for_in_and_the_words_it_rests
 
 
 def test_an_edited_value_is_no_longer_one_of_the_list(ledger: Ledger) -> None:
-    value = claim("comfort (dog bed)").model_copy(update={"trait": "comfort"})
+    value = claim("comfort (dog bed)").model_copy(update={"name": "comfort"})
     write(ledger, profile(DOGS, values=(value,)))
     actions.decide_on_claim(ledger, "ann", "value", value.text, "edit", by="bea", version=UNSEEN, words="a warm bed")
-    assert [stated.name for stated in read(ledger).values] == ["a warm bed"]
+    assert [stated.shared_name for stated in read(ledger).values] == ["a warm bed"]
     assert "Cares about a warm bed." in read(ledger).summary
 
 
 def test_users_are_counted_by_the_name_of_a_value_not_by_what_it_is_looked_for_in(ledger: Ledger) -> None:
-    value = claim("comfort (dog bed)").model_copy(update={"trait": "comfort"})
+    value = claim("comfort (dog bed)").model_copy(update={"name": "comfort"})
     write(ledger, profile(DOGS, values=(value, claim("calm")), lifestyle=(claim("has a dog"),)))
     assert ledger.trait_counts() == {("value", "comfort"): 1, ("value", "calm"): 1, ("lifestyle", "has a dog"): 1}
     actions.decide_on_claim(ledger, "ann", "value", "calm", "strike", by="bea", version=UNSEEN)
@@ -475,7 +475,7 @@ def test_a_decision_that_could_be_typed_is_valid(decision: dict[str, Any]) -> No
         {**EDIT, "claim": claim("x" * 4_001)},
         {**EDIT, "claim": claim("dogs", "x" * 4_001)},
         {**EDIT, "claim": DOGS.model_copy(update={"evidence": DOGS.evidence * 11})},
-        {**EDIT, "claim": DOGS.model_copy(update={"trait": "x" * 4_001})},
+        {**EDIT, "claim": DOGS.model_copy(update={"name": "x" * 4_001})},
         {
             **EDIT,
             "claim": {**DOGS.model_dump(), "reviewed": {"verdict": "added", "by": "b", "at": "2024-01-01T00:00Z"}},

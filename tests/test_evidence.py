@@ -95,7 +95,7 @@ def test_more_documents_give_a_claim_more_support(scored: Score) -> None:
     for n in range(1, len(TREATS) + 1):
         found = scored(documents_of(*TREATS[:n]))
         interests.append(max(claim.support for claim in found.claims["interest"] if "treats" in claim.text))
-        values.append(next(claim.support for claim in found.claims["value"] if claim.name == "value for money"))
+        values.append(next(claim.support for claim in found.claims["value"] if claim.shared_name == "value for money"))
     assert interests == sorted(interests)
     assert interests[0] < interests[-1] <= 1
     assert values == sorted(values)
@@ -105,9 +105,9 @@ def test_more_documents_give_a_claim_more_support(scored: Score) -> None:
 def test_a_value_says_in_what_it_is_looked_for(scored: Score) -> None:
     items = [("Acoustic Guitar Strings", "Great value for the price."), ("Garden Hose", "It reaches the roses.")]
     (value,) = scored(documents_of(*items)).claims["value"]
-    assert (value.text, value.trait) == ("value for money (acoustic guitar strings)", "value for money")
+    assert (value.text, value.name) == ("value for money (acoustic guitar strings)", "value for money")
     (value,) = scored(documents_of((None, "Great value for the price."))).claims["value"]
-    assert (value.text, value.trait, value.name) == ("value for money", None, "value for money")
+    assert (value.text, value.name, value.shared_name) == ("value for money", None, "value for money")
 
 
 def test_an_interest_of_several_documents_says_what_short_titles_call_it(scored: Score) -> None:
@@ -119,7 +119,7 @@ def test_an_interest_of_several_documents_says_what_short_titles_call_it(scored:
 
 def test_an_interest_says_the_model_that_it_is_for(scored: Score) -> None:
     case = ("Feitenn Slim Flip Wallet Case for Samsung Galaxy S21", "Holds my cards and the phone.")
-    texts = {claim.name: claim.text for claim in scored(documents_of(case)).claims["interest"]}
+    texts = {claim.shared_name: claim.text for claim in scored(documents_of(case)).claims["interest"]}
     assert texts["wallet case"] == "wallet case (for Samsung Galaxy S21)"
 
 

@@ -90,7 +90,7 @@ def pets_and_hair() -> dict[str, Sketch]:
 
 def test_a_value_counts_whatever_the_users_look_for_it_in() -> None:
     fond = group("fond", 3, "dog leash")
-    said = [Claim(text=f"comfort ({thing})", trait="comfort", support=0.5, evidence=()) for thing in ("bed", "coat")]
+    said = [Claim(text=f"comfort ({thing})", name="comfort", support=0.5, evidence=()) for thing in ("bed", "coat")]
     fond = [user.with_claims({"value": (said[at % 2],)}) for at, user in enumerate(fond)]
     found = sketched({"seg-fond": fond, "seg-hair": group("hair", 3, "hair clips")})
     assert [(claim.text, claim.support) for claim in found["seg-fond"].claims["value"]] == [("comfort", 1.0)]

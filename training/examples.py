@@ -13,29 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from profilegen.claims.verification import passage_text
+from profilegen.language.predicates import predicate
 
 DATA = Path(__file__).with_name("data")
 
 LABELS = ("shown", "not shown", "contradicted")
 _CONTRADICTED = frozenset({"denied", "past", "contrary"})
 _HELD_OUT_SHARE = 0.12
-
-# What stands before the text of a note, by language and polarity; with "is" the text is a predicate already.
-_PREDICATES: dict[str, dict[str, str]] = {
-    "en": {"likes": "likes", "dislikes": "dislikes", "wants": "wants", "avoids": "avoids"},
-    "zh": {"likes": "喜欢", "dislikes": "不喜欢", "wants": "想要", "avoids": "避免"},
-    "de": {"likes": "mag", "dislikes": "mag nicht:", "wants": "will", "avoids": "meidet"},
-    "es": {"likes": "le gusta", "dislikes": "no le gusta", "wants": "quiere", "avoids": "evita"},
-    "fr": {"likes": "aime", "dislikes": "n'aime pas", "wants": "veut", "avoids": "évite"},
-    "pt": {"likes": "gosta de", "dislikes": "não gosta de", "wants": "quer", "avoids": "evita"},
-    "ja": {"likes": "好き：", "dislikes": "嫌い：", "wants": "欲しい：", "avoids": "避ける："},
-    "ko": {"likes": "좋아함:", "dislikes": "싫어함:", "wants": "원함:", "avoids": "피함:"},
-    "tr": {"likes": "sever:", "dislikes": "sevmez:", "wants": "ister:", "avoids": "kaçınır:"},
-    "ar": {"likes": "يحب", "dislikes": "لا يحب", "wants": "يريد", "avoids": "يتجنب"},
-    "hi": {"likes": "पसंद:", "dislikes": "नापसंद:", "wants": "चाहिए:", "avoids": "बचता है:"},
-    "th": {"likes": "ชอบ", "dislikes": "ไม่ชอบ", "wants": "อยากได้", "avoids": "หลีกเลี่ยง"},
-    "ru": {"likes": "любит:", "dislikes": "не любит:", "wants": "хочет:", "avoids": "избегает:"},
-}
 
 
 class Example(NamedTuple):
@@ -63,18 +47,6 @@ def is_held_out(example: Example) -> bool:
     return int.from_bytes(digest[:4], "big") < _HELD_OUT_SHARE * 2**32
 
 
-def claim_text(polarity: str, text: str, language: str) -> str:
-    """Return a note as a predicate without subject.
-
-    :param polarity: of the note.
-    :param text: of the note.
-    :param language: of the note.
-    """
-    predicate = _PREDICATES.get(language, _PREDICATES["en"]).get(polarity, "")
-    space = "" if language == "zh" or not predicate else " "
-    return f"{predicate}{space}{text}"
-
-
 def _of_pairs() -> Iterator[Example]:
     for pair in _read("pairs"):
         text = passage_text(pair["text"], pair.get("item"), pair.get("rating"))
@@ -86,7 +58,7 @@ def _of_users() -> Iterator[Example]:
         passages = [passage_text(p.get("text", ""), p.get("item"), p.get("rating")) for p in user["passages"]]
         context = user["language"], user["form"], user["id"]
         for note in user["notes"]:
-            claim = claim_text(note["polarity"], note["text"], user["language"])
+            claim = predicate(note["polarity"], note["text"], user["language"])
             cited = [passages[number - 1] for number in note["passages"]]
             yield Example("\n".join(cited), claim, 0, *context)
             others = [text for number, text in enumerate(passages, 1) if number not in note["passages"]]

@@ -253,7 +253,7 @@ def _interests(draft: Draft, scored: _ScoredPhrases) -> tuple[list[Claim], list[
         phrase = draft.phrases[row]
         text = _with_examples(draft, phrase)
         trait = phrase.work or (phrase.text if text != phrase.text else None)
-        claims.append(Claim(text=text, trait=trait, support=support, evidence=quotes))
+        claims.append(Claim(text=text, name=trait, support=support, evidence=quotes))
     return claims, chosen
 
 
@@ -286,7 +286,7 @@ def _of_something(claim: Claim, vector: Vectors, draft: Draft, scored: _ScoredPh
     row = rows[int(about.argmax())]
     parentheses = language_of(draft.language).parentheses
     text = claim.text + parentheses.format(draft.phrases[row].work or draft.phrases[row].text)
-    return claim.model_copy(update={"text": text, "trait": claim.text}), unit(vector + scored.vectors[row])
+    return claim.model_copy(update={"text": text, "name": claim.text}), unit(vector + scored.vectors[row])
 
 
 def _names_thing(phrase: Candidate, language: str) -> bool:

@@ -54,7 +54,9 @@ class SummaryInput:
         :param language: ISO 639-1 code of the summary's language.
         :param claims: the user's claims by kind.
         """
-        return cls("user", language, {kind: tuple(claim.name for claim in of_kind) for kind, of_kind in claims.items()})
+        return cls(
+            "user", language, {kind: tuple(claim.shared_name for claim in of_kind) for kind, of_kind in claims.items()}
+        )
 
     def variables(self) -> dict[str, list[str]]:
         """Return the variables of the templates: the first claims of each kind, by the key of the kind."""

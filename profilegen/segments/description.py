@@ -87,10 +87,10 @@ class _Tally:
         found: dict[Key, tuple[str, Claim]] = {}
         for kind, claim in profile.iter_claims():
             if kind == "interest":
-                for text, key in heads(claim.name, profile.language):
+                for text, key in heads(claim.shared_name, profile.language):
                     found.setdefault(key, (text, claim))
             else:
-                self.traits[kind, claim.name].add(claim.name, claim)
+                self.traits[kind, claim.shared_name].add(claim.shared_name, claim)
         for key, (text, claim) in found.items():
             self.phrases[key].add(text, claim)
 

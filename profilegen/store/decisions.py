@@ -75,7 +75,7 @@ def standings(profile: UserProfile, decisions: Sequence[Decision], documents: Ma
         elif (kind, thread.text) not in taken:
             taken.add((kind, thread.text))
             # What was found now is evidence of another thing than the person read.
-            elsewhere = claim.trait is not None and claim.text != thread.text
+            elsewhere = claim.name is not None and claim.text != thread.text
             found.append(thread.standing(kind, _still_carried(thread.claim, documents) if elsewhere else claim))
     for (kind, text), thread in threads.items():
         if (kind, text) not in taken and thread.decision is not None:
@@ -120,7 +120,7 @@ def shown(standing: Standing) -> Claim:
         wrote=standing.text if changed and not standing.added else None,
     )
     # A category and a trait belong to the machine's words.
-    theirs = {"category": None, "trait": None} if changed else {}
+    theirs = {"category": None, "name": None} if changed else {}
     return standing.claim.model_copy(update={"text": words, "reviewed": word, **theirs})
 
 
@@ -213,7 +213,7 @@ def _same(kind: Kind, claim: Claim, threads: Mapping[tuple[Kind, str], _Thread],
         return None  # and no word lists are loaded to find that out
     folded, meant = fold(claim.text), keys(claim.text, language)
     for thread in in_force:
-        if claim.trait and thread.claim.name == claim.trait:
+        if claim.name and thread.claim.shared_name == claim.name:
             return thread
         for other in {thread.text, thread.words}:
             if fold(other) == folded or (meant and keys(other, language) == meant):

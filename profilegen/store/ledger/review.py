@@ -48,7 +48,7 @@ class ReviewTables(Tables):
     def trait_counts(self) -> dict[tuple[str, str], int]:
         """Return how many users have each value and lifestyle trait, by (kind, name)."""
         rows = self._rows(
-            "WITH named AS (SELECT DISTINCT claim.value ->> '$.text' AS text, claim.value ->> '$.trait' AS trait"
+            "WITH named AS (SELECT DISTINCT claim.value ->> '$.text' AS text, claim.value ->> '$.name' AS trait"
             " FROM profiles, json_each(profiles.record, '$.values') AS claim WHERE trait IS NOT NULL)"
             " SELECT kind, coalesce(trait, claims.text), count(*) FROM claims"
             " LEFT JOIN named ON kind = 'value' AND named.text = claims.text WHERE kind <> 'interest' GROUP BY 1, 2"
