@@ -22,6 +22,7 @@ from profilegen.store.ledger.decisions import ChangedError, Decided, DecisionTab
 from profilegen.store.ledger.documents import DocumentTables, UserDocuments
 from profilegen.store.ledger.files import connect
 from profilegen.store.ledger.profiles import ClaimVector, ProfileTables
+from profilegen.store.ledger.readings import ReadingTables, StoredReading
 from profilegen.store.ledger.review import Filters, ReviewTables
 from profilegen.store.ledger.schema import SCHEMA_VERSION
 from profilegen.store.ledger.segments import Membership, Points, SegmentTables
@@ -44,6 +45,7 @@ __all__ = [
     "Points",
     "Removals",
     "Staged",
+    "StoredReading",
     "UserDocuments",
     "open_ledger",
     "write_lock",
@@ -80,7 +82,16 @@ def open_ledger(directory: Path, *, create: bool = False, read_only: bool = Fals
     return Ledger(directory / LEDGER_FILE, connect(directory, create=create, read_only=read_only), read_only=read_only)
 
 
-class Ledger(Staging, DocumentTables, ProfileTables, SegmentTables, DecisionTables, AudienceTables, ReviewTables):
+class Ledger(
+    Staging,
+    DocumentTables,
+    ReadingTables,
+    ProfileTables,
+    SegmentTables,
+    DecisionTables,
+    AudienceTables,
+    ReviewTables,
+):
     """An open ledger. Threads may read it side by side; only one thread may write."""
 
     def __enter__(self) -> Self:

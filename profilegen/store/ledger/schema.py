@@ -75,6 +75,13 @@ CREATE TABLE IF NOT EXISTS interest_categories (
     category TEXT NOT NULL,
     PRIMARY KEY (user_id, category)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS readings (
+    user_id TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
+    hash TEXT NOT NULL,
+    record TEXT NOT NULL,
+    checked_by TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (user_id, hash)
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS claims_said ON claims (kind, text);
 CREATE INDEX IF NOT EXISTS claims_support ON claims (support, user_id);
 CREATE INDEX IF NOT EXISTS profiles_failed ON profiles (user_id) WHERE status = 'failed';
