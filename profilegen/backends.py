@@ -182,6 +182,8 @@ class Writer(Model, Protocol):
     """ISO 639-1 codes of the languages that it writes well; `*` stands for all."""
     context: int
     """Maximum length of prompt and answer together, in tokens."""
+    trained: bool = False
+    """Whether the model was trained on profilegen's own short prompts; other models need instructions."""
 
     def start(self, shared: tuple[Turn, ...] = (), *, prompts: int = 1) -> None:
         """Start to load the model in the background; by default nothing happens.
@@ -239,6 +241,8 @@ class Verifier(Model, Protocol):
 
     threshold: float
     """The probability from which a claim counts as shown."""
+    veto: float = 0.05
+    """The probability below which a claim is dropped without asking a larger verifier."""
 
     def verify(self, pairs: Sequence[tuple[str, str]], on_done: Callable[[int], None] | None = None) -> list[Verdict]:
         """Return a verdict for each pair; the same pairs give the same verdicts.

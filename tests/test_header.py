@@ -23,6 +23,16 @@ def test_a_reranker_is_refused(tmp_path: Path) -> None:
         read_header(write_tiny_gguf(tmp_path / "r.gguf", "bert", pooling=4))
 
 
+def test_a_language_model_with_answers_for_the_labels_is_a_verifier(tmp_path: Path) -> None:
+    header = read_header(write_tiny_gguf(tmp_path / "v.gguf", "qwen2", profilegen__answers=" yes| no| opposite"))
+    assert (header.job, header.answers) == ("verifier", (" yes", " no", " opposite"))
+
+
+def test_a_model_says_whether_it_was_trained_for_profilegen(tmp_path: Path) -> None:
+    assert read_header(write_tiny_gguf(tmp_path / "own.gguf", "llama", profilegen__trained=1)).trained
+    assert not read_header(write_tiny_gguf(tmp_path / "other.gguf", "llama")).trained
+
+
 def test_the_image_part_of_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not a text model"):
         read_header(write_tiny_gguf(tmp_path / "mmproj.gguf", "clip", general__type="mmproj"))

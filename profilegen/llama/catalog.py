@@ -127,7 +127,7 @@ class ResolvedModel(Record):
     `sha256` is of the original file. `path` is the file that is loaded: the original one, or where `weight_type` is
     given, one that was requantised for this processor. `prefix` goes before every text that is embedded,
     `query_prefix` before a search query. `source` is the name or path by which `resolve` finds the model from any
-    directory. From the probability `threshold` on, a verifier takes a claim for shown.
+    directory. `trained`, `threshold`, `veto` and `answers` are those of the file's `Header`.
     """
 
     name: str
@@ -141,7 +141,10 @@ class ResolvedModel(Record):
     source: str
     query_prefix: str = ""
     weight_type: str | None = None
+    trained: bool = False
     threshold: float = 0.5
+    veto: float = 0.05
+    answers: tuple[str, ...] = ()
 
 
 @cache

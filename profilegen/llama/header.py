@@ -21,7 +21,11 @@ _MAX_ENTRIES = 100_000
 _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _RANK = 4
+# Metadata of models that were trained for profilegen.
+TRAINED_KEY = "profilegen.trained"
 THRESHOLD_KEY = "profilegen.threshold"
+VETO_KEY = "profilegen.veto"
+ANSWERS_KEY = "profilegen.answers"
 _POOLINGS: dict[int, Pooling] = {0: "none", 1: "mean", 2: "cls", 3: "last"}
 _ENCODERS = {
     "bert",
@@ -41,7 +45,9 @@ _NO_TEXT_MODELS = {"clip", "wavtokenizer-dec"}  # Parts of models for images and
 class Header(Record):
     """The metadata of a GGUF file: `context` in tokens, `parts` the number of files that the model was split into.
 
-    From the probability `threshold` on, a verifier takes a claim for shown.
+    `trained` tells whether the model was trained for profilegen's own prompts. From the probability `threshold` on, a
+    verifier takes a claim for shown; a claim below `veto` is dropped without asking a larger verifier. `answers` are
+    the words for the three labels of a verifier that is a language model; an encoder has none.
     """
 
     architecture: str
@@ -49,7 +55,10 @@ class Header(Record):
     context: int
     pooling: Pooling
     parts: int = 1
+    trained: bool = False
     threshold: float = 0.5
+    veto: float = 0.05
+    answers: tuple[str, ...] = ()
 
 
 def read_header(path: Path) -> Header:
@@ -156,7 +165,8 @@ def _interpret(path: Path, metadata: dict[str, Any]) -> Header:
     if architecture in _NO_TEXT_MODELS or kind not in ("model", ""):
         raise ModelError(f"{path} is not a text model (architecture {architecture}, {kind})")
     pooling = metadata.get(f"{architecture}.pooling_type")
-    verifies = pooling == _RANK and f"{architecture}.classifier.output_labels" in metadata
+    answers = metadata.get(ANSWERS_KEY)
+    verifies = isinstance(answers, str) or (pooling == _RANK and f"{architecture}.classifier.output_labels" in metadata)
     if pooling == _RANK and not verifies:
         raise ModelError(f"{path} is a reranker, which neither embeds nor writes nor verifies")
     embeds = architecture in _ENCODERS or bool(pooling)
@@ -167,7 +177,10 @@ def _interpret(path: Path, metadata: dict[str, Any]) -> Header:
             context=metadata[f"{architecture}.context_length"],
             pooling="none" if verifies else _POOLINGS[pooling or 0] if pooling or not embeds else "mean",
             parts=metadata.get("split.count") or 1,
+            trained=bool(metadata.get(TRAINED_KEY)),
             threshold=metadata.get(THRESHOLD_KEY, 0.5),
+            veto=metadata.get(VETO_KEY, 0.05),
+            answers=tuple(answers.split("|")) if isinstance(answers, str) else (),
         )
     except (KeyError, ValueError) as error:
         raise ModelError(f"{path} is not a usable GGUF file: its metadata has no context length") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from profilegen.backends import Progress
 from profilegen.errors import ModelError
@@ -24,7 +25,7 @@ from profilegen.llama.catalog import (
 )
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.fetch import pull as pull_model
-from profilegen.llama.header import Job, read_header
+from profilegen.llama.header import Header, Job, read_header
 
 
 def resolve(name_or_path: str, job: Job, *, pull: bool = False, progress: Progress | None = None) -> ResolvedModel:
@@ -86,8 +87,12 @@ def _resolve_path(name_or_path: str, job: Job) -> ResolvedModel:
         prefix="",
         context=header.context,
         source=source,
-        threshold=header.threshold,
+        **_training_of(header),
     )
+
+
+def _training_of(header: Header) -> dict[str, Any]:
+    return header.model_dump(include={"trained", "threshold", "veto", "answers"})
 
 
 def _resolved(model: Model, path: Path, sha256: str) -> ResolvedModel:
@@ -102,6 +107,8 @@ def _resolved(model: Model, path: Path, sha256: str) -> ResolvedModel:
         context=model.context,
         source=model.name,
         query_prefix=model.prefix if model.query_prefix is None else model.query_prefix,
+        # Embedders have none of this, and the header of a large vocabulary takes a while to read.
+        **({} if model.job == "embedder" else _training_of(read_header(path))),
     )
 
 

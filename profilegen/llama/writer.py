@@ -43,7 +43,7 @@ class GgufWriter(Writer):
     def __init__(self, model: ResolvedModel, options: Options) -> None:
         self.model = model
         self.name, self.fingerprint, self.source = model.name, model.sha256, model.source
-        self.languages = model.languages
+        self.languages, self.trained = model.languages, model.trained
         self.context = min(options.context_tokens, model.context)
         self._options = options
         self._open_pool: WorkerPool[Any] | None = None
