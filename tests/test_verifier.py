@@ -16,10 +16,10 @@ from profilegen.backends import BACKENDS, LABELS, Options, Verdict, open_embedde
 from profilegen.claims.verification import Statement, gate_figures, passage_text, read_statements
 from profilegen.cli import app
 from profilegen.errors import InputError, ModelError, UsageError
+from profilegen.llama.adapters import merge_adapter
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.resolve import resolve
 from profilegen.llama.verifier import GgufVerifier
-from training.merge import merge_adapter
 
 MINILM = "all-minilm-l6-v2"
 PAIRS = [
@@ -110,7 +110,7 @@ def test_below_the_threshold_the_likelier_of_the_other_labels_counts(base: Path,
 
 def test_an_adapter_for_another_model_is_refused(base: Path, tmp_path: Path) -> None:
     wrong = adapter(tmp_path / "a.safetensors", [0, 0, 0], width=100)
-    with pytest.raises(ValueError, match="another shape"):
+    with pytest.raises(ModelError, match="another shape"):
         merge_adapter(base, wrong, tmp_path / "merged.gguf", name="merged")
 
 
