@@ -13,7 +13,8 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from profilegen.backends import BACKENDS, LABELS, Options, Verdict, open_embedder, open_verifier
-from profilegen.claims.verification import Statement, gate_figures, passage_text, read_statements
+from profilegen.claims.statements import Statement, gate_figures, read_statements
+from profilegen.claims.verification import passage_text
 from profilegen.cli import app
 from profilegen.errors import InputError, ModelError, UsageError
 from profilegen.llama.adapters import merge_adapter

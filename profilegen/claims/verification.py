@@ -1,68 +1,206 @@
-"""Statements and claims about who made them, and how well a verifier tells which claims hold."""
+"""Notes against the passages that they cite: what a verifier takes for shown stands, with the words that show it.
+
+A note stands if a cited passage, a sentence of one, two neighbouring sentences, or all cited passages together show it.
+Where none does, the passages of the reading that are nearest to the note are tried, since a writer states more truly
+than it cites. Whether a claim is the writer's own, meant, and true now is for the verifier to tell; there is no rule.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, NamedTuple
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple, Protocol
 
-from pydantic import Field, StringConstraints, ValidationError
+import numpy as np
 
-from profilegen.backends import Verdict
-from profilegen.errors import InputError
-from profilegen.records import Record
+from profilegen.backends import Label, Verdict, Verifier
+from profilegen.claims.notes import Note
+from profilegen.language.cleaning import fold
+from profilegen.language.predicates import predicate
+from profilegen.language.sentences import sentence_spans
+from profilegen.records import Evidence, Stance
+from profilegen.vectors import Vectors
 
-_Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100_000)]
+Reading = Sequence["Passage"]
+Embed = Callable[[Sequence[str]], Vectors]
+
+# The cost of a note: a verifier reads some 150 short texts a second a core, and a user has about ten notes.
+_MAX_QUESTIONS = 8
+_MAX_CITED = 3
+_MAX_REPAIRS = 2
+_MAX_QUOTE_CHARS = 300
 
 
-class Statement(Record):
-    """A text, a claim about who wrote it, and where somebody knows, whether the text shows it.
+class Passage(Protocol):
+    """What the writer read of a document: a part of its text, word for word, with what it is about."""
 
-    `item` is what the text is about, `rating` its stars of five. Other fields are ignored.
+    @property
+    def document(self) -> str:
+        """Id of the document."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """Part of the document's text; empty where only the title of an item is known."""
+        ...
+
+    @property
+    def item(self) -> str | None:
+        """Title of the item."""
+        ...
+
+    @property
+    def rating(self) -> float | None:
+        """Stars of five."""
+        ...
+
+    @property
+    def day(self) -> str | None:
+        """Day of the document, as in `2025-03-01`."""
+        ...
+
+
+class Case(NamedTuple):
+    """The notes of one reading; the notes number its passages from 1."""
+
+    notes: Sequence[Note]
+    reading: Reading
+    language: str
+
+
+class CheckedNote(NamedTuple):
+    """A note with the verifier's judgement.
+
+    `probability` is the highest that something shows it, `evidence` one quote a document, the best first, without any
+    unless `label` is `shown`; `days` are those of the evidence, in order, each once.
     """
 
-    text: _Words
-    claim: _Words
-    item: str | None = None
-    rating: float | None = Field(default=None, ge=0, le=5)
-    holds: bool | None = None
+    kind: str
+    stance: Stance
+    text: str
+    language: str
+    label: Label
+    probability: float
+    evidence: tuple[Evidence, ...] = ()
+    days: tuple[str, ...] = ()
+
+    @property
+    def claim(self) -> str:
+        """The note as a predicate without subject."""
+        return predicate(self.stance, self.text, self.language)
 
 
-class GateFigures(NamedTuple):
-    """How a verifier did on claims of which it is known whether they hold.
+class Question(NamedTuple):
+    """A text that may show a note.
 
-    `precision` is the share of true ones among those that it took for shown, `recall` the share of the true ones that
-    it took for shown, `false_shown` the share of the false ones. A share of nothing is None.
+    `passages` are the numbers of those that it is made of, `quote` a verbatim part of the document, or the title of its
+    item; it is empty where several passages are joined. `whole` tells whether the passage is whole.
     """
 
-    n: int
-    right: float
-    precision: float | None
-    recall: float | None
-    false_shown: float | None
+    passages: tuple[int, ...]
+    quote: str
+    text: str
+    whole: bool
 
 
-def read_statements(lines: Iterable[bytes], name: str) -> Iterator[Statement]:
-    """Give the statements of a JSON Lines file; empty lines are passed over.
+def check_notes(
+    notes: Sequence[Note], reading: Reading, language: str, verifier: Verifier, embed: Embed | None = None
+) -> list[CheckedNote]:
+    """Return the notes of one reading with the verifier's judgement, in their order.
 
-    :param lines: of the file.
-    :param name: of the file, for messages.
-    :raises InputError: a line is no statement; the message names it.
+    :param notes: as a writer wrote them.
+    :param reading: the passages that it read.
+    :param language: ISO 639-1 code of the notes.
+    :param verifier: the judge.
+    :param embed: as in `check`.
+    :raises ModelError: the verifier cannot be loaded.
     """
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise InputError(f"{name}:{number}: a line is an object with text and claim")
-            yield Statement.model_validate({key: row[key] for key in Statement.model_fields if key in row})
-        except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(map(str, fault["loc"]))
-            raise InputError(f"{name}:{number}: {where}: {fault['msg']}") from None
-        except (ValueError, RecursionError):
-            raise InputError(f"{name}:{number}: not JSON in UTF-8") from None
+    return check([Case(notes, reading, language)], verifier, embed)[0]
+
+
+def check(cases: Sequence[Case], verifier: Verifier, embed: Embed | None = None) -> list[list[CheckedNote]]:
+    """Return the notes of many readings with the verifier's judgement, in their order; it is asked twice at most.
+
+    :param cases: the readings, of any number of users.
+    :param verifier: the judge.
+    :param embed: `Embedder.embed`, by which the passages nearest to a note are found; without it, shared words tell.
+    :raises ModelError: the verifier cannot be loaded.
+    """
+    flat = [(note, case) for case in cases for note in case.notes]
+    asked = [questions_of(note, case) for note, case in flat]
+    checked = [
+        judge(note, case, questions, verdicts, verifier.threshold)
+        for (note, case), questions, verdicts in zip(flat, asked, _ask(flat, asked, verifier), strict=True)
+    ]
+    failed = [at for at, note in enumerate(checked) if note.label != "shown"]
+    nearest = _nearest(failed, flat, embed)
+    moved = [(flat[at][0]._replace(passages=numbers), flat[at][1]) for at, numbers in zip(failed, nearest, strict=True)]
+    asked = [questions_of(note, case, joined=False) for note, case in moved]
+    for at, (note, case), questions, verdicts in zip(failed, moved, asked, _ask(moved, asked, verifier), strict=True):
+        second = judge(note, case, questions, verdicts, verifier.threshold)
+        if second.label == "shown":
+            checked[at] = second
+    results = iter(checked)
+    return [[next(results) for _ in case.notes] for case in cases]
+
+
+def questions_of(note: Note, case: Case, *, joined: bool = True) -> list[Question]:
+    """Return the texts to be read for a note, about eight: cited passages, these joined, and their likeliest spans.
+
+    :param note: a note of the case.
+    :param case: the reading.
+    :param joined: whether to ask for all cited passages together too.
+    """
+    cited = [number for number in note.passages if 0 < number <= len(case.reading)]
+    wholes = [_whole(number, case.reading) for number in cited[:_MAX_CITED]]
+    if joined and len(cited) > 1:
+        together = "\n".join(_whole(number, case.reading).text for number in cited)
+        wholes.append(Question(tuple(cited), "", together, whole=True))
+    claim = predicate(note.stance, note.text, case.language)
+    spans = [span for number in cited[:_MAX_CITED] for span in _spans(number, case.reading)]
+    spans.sort(key=lambda span: -_shared(claim, span.quote))
+    return [*wholes, *spans[: _MAX_QUESTIONS - len(wholes)]]
+
+
+def judge(
+    note: Note, case: Case, questions: Sequence[Question], verdicts: Sequence[Verdict], threshold: float
+) -> CheckedNote:
+    """Return a note with its label and evidence.
+
+    :param note: a note of the case.
+    :param case: the reading.
+    :param questions: as of `questions_of`.
+    :param verdicts: one for each question.
+    :param threshold: the probability from which a text counts as showing a claim.
+    """
+    answers = [(question, verdict.probability) for question, verdict in zip(questions, verdicts, strict=True)]
+    best = max((probability for _, probability in answers), default=0.0)
+    unjudged = CheckedNote(note.kind, note.stance, note.text, case.language, "not shown", best)
+    if best < threshold:
+        contrary = any(
+            question.whole and verdict.label == "contradicted"
+            for question, verdict in zip(questions, verdicts, strict=True)
+        )
+        return unjudged._replace(label="contradicted" if contrary else "not shown")
+    shown = [answer for answer in answers if answer[1] >= threshold]
+    single = [answer for answer in shown if len(answer[0].passages) == 1]
+    if not single:  # Only together do the cited passages show it.
+        joined, probability = max(shown, key=lambda answer: answer[1])
+        single = [(_longest_quote(number, answers, case.reading), probability) for number in joined.passages]
+    best_of: dict[str, tuple[Question, float]] = {}
+    for answer in sorted(single, key=_preference):
+        best_of.setdefault(case.reading[answer[0].passages[0] - 1].document, answer)
+    passages = [case.reading[question.passages[0] - 1] for question, _ in best_of.values()]
+    return unjudged._replace(
+        label="shown",
+        evidence=tuple(
+            Evidence(document=document, quote=question.quote, verdict=probability)
+            for document, (question, probability) in best_of.items()
+        ),
+        days=tuple(sorted({passage.day for passage in passages if passage.day})),
+    )
 
 
 def passage_text(text: str, item: str | None = None, rating: float | None = None) -> str:
@@ -77,27 +215,89 @@ def passage_text(text: str, item: str | None = None, rating: float | None = None
     return f"{before}: {text}".strip() if before else text
 
 
-def gate_figures(statements: Sequence[Statement], verdicts: Sequence[Verdict]) -> GateFigures | None:
-    """Return figures over the statements whose `holds` is known, None where there is no such statement.
+def _ask(
+    flat: Sequence[tuple[Note, Case]], asked: Sequence[Sequence[Question]], verifier: Verifier
+) -> Iterator[list[Verdict]]:
+    """Yield the verdicts on the questions of each note, after one call of the verifier."""
+    claims = [predicate(note.stance, note.text, case.language) for note, case in flat]
+    pairs = [(question.text, claim) for claim, questions in zip(claims, asked, strict=True) for question in questions]
+    distinct = list(dict.fromkeys(pairs))
+    verdicts = dict(zip(distinct, verifier.verify(distinct), strict=True)) if distinct else {}
+    for claim, questions in zip(claims, asked, strict=True):
+        yield [verdicts[question.text, claim] for question in questions]
 
-    :param statements: what was verified.
-    :param verdicts: one for each statement.
-    """
-    known = [
-        (statement.holds, verdict.label == "shown")
-        for statement, verdict in zip(statements, verdicts, strict=True)
-        if statement.holds is not None
+
+def _whole(number: int, reading: Reading) -> Question:
+    passage = reading[number - 1]
+    text = passage_text(passage.text, passage.item, passage.rating)
+    return Question((number,), passage.text or passage.item or "", text, whole=True)
+
+
+def _spans(number: int, reading: Reading) -> list[Question]:
+    """Return the sentences of a passage and its pairs of neighbouring ones, less what is the whole passage."""
+    passage = reading[number - 1]
+    sentences = sentence_spans(passage.text)
+    pairs = [(first[0], second[1]) for first, second in pairwise(sentences)]
+    quotes = [
+        passage.text[start:end]
+        for start, end in (*sentences, *pairs)
+        if end - start <= _MAX_QUOTE_CHARS and end - start < len(passage.text.strip())
     ]
-    if not known:
-        return None
-    return GateFigures(
-        n=len(known),
-        right=_share([holds == shown for holds, shown in known]) or 0.0,
-        precision=_share([holds for holds, shown in known if shown]),
-        recall=_share([shown for holds, shown in known if holds]),
-        false_shown=_share([shown for holds, shown in known if not holds]),
+    return [
+        Question((number,), quote, passage_text(quote, passage.item, passage.rating), whole=False) for quote in quotes
+    ]
+
+
+def _preference(answer: tuple[Question, float]) -> tuple[bool, float, int]:
+    """Sort by whether a quote is short enough to be read, then by probability in steps of .01, then by length."""
+    question, probability = answer
+    return len(question.quote) > _MAX_QUOTE_CHARS, -round(probability, 2), len(question.quote)
+
+
+def _longest_quote(number: int, answers: Sequence[tuple[Question, float]], reading: Reading) -> Question:
+    """Return a passage that does not show a note alone: whole where it is short, else its likeliest span."""
+    own = [answer for answer in answers if answer[0].passages == (number,)]
+    readable = [answer for answer in own if len(answer[0].quote) <= _MAX_QUOTE_CHARS]
+    return max(readable, key=lambda answer: (answer[0].whole, answer[1]))[0] if readable else _whole(number, reading)
+
+
+def _nearest(failed: Sequence[int], flat: Sequence[tuple[Note, Case]], embed: Embed | None) -> list[tuple[int, ...]]:
+    """Return, for each note that nothing cited shows, the numbers of the nearest passages that it does not cite."""
+    claims = [predicate(note.stance, note.text, case.language) for note, case in (flat[at] for at in failed)]
+    texts = [
+        [_whole(number, flat[at][1].reading).text for number in range(1, len(flat[at][1].reading) + 1)] for at in failed
+    ]
+    if embed is None:
+        scores = [np.array([_shared(claim, text) for text in row]) for claim, row in zip(claims, texts, strict=True)]
+    else:
+        distinct = list(dict.fromkeys([*claims, *(text for row in texts for text in row)]))
+        rows = dict(zip(distinct, embed(distinct), strict=True)) if distinct else {}
+        scores = [
+            np.array([rows[claim] @ rows[text] for text in row]) for claim, row in zip(claims, texts, strict=True)
+        ]
+    nearest = []
+    for at, row in zip(failed, scores, strict=True):
+        others = [int(place) + 1 for place in np.argsort(-row, kind="stable") if row[place] > 0]
+        nearest.append(tuple(number for number in others if number not in flat[at][0].passages)[:_MAX_REPAIRS])
+    return nearest
+
+
+def _shared(claim: str, text: str) -> float:
+    """Return the share of a claim's letters in threes that a text has too; in twos where words have no spaces."""
+    wanted = _pieces(claim)
+    return len(wanted & _pieces(text)) / max(len(wanted), 1)
+
+
+@lru_cache(maxsize=10_000)
+def _pieces(text: str) -> frozenset[str]:
+    runs = _RUN.findall(fold(text))
+    return frozenset(
+        run[start : start + size]
+        for run in runs
+        for size in [2 if run[0] >= _FIRST_IDEOGRAM else 3]
+        for start in range(max(len(run) - size + 1, 1))
     )
 
 
-def _share(values: Sequence[bool]) -> float | None:
-    return sum(values) / len(values) if values else None
+_FIRST_IDEOGRAM = "\u2e80"
+_RUN = re.compile(rf"[{_FIRST_IDEOGRAM}-\uffff]+|[^\W{_FIRST_IDEOGRAM}-\uffff]+")

@@ -32,7 +32,8 @@ def verify(
     Example: echo '{"text": "My dog loves it.", "claim": "has a dog"}' | profilegen verify - --verifier V.gguf
     """
     from profilegen.backends import Options, open_verifier
-    from profilegen.claims.verification import gate_figures, passage_text, read_statements
+    from profilegen.claims.statements import gate_figures, read_statements
+    from profilegen.claims.verification import passage_text
     from profilegen.config import load_settings
 
     try:
