@@ -1,7 +1,8 @@
 """What the verifier is trained on: texts, claims and whether the text shows the claim, from the data of this folder.
 
 Pairs are examples as they are. A user gives one for each note (the cited passages show it), one for each trap (the
-passage does not), and one for a note and a passage that it does not cite.
+passage does not), one for a note and a passage that it does not cite, and two for sentences of summaries, of which the
+notes show one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 from profilegen.claims.verification import passage_text
 from profilegen.language.predicates import predicate
+from profilegen.language.sentences import sentence_spans
 
 DATA = Path(__file__).with_name("data")
 
@@ -35,7 +37,7 @@ class Example(NamedTuple):
 
 def examples() -> list[Example]:
     """Return all examples, in the order of the files."""
-    return [*_of_pairs(), *_of_users()]
+    return [*_of_pairs(), *_of_users(), *_of_summaries()]
 
 
 def is_held_out(example: Example) -> bool:
@@ -45,6 +47,27 @@ def is_held_out(example: Example) -> bool:
     """
     digest = hashlib.sha256(example.group.encode()).digest()
     return int.from_bytes(digest[:4], "big") < _HELD_OUT_SHARE * 2**32
+
+
+def _of_summaries() -> Iterator[Example]:
+    """Give for each user with a summary one of its sentences, which the notes show, and one that they do not."""
+    sentences: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    users = [user for user in _read("users") if user["summary"]]
+    for user in users:
+        parts = [user["summary"][start:end] for start, end in sentence_spans(user["summary"])]
+        sentences.setdefault((user["language"], user["form"]), []).extend((user["id"], part) for part in parts)
+    for user in users:
+        notes = "\n".join(predicate(note["polarity"], note["text"], user["language"]) for note in user["notes"])
+        context = user["language"], "summary", user["id"]
+        of_form = sentences[user["language"], user["form"]]
+        for label in (0, 1):
+            rows = [part for id_, part in of_form if (id_ == user["id"]) == (label == 0)]
+            if rows:
+                yield Example(notes, rows[_number(notes) % len(rows)], label, *context)
+
+
+def _number(text: str) -> int:
+    return int(hashlib.sha256(text.encode()).hexdigest(), 16)
 
 
 def _of_pairs() -> Iterator[Example]:
@@ -63,7 +86,7 @@ def _of_users() -> Iterator[Example]:
             yield Example("\n".join(cited), claim, 0, *context)
             others = [text for number, text in enumerate(passages, 1) if number not in note["passages"]]
             if others:
-                chosen = int(hashlib.sha256(claim.encode()).hexdigest(), 16) % len(others)
+                chosen = _number(claim) % len(others)
                 yield Example(others[chosen], claim, 1, *context)
         for trap in user.get("traps", ()):
             label = 2 if trap["why"] in _CONTRADICTED else 1
