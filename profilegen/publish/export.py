@@ -33,7 +33,7 @@ def export(store: Store, what: What, format: Format, output: Path | None, *, cat
 
     In CSV and Parquet, lists and records are JSON in a column of text. In CSV, text that a spreadsheet would take for
     a formula has an apostrophe before it; JSON Lines and Parquet hold every text exactly. The file appears when it is
-    complete; an earlier one stays until then.
+    complete; an earlier one stays until then. Claims of a kind that `facets.toml` no longer has are in JSON Lines only.
 
     :param store: where they are read.
     :param what: which of the three.
@@ -118,10 +118,12 @@ def _write_jsonl(rows: Iterable[Record], kind: type[Record], stream: IO[bytes]) 
 def _write_csv(rows: Iterable[Record], kind: type[Record], stream: IO[bytes]) -> int:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)
-    writer.writerow(kind.exported_fields())
+    columns = kind.exported_fields()
+    writer.writerow(columns)
     count = 0
     for row in rows:
-        writer.writerow(map(_csv_cell, _flat(row).values()))
+        cells = _flat(row)
+        writer.writerow(_csv_cell(cells[column]) for column in columns)
         count += 1
     text.detach()
     return count

@@ -13,14 +13,13 @@ import numpy as np
 from profilegen.publish import pages
 from profilegen.publish.charts import over_time
 from profilegen.publish.map import NO_SEGMENT, Map, colours, make_map
-from profilegen.records import KINDS, Document, Segment, UserProfile
+from profilegen.records import Document, Segment, UserProfile, kind_named
 from profilegen.store.ledger import open_ledger
 from profilegen.store.store import Store
 
 Format = Literal["html", "md"]
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_KINDS = {name: kind.heading for name, kind in KINDS.items()}
 _DRAWN_USERS, _EXEMPLARY_PROFILES = 5_000, 12
 _LOOKED_AT = 20
 
@@ -106,7 +105,7 @@ def _dots(drawn: Map, paints: Sequence[str]) -> Iterator[tuple[int, int, str]]:
 
 
 def _render(template: str, **shown: Any) -> str:
-    return str(_environment().get_template(template).render(kinds=_KINDS, **shown))
+    return str(_environment().get_template(template).render(**shown))
 
 
 @cache
@@ -116,6 +115,7 @@ def _environment() -> jinja2.Environment:
         "percent": lambda share: f"{share:.0%}",
         "day": lambda time: time.date().isoformat() if time else "",
         "quote": _quoted,
+        "heading": lambda kind: kind_named(kind).heading,
         "facts": lambda document: document.model_dump(
             mode="json", exclude_none=True, exclude={"text", "user_id", "item_title"}
         ).items(),

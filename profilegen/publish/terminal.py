@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from profilegen.language.cleaning import printable
-from profilegen.records import KINDS, BuildReport, Claim, Document, SearchResult, Segment, UserProfile
+from profilegen.records import BuildReport, Claim, Document, SearchResult, Segment, UserProfile, kind_named
 
 _BAR_WIDTH = 10
 _STATUS_STYLES = {"ok": "green", "insufficient": "yellow", "failed": "red"}
@@ -165,7 +165,7 @@ def _claims(
     for kind, claim in profile.iter_claims():
         if kind != heading:
             heading = kind
-            parts += [Text(), Text(KINDS[kind].heading, style="bold")]
+            parts += [Text(), Text(kind_named(kind).heading, style="bold")]
         parts.append(_claim(claim, cited, numbers.get((kind, claim.text))))
     return parts
 

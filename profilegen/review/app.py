@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from profilegen.errors import ProfilegenError, UsageError
 from profilegen.publish import charts, export
-from profilegen.records import KINDS, MAX_NAME_CHARS, Kind, one_line
+from profilegen.records import KINDS, MAX_NAME_CHARS, Kind, kind_named, one_line
 from profilegen.review import actions, security, views
 from profilegen.review.queue import queue_page
 from profilegen.review.selection import MAX_USERS, parse_selection, select_users
@@ -298,7 +298,7 @@ def _decide_on_claim(context: _Context) -> Response:
         context.session.write(
             actions.decide_on_claim,
             user_id,
-            _kind(context),
+            context.field("kind"),
             context.field("text"),
             cast("actions.ClaimAction", action),
             by=by,
@@ -495,7 +495,7 @@ def _page(context: _Context, template: str, status_code: int = 200, /, **values:
             counts=snapshot.counts,
             names=names,
             colours=snapshot.colours,
-            kinds=views.HEADINGS,
+            kinds=tuple(KINDS),
         )
     )
     answer = HTMLResponse(html, status_code)
@@ -519,6 +519,7 @@ def _environment() -> jinja2.Environment:
         "minute": lambda time: time.strftime("%Y-%m-%d %H:%M UTC"),
         "address": lambda parameters: urlencode(parameters),
         "counted": lambda count, noun: f"{count:,} {noun}{'' if count == 1 else 's'}",
+        "heading": lambda kind: kind_named(kind).heading,
         "sentence": lambda text: text[:1].upper() + text[1:].rstrip(".") + ".",
     }
     return environment

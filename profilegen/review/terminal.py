@@ -26,13 +26,12 @@ from profilegen.review.session import Session
 from profilegen.store import overlay
 from profilegen.store.ledger import ChangedError, Ledger
 
-_KINDS = ", ".join(KINDS)
-COMMAND_HELP = f"""\
+_COMMAND_HELP = """\
   a 1 3      approve claims 1 and 3; a alone approves all open claims
   e 2        edit claim 2 in $EDITOR; e 2 new text sets its text at once
   x 2        strike claim 2
   u 2        undo the last decision on claim 2
-  + KIND new text           add a claim; KIND is one of {_KINDS}
+  + KIND new text           add a claim; KIND is one of {kinds}
   f note     flag the profile; f alone removes the flag
   w          have the next build write the profile again
   n, Enter   next profile      b   previous profile      g USER   go to a user
@@ -115,7 +114,8 @@ def _run(reviewer: _Reviewer, user_id: str, command: str, rest: str) -> bool:
     """Run a command on the profile of a user; returns whether to show the profile again."""
     run = _COMMANDS.get(command)
     if run is None:
-        print_text(COMMAND_HELP if command == "?" else "Unknown command; ? lists the commands.")
+        commands = _COMMAND_HELP.format(kinds=", ".join(KINDS))
+        print_text(commands if command == "?" else "Unknown command; ? lists the commands.")
         return False
     try:
         run(reviewer, user_id, rest)
@@ -196,7 +196,7 @@ def _undo(reviewer: _Reviewer, user_id: str, rest: str) -> None:
 def _add(reviewer: _Reviewer, user_id: str, rest: str) -> None:
     kind, _, words = rest.partition(" ")
     if kind not in KINDS:
-        raise UsageError(f"type + KIND, then the text; KIND is one of {_KINDS}")
+        raise UsageError(f"type + KIND, then the text; KIND is one of {', '.join(KINDS)}")
     reviewer.session.write(actions.add_claim, user_id, kind, words, by=reviewer.name)
 
 

@@ -11,8 +11,6 @@ from profilegen.store import decisions, overlay
 from profilegen.store.decisions import Standing
 from profilegen.store.ledger import Ledger
 
-HEADINGS: dict[Kind, str] = {name: kind.heading for name, kind in KINDS.items()}
-
 _CONTEXT_CHARS = 140
 
 
@@ -81,7 +79,8 @@ def load_card(ledger: Ledger, user_id: str) -> Card | None:
     for standing in standings:
         claim = decisions.shown(standing)
         html_id = "c-" + _digest(user_id, standing.kind, standing.text)
-        claims[standing.kind].append(ClaimView(html_id, standing, claim, load_quotes(claim.evidence, cited)))
+        view = ClaimView(html_id, standing, claim, load_quotes(claim.evidence, cited))
+        claims.setdefault(standing.kind, []).append(view)
     return Card(
         html_id="u-" + _digest(user_id),
         profile=overlay.with_decisions(ledger, written),

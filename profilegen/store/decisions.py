@@ -28,8 +28,6 @@ from profilegen.records import (
     UserProfile,
 )
 
-_KIND_ORDER = {kind: at for at, kind in enumerate(KINDS)}
-
 
 class Standing(NamedTuple):
     """A claim with the decisions on it.
@@ -80,7 +78,8 @@ def standings(profile: UserProfile, decisions: Sequence[Decision], documents: Ma
     for (kind, text), thread in threads.items():
         if (kind, text) not in taken and thread.decision is not None:
             found.append(thread.standing(kind, _still_carried(thread.claim, documents)))
-    return sorted(found, key=lambda standing: (_KIND_ORDER[standing.kind], not standing.added))
+    order = {kind: at for at, kind in enumerate(KINDS)}
+    return sorted(found, key=lambda standing: (order.get(standing.kind, len(order)), standing.kind, not standing.added))
 
 
 def apply_decisions(
@@ -98,7 +97,8 @@ def apply_decisions(
         return profile
     all_standings = standings(profile, decisions, documents)
     kept = _distinct([standing for standing in all_standings if not standing.struck])
-    claims = {kind: [shown(standing) for standing in kept if standing.kind == kind] for kind in KINDS}
+    kinds = dict.fromkeys([*profile.claims, *(standing.kind for standing in kept)])
+    claims = {kind: [shown(standing) for standing in kept if standing.kind == kind] for kind in kinds}
     laid = profile.with_claims(claims, reviewed=_review(all_standings, decisions))
     return _with_status(_with_summary(laid, SummaryInput.of_user(profile.language, profile.claims)), profile)
 

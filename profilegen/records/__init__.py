@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -22,43 +22,14 @@ from pydantic import (
     model_validator,
 )
 
+from profilegen.records.facets import KINDS as KINDS
+from profilegen.records.facets import Facet as Facet
+from profilegen.records.facets import checked_kind
+from profilegen.records.facets import kind_named as kind_named
+
 T = TypeVar("T")
 
-
-class ClaimKind(NamedTuple):
-    """A kind of claim.
-
-    :param name: name of one such claim, as in `Decision.kind`.
-    :param key: key of these claims in JSON, exports and summary templates.
-    :param heading: heading above these claims on pages.
-    :param traits: file in `prompts/` with the traits that these claims are chosen from; None for interests, which come
-        from the words of the user.
-    """
-
-    name: str
-    key: str
-    heading: str
-    traits: str | None = None
-
-
-KINDS: Mapping[str, ClaimKind] = {
-    kind.name: kind
-    for kind in (
-        ClaimKind("interest", "interests", "Interests"),
-        ClaimKind("value", "values", "Values", traits="values.toml"),
-        ClaimKind("lifestyle", "lifestyle", "Lifestyle", traits="lifestyle.toml"),
-    )
-}
-"""The kinds of claims by name, in the order of profiles. To add a kind, add a line."""
-
-
-def _known_kind(name: str) -> str:
-    if name not in KINDS:
-        raise ValueError(f"there is no kind of claim {name!r}; the kinds are {', '.join(KINDS)}")
-    return name
-
-
-Kind = Annotated[str, AfterValidator(_known_kind)]
+Kind = Annotated[str, AfterValidator(checked_kind)]
 """The name of a kind of claim."""
 
 Status = Literal["ok", "insufficient", "failed"]
@@ -300,7 +271,8 @@ class ProfileReview(Record):
 class ClaimHolder(Record):
     """A record with claims by kind. JSON has the claims of each kind under the key of the kind (`interests`, …).
 
-    :param claims: claims by kind, the best supported first, for every kind of `KINDS` in its order.
+    :param claims: claims by kind, the best supported first, for every kind of `KINDS` in its order, then of kinds that
+        no file has any more.
     """
 
     if TYPE_CHECKING:  # Each record declares it at its place among the other fields.
@@ -316,8 +288,8 @@ class ClaimHolder(Record):
         :param claims: new claims by kind; kinds that are absent keep their claims.
         :param update: new values of other fields, not validated, as in pydantic's `model_copy`.
         """
-        merged = {kind: tuple(claims.get(kind, self.claims.get(kind, ()))) for kind in KINDS}
-        return self.model_copy(update={"claims": merged, **update})
+        merged = {kind: tuple(of_kind) for kind, of_kind in {**self.claims, **claims}.items()}
+        return self.model_copy(update={"claims": _in_order(merged), **update})
 
     @property
     def interests(self) -> tuple[Claim, ...]:
@@ -348,15 +320,21 @@ class ClaimHolder(Record):
         """Take the claims of each kind from under its key."""
         if not isinstance(data, dict):
             return data
-        keys = {kind.key: kind.name for kind in KINDS.values()}
-        by_kind = {keys[key]: value for key, value in data.items() if key in keys}
-        rest = {key: value for key, value in data.items() if key not in keys}
+        kinds = {kind.key: kind.name for kind in KINDS.values()}
+        by_kind: dict[str, Any] = {}
+        rest: dict[str, Any] = {}
+        for key, value in data.items():
+            # A list under an unknown key holds claims of a facet that was in the file when the record was made.
+            if key in kinds or (key not in cls.model_fields and isinstance(value, list | tuple)):
+                by_kind[kinds.get(key) or key] = value
+            else:
+                rest[key] = value
         return rest | {"claims": {**rest.get("claims", {}), **by_kind}}
 
     @field_validator("claims", check_fields=False)
     @classmethod
     def _complete(cls, claims: Mapping[Kind, tuple[Claim, ...]]) -> Mapping[Kind, tuple[Claim, ...]]:
-        return {kind: claims.get(kind, ()) for kind in KINDS}
+        return _in_order(claims)
 
     @model_serializer(mode="wrap")
     def _spread(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -364,10 +342,15 @@ class ClaimHolder(Record):
         plain: dict[str, Any] = {}
         for name, value in handler(self).items():
             if name == "claims":
-                plain |= {KINDS[kind].key: claims for kind, claims in value.items()}
+                plain |= {kind_named(kind).key: claims for kind, claims in value.items()}
             else:
                 plain[name] = value
         return plain
+
+
+def _in_order(claims: Mapping[Kind, tuple[Claim, ...]]) -> dict[Kind, tuple[Claim, ...]]:
+    """Return claims by kind in the order of `KINDS`, with those of unknown kinds at the end."""
+    return {kind: claims.get(kind, ()) for kind in dict.fromkeys([*KINDS, *claims])}
 
 
 class UserProfile(ClaimHolder):
@@ -635,6 +618,8 @@ class Decision(Record):
             raise ValueError("the time is before 1970 or in the future")
         if any(one_line(id_) != id_ or id_ == UNSEEN for id_ in (self.id, self.undoes)):
             raise ValueError("an id is not one line of printable characters")
+        if self.action == "add" and self.kind not in KINDS:
+            raise ValueError(f"there is no kind of claim {self.kind!r}; the kinds are {', '.join(KINDS)}")
         if self.action not in {*_ON_CLAIMS, "undo"} and (self.kind or self.text):
             raise ValueError(f"{self.action} is not about a claim")
         if self.action not in _ON_CLAIMS and self.claim:
