@@ -7,7 +7,9 @@ CONTRIBUTING.md shows how to add one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -254,6 +256,47 @@ class Verifier(Model, Protocol):
         ...
 
 
+class Cascade(Verifier):
+    """Verifiers that are asked in turn: what one gives less than its `veto` is not asked of the next, larger one.
+
+    A verdict is that of the last verifier that was asked.
+
+    :param verifiers: from small to large; closed with this one.
+    """
+
+    def __init__(self, verifiers: Sequence[Verifier]) -> None:
+        self._verifiers = verifiers
+        self.name = ",".join(verifier.name for verifier in verifiers)
+        self.source = ",".join(verifier.source for verifier in verifiers)
+        parts = [f"{verifier.fingerprint}:{verifier.veto}" for verifier in verifiers]
+        self.fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        self.threshold, self.veto = verifiers[-1].threshold, verifiers[-1].veto
+
+    def close(self) -> None:
+        """Close the verifiers."""
+        with ExitStack() as stack:
+            for verifier in self._verifiers:
+                stack.callback(verifier.close)
+
+    def verify(self, pairs: Sequence[tuple[str, str]], on_done: Callable[[int], None] | None = None) -> list[Verdict]:
+        """Return a verdict for each pair.
+
+        :param pairs: (text, claim).
+        :param on_done: called with the number of pairs finished since the last call.
+        :raises ModelError: a model cannot be loaded, or a pair cannot be read.
+        """
+        verdicts: dict[int, Verdict] = {}
+        left = list(range(len(pairs)))
+        for verifier in self._verifiers:
+            is_last = verifier is self._verifiers[-1]
+            answers = verifier.verify([pairs[at] for at in left], on_done if is_last else None)
+            verdicts |= dict(zip(left, answers, strict=True))
+            asked, left = left, [at for at in left if verdicts[at].probability >= verifier.veto]
+            if on_done and not is_last:
+                on_done(len(asked) - len(left))
+        return [verdicts[at] for at in range(len(pairs))]
+
+
 class Backend(Protocol):
     """A module that opens models. Opening is quick: a model is loaded on first use."""
 
@@ -301,10 +344,12 @@ def open_writer(source: str, options: Options | None = None) -> Writer:
 def open_verifier(source: str, options: Options | None = None) -> Verifier:
     """Return a verifier.
 
-    :param source: `scheme:name`, or a name or path of the default backend.
+    :param source: `scheme:name`, or a name or path of the default backend; several, joined by commas, are a cascade.
     :param options: settings.
     :raises ModelError: there is no such verifier, or it cannot be fetched.
     """
+    if "," in source and not Path(source).exists():
+        return Cascade([open_verifier(part.strip(), options) for part in source.split(",")])
     backend, name = _backend(source)
     if not hasattr(backend, "open_verifier"):
         raise UsageError(f"{source!r} cannot be opened: its backend has no verifiers")

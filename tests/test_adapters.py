@@ -70,6 +70,14 @@ def test_a_language_model_with_answers_becomes_a_verifier_with_its_threshold(tmp
     assert (found.threshold, found.veto, found.answers) == (0.75, 0.125, (" yes", " no", " opposite"))
 
 
+def test_with_layers_only_the_first_blocks_are_written(tmp_path: Path) -> None:
+    base = write_language_model(tmp_path / "base.gguf", GGMLQuantizationType.Q8_0, blocks=3)
+    merge_adapter(base, write_adapter(tmp_path / "a.safetensors", layers="2"), tmp_path / "m.gguf", name="m")
+    assert len(tensors_of(base)) - len(tensors_of(tmp_path / "m.gguf")) == 2
+    assert not any(name.startswith("blk.2.") for name in tensors_of(tmp_path / "m.gguf"))
+    assert GGUFReader(tmp_path / "m.gguf").fields["qwen2.block_count"].contents() == 2
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -30,14 +30,17 @@ def write_tiny_gguf(
     return path
 
 
-def write_language_model(path: Path, weight_type: GGMLQuantizationType, architecture: str = "qwen2") -> Path:
-    """Write two random matrices and a vector of a language model that is far from whole."""
+def write_language_model(
+    path: Path, weight_type: GGMLQuantizationType, architecture: str = "qwen2", *, blocks: int = 1
+) -> Path:
+    """Write two random matrices a block and a vector of a language model that is far from whole."""
     chance = np.random.default_rng(1)
     writer = GGUFWriter(path, architecture)
     writer.add_name("base")
     writer.add_context_length(128)
     writer.add_token_list(["a", "b", "café"])
-    for name in (MATRIX, "blk.0.attn_k"):
+    writer.add_block_count(blocks)
+    for name in [f"blk.{block}.{matrix}" for block in range(blocks) for matrix in ("attn_q", "attn_k")]:
         weights = chance.normal(0, 1, (64, WIDTH)).astype(np.float32)
         writer.add_tensor(f"{name}.weight", quantize(weights, weight_type), raw_dtype=weight_type)
     writer.add_tensor("output_norm.weight", np.ones(WIDTH, np.float32))

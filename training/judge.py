@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from training.examples import LABELS, examples, is_held_out
+from training.examples import examples, is_held_out
 from training.lm import LanguageModel, Row, Tokenizer, padded, train
 from training.measures import binary, measure
 
@@ -68,7 +68,10 @@ def main() -> int:
         holds = np.array([row["holds"] for row in statements])
         threshold = report["held out"]["all"]["threshold at 5% false"]
         report["statements"] = binary(shown, holds, threshold)
-    model.save(options.out / "adapter.safetensors", {"kind": "judge", "labels": "|".join(LABELS)})
+    metadata = {"answers": "|".join(ANSWERS), "threshold": str(report["held out"]["all"]["threshold at 5% false"])}
+    if options.layers:
+        metadata["layers"] = str(options.layers)
+    model.save(options.out / "adapter.safetensors", metadata)
     (options.out / "report.json").write_text(json.dumps(report, indent=1))
     print(json.dumps(report, indent=1))
     return 0

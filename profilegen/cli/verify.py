@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,13 +15,16 @@ from profilegen.cli.options import Json, Workers
 from profilegen.errors import InputError, ModelError
 from profilegen.publish.output import print_json, print_text
 
+if TYPE_CHECKING:
+    from profilegen.claims.statements import Statement
+
 _MAX_SHOWN_CHARS = 80
 
 
 @app.command()
 def verify(
     file: Annotated[str, typer.Argument(help="JSON Lines with text and claim, - for standard input.")],
-    verifier: Annotated[str | None, typer.Option(help="Path of the verifier, a GGUF file.")] = None,
+    verifier: Annotated[str | None, typer.Option(help="Name or path of the verifier; A,B for a cascade.")] = None,
     workers: Workers = None,
     json_: Json = False,
 ) -> None:
@@ -41,10 +46,9 @@ def verify(
             statements = list(read_statements(lines, file))
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}") from None
-    if verifier is None:
-        raise ModelError("no verifier ships yet; name one with --verifier (training/README.md says how to make one)")
     if not statements:
         raise InputError(f"{file} holds no statement; a line is an object with text and claim")
+    verifier = verifier or _default_verifier(statements)
     settings = load_settings(workers=workers)
     with progress_bars() as progress:
         options = Options(
@@ -81,3 +85,15 @@ def verify(
         }
         shares_text = ", ".join(f"{name} {'-' if value is None else f'{value:.2f}'}" for name, value in shares.items())
         print_text(f"{figures.n} with an answer: {shares_text}")
+
+
+def _default_verifier(statements: Sequence[Statement]) -> str:
+    """Return the name of the verifier for the language of most statements."""
+    from profilegen.language.detection import detect_language
+    from profilegen.llama.catalog import default_model
+
+    (language, _), *_ = Counter(detect_language(f"{one.text}\n{one.claim}") for one in statements).most_common(1)
+    model = default_model("verifier", language) or default_model("verifier", "en")
+    if model is None:
+        raise ModelError("no verifier ships yet; name one with --verifier (training/README.md says how to make one)")
+    return model.name

@@ -5,13 +5,15 @@ latter, for matrices `NAME.weight` of the model (LoRA: Hu et al. 2021, arXiv 210
 the model too. Its metadata tells what it makes of the model:
 
 - of an encoder, a verifier: the head is `cls.*`, the metadata has `labels`, joined by bars, and `threshold`;
-- of a language model, a writer, or with `answers` (a word for each label, joined by bars) a verifier with `threshold`.
+- of a language model, a writer, or with `answers` (a word for each label, joined by bars) a verifier with `threshold`;
+- with `layers`, of a model's first blocks alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,15 +53,16 @@ def merge_adapter(base: Path, adapter: Path, target: Path, *, name: str, progres
 
     change = _read_adapter(adapter)
     reader = GGUFReader(base)
+    tensors = list(_kept_tensors(reader.tensors, change.metadata.get("layers")))
     architecture = str(reader.fields["general.architecture"].contents())
     if architecture not in (*ENCODERS, *LANGUAGE_MODELS):
         known = ", ".join((*ENCODERS, *LANGUAGE_MODELS))
         raise ModelError(f"{base.name} is of the architecture {architecture}; adapters are for {known}")
-    _check_fit(change, reader.tensors, adapter.name, base.name, is_encoder=architecture in ENCODERS)
+    _check_fit(change, tensors, adapter.name, base.name, is_encoder=architecture in ENCODERS)
     writer = GGUFWriter(target, architecture)
     try:
         _add_metadata(writer, reader, change.metadata, architecture, name)
-        _write_tensors(writer, reader, change, _matrix_type(architecture), f"merging {name}", progress)
+        _write_tensors(writer, tensors, change, _matrix_type(architecture), f"merging {name}", progress)
     except (KeyError, ValueError) as error:
         raise ModelError(f"{adapter.name} cannot be merged into {base.name}: {error}") from error
     finally:
@@ -107,6 +110,14 @@ def _check_fit(change: _Adapter, tensors: Sequence[ReaderTensor], adapter: str, 
             )
 
 
+def _kept_tensors(tensors: Sequence[ReaderTensor], n_layers: str | None) -> Iterator[ReaderTensor]:
+    """Give the tensors of the first blocks, and those outside of blocks."""
+    for tensor in tensors:
+        block = re.match(r"blk\.(\d+)\.", tensor.name)
+        if n_layers is None or block is None or int(block[1]) < int(n_layers):
+            yield tensor
+
+
 def _matrix_type(architecture: str) -> Any:
     from gguf import GGMLQuantizationType
 
@@ -121,6 +132,7 @@ def _add_metadata(
     is_encoder = architecture in ENCODERS
     replaced = {"general.architecture", "general.name", "general.file_type"}
     replaced |= {f"{architecture}.pooling_type"} if is_encoder else set()
+    replaced |= {f"{architecture}.block_count"} if "layers" in metadata else set()
     for field in reader.fields.values():
         if field.name.startswith("GGUF.") or field.name in replaced:
             continue
@@ -129,6 +141,8 @@ def _add_metadata(
     writer.add_name(name)
     writer.add_file_type(LlamaFileType.MOSTLY_F16 if is_encoder else LlamaFileType.MOSTLY_Q8_0)
     writer.add_bool(TRAINED_KEY, True)
+    if "layers" in metadata:
+        writer.add_block_count(int(metadata["layers"]))
     if is_encoder:
         writer.add_pooling_type(PoolingType.RANK)
         writer.add_classifier_output_labels(metadata["labels"].split("|"))
@@ -143,12 +157,17 @@ def _add_metadata(
 
 
 def _write_tensors(
-    writer: GGUFWriter, reader: GGUFReader, change: _Adapter, matrix_type: Any, stage: str, progress: Progress
+    writer: GGUFWriter,
+    tensors: Sequence[ReaderTensor],
+    change: _Adapter,
+    matrix_type: Any,
+    stage: str,
+    progress: Progress,
 ) -> None:
     """Write all tensors of the model, then the head of an encoder; one is in memory at a time."""
     matrices, vectors = change.matrices, change.tensors
     head = [key for key in _HEAD if key in vectors]
-    for tensor in reader.tensors:
+    for tensor in tensors:
         shape = [int(size) for size in reversed(tensor.shape)]
         if tensor.name in matrices:
             n_bytes = _n_bytes(shape, matrix_type)
@@ -162,8 +181,8 @@ def _write_tensors(
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    total = len(reader.tensors)
-    for done, tensor in enumerate(reader.tensors):
+    total = len(tensors)
+    for done, tensor in enumerate(tensors):
         progress(stage, done, total)
         if tensor.name in matrices:
             writer.write_tensor_data(_merged(tensor, vectors, matrix_type))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from profilegen.backends import Options
+from profilegen.backends import Cascade, Options, Verifier
+from profilegen.llama.catalog import load_catalog
 from profilegen.llama.embedder import GgufEmbedder
 from profilegen.llama.resolve import resolve
 from profilegen.llama.verifier import GgufVerifier
@@ -29,11 +30,15 @@ def open_writer(name: str, options: Options) -> GgufWriter:
     return GgufWriter(resolve(name, "writer", pull=True, progress=options.progress), options)
 
 
-def open_verifier(name: str, options: Options) -> GgufVerifier:
+def open_verifier(name: str, options: Options) -> Verifier:
     """Return a verifier; one of the catalogue is made first where that is needed.
+
+    Verifiers of the catalogue may be a cascade of others.
 
     :param name: name of a model of the catalogue or one that was added, or the path of a GGUF file.
     :param options: `workers` and `progress` are used.
     :raises ModelError: there is no such model, it is damaged, does another job, or cannot be downloaded.
     """
+    if (model := load_catalog().get(name)) and model.members:
+        return Cascade([open_verifier(member, options) for member in model.members])
     return GgufVerifier(resolve(name, "verifier", pull=True, progress=options.progress), workers=options.workers)

@@ -157,7 +157,7 @@ def known_models() -> dict[str, Model]:
 def default_model(job: Job, language: str) -> Model | None:
     """Return the default model for a job, None where the catalogue has none.
 
-    :param job: `embedder` or `writer`.
+    :param job: what the model is needed for.
     :param language: ISO 639-1 code that the model must know.
     """
     defaults = [model for model in load_catalog().values() if model.default and model.job == job]
@@ -169,6 +169,8 @@ def is_pulled(name: str) -> bool:
 
     :param name: name of the model.
     """
+    if (model := load_catalog().get(name)) and model.members:
+        return all(is_pulled(member) for member in model.members)
     record, path = read_record(name), gguf_path(name)
     return record is not None and path.is_file() and path.stat().st_size == record.bytes
 

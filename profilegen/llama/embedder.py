@@ -11,7 +11,7 @@ import numpy as np
 
 from profilegen.backends import Embedder, Failure
 from profilegen.errors import ModelError
-from profilegen.llama.worker import WorkerPool
+from profilegen.llama.pooled_model import PooledModel
 from profilegen.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -25,39 +25,26 @@ _JOB_CHARS, _JOB_TEXTS = 6_000, 128
 _JOBS_PER_CHILD = 2
 
 
-class GgufEmbedder(Embedder):
-    """A GGUF embedding model in child processes of one thread each, which are started when they are first needed.
+class GgufEmbedder(PooledModel, Embedder):
+    """A GGUF embedding model.
 
     :param model: the file and how to use it.
     :param workers: number of child processes, at most; fewer are started for few texts.
     """
 
     def __init__(self, model: ResolvedModel, *, workers: int) -> None:
-        self.model = model
-        self.name, self.fingerprint, self.source = model.name, model.sha256, model.source
-        self._workers = workers
-        self._open_pool: WorkerPool[int] | None = None
+        engine = "profilegen.llama.embedder:EmbedEngine"
+        config = {"context": model.context, "pooling": model.pooling}
+        super().__init__(model, engine, workers=workers, backlog=2, **config)
 
     def start(self) -> None:
         """Start to load the model in a first child, in the background."""
         self._pool()
 
-    def close(self) -> None:
-        """End the children."""
-        if self._open_pool:
-            self._open_pool.close()
-
     @property
     def dimensions(self) -> int:
         """The length of a vector; waits until the model is loaded."""
         return int(self._pool().info)
-
-    def _pool(self) -> WorkerPool[int]:
-        if self._open_pool is None:
-            config = {"path": str(self.model.path), "context": self.model.context, "pooling": self.model.pooling}
-            engine = "profilegen.llama.embedder:EmbedEngine"
-            self._open_pool = WorkerPool(engine, config, workers=self._workers, backlog=2, wait=False)
-        return self._open_pool
 
     def embed(
         self, texts: Sequence[str], on_done: Callable[[int], None] | None = None, *, queries: bool = False

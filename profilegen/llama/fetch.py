@@ -42,6 +42,8 @@ _TUNED_ON_PULL_BYTES = 1 << 30
 def pull(model: Model, progress: Progress | None = None) -> Path:
     """Download a model of the catalogue into the models folder and return the path of its GGUF file.
 
+    Of a cascade, all members are downloaded, and the path is that of the last.
+
     The sources are tried in order. A model that is present and intact is not downloaded again. A model of less than a
     gigabyte is then tuned for this processor; larger ones take long, and `tune_model` does it.
 
@@ -50,6 +52,10 @@ def pull(model: Model, progress: Progress | None = None) -> Path:
     :raises ModelError: no source has the model; the message has the reason for each.
     """
     progress = progress or no_progress
+    for member in model.members:
+        target = pull(load_catalog()[member], progress)
+    if model.members:
+        return target
     target = gguf_path(model.name)
     try:
         _pull_file(model, target, progress)

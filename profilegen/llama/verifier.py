@@ -1,4 +1,7 @@
-"""Whether texts show claims, with a GGUF cross-encoder in child processes: text and claim in, three labels out."""
+"""Whether texts show claims, with a GGUF model in child processes: text and claim in, scores of three labels out.
+
+The engine of this module is for encoders with a head; that for language models is in `causal_verifier`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy.typing as npt
 
 from profilegen.backends import LABELS, Failure, Verdict, Verifier
 from profilegen.errors import ModelError
-from profilegen.llama.worker import WorkerPool
+from profilegen.llama.pooled_model import PooledModel
 
 if TYPE_CHECKING:
     from profilegen.llama.catalog import ResolvedModel
@@ -23,28 +26,24 @@ _MAX_TOKENS, _MAX_CLAIM_TOKENS = 256, 64  # As in training; a text that is longe
 _PAIRS_PER_JOB = 32
 
 
-class GgufVerifier(Verifier):
-    """A GGUF cross-encoder in child processes of one thread each, which are started when they are first needed.
+class GgufVerifier(PooledModel, Verifier):
+    """A GGUF model that verifies: an encoder that scores labels, or a language model that answers with a word.
 
     :param model: the file and how to use it.
     :param workers: number of child processes, at most.
     """
 
     def __init__(self, model: ResolvedModel, *, workers: int) -> None:
-        self.model = model
-        self.name, self.fingerprint, self.source = model.name, model.sha256, model.source
-        self.threshold = model.threshold
-        self._workers = workers
-        self._open_pool: WorkerPool[int] | None = None
+        self.threshold, self.veto = model.threshold, model.veto
+        if model.answers:
+            engine = "profilegen.llama.causal_verifier:CausalVerifyEngine"
+            super().__init__(model, engine, workers=workers, backlog=2, answers=model.answers)
+        else:
+            super().__init__(model, "profilegen.llama.verifier:VerifyEngine", workers=workers, backlog=2)
 
     def start(self) -> None:
         """Start to load the model in a first child, in the background."""
         self._pool()
-
-    def close(self) -> None:
-        """End the children."""
-        if self._open_pool:
-            self._open_pool.close()
 
     def verify(self, pairs: Sequence[tuple[str, str]], on_done: Callable[[int], None] | None = None) -> list[Verdict]:
         """Return a verdict for each pair; the same pairs give the same verdicts.
@@ -53,7 +52,8 @@ class GgufVerifier(Verifier):
         :param on_done: called with the number of pairs finished since the last call.
         :raises ModelError: the model cannot be loaded or is no verifier, or a pair cannot be read.
         """
-        order = sorted(range(len(pairs)), key=lambda at: -len(pairs[at][0]))
+        # Pairs of like length together, so that batches are full, and those of one text next to each other.
+        order = sorted(range(len(pairs)), key=lambda at: (-len(pairs[at][0]), *pairs[at]))
         jobs = [order[start : start + _PAIRS_PER_JOB] for start in range(0, len(order), _PAIRS_PER_JOB)]
         verdicts: dict[int, Verdict] = {}
         if not jobs:
@@ -75,13 +75,6 @@ class GgufVerifier(Verifier):
         shown, not_shown, contradicted = exponentials / exponentials.sum()
         label = LABELS[0] if shown >= self.threshold else LABELS[2] if contradicted > not_shown else LABELS[1]
         return Verdict(label, round(float(shown), 4))
-
-    def _pool(self) -> WorkerPool[int]:
-        if self._open_pool is None:
-            engine = "profilegen.llama.verifier:VerifyEngine"
-            config = {"path": str(self.model.path)}
-            self._open_pool = WorkerPool(engine, config, workers=self._workers, backlog=2, wait=False)
-        return self._open_pool
 
 
 class VerifyEngine:

@@ -24,7 +24,7 @@ from profilegen.backends import Answer, Failure, K, Options, Prompt, Shape, Turn
 from profilegen.errors import ModelError
 from profilegen.llama.chat_template import ChatTemplate
 from profilegen.llama.grammar import grammar_of
-from profilegen.llama.worker import WorkerPool
+from profilegen.llama.pooled_model import PooledModel
 
 if TYPE_CHECKING:
     from profilegen.llama.catalog import ResolvedModel
@@ -33,20 +33,26 @@ if TYPE_CHECKING:
 _PROMPTS_PER_CHILD = 8
 
 
-class GgufWriter(Writer):
-    """A GGUF language model in child processes of one thread each, which are started when they are first needed.
+class GgufWriter(PooledModel, Writer):
+    """A GGUF language model that writes.
 
     :param model: the file and how to use it.
     :param options: `workers`, `slots`, `context_tokens` and `gpu_layers` are used.
     """
 
     def __init__(self, model: ResolvedModel, options: Options) -> None:
-        self.model = model
-        self.name, self.fingerprint, self.source = model.name, model.sha256, model.source
         self.languages, self.trained = model.languages, model.trained
         self.context = min(options.context_tokens, model.context)
-        self._options = options
-        self._open_pool: WorkerPool[Any] | None = None
+        super().__init__(
+            model,
+            "profilegen.llama.writer:WriteEngine",
+            workers=options.workers,
+            # As many prompts as there are slots wait in the child, so that a free slot never waits for the parent.
+            backlog=2 * options.slots,
+            slots=options.slots,
+            context_tokens=self.context,
+            gpu_layers=options.gpu_layers,
+        )
 
     def start(self, shared: tuple[Turn, ...] = (), *, prompts: int = 1) -> None:
         """Start to load the model in the background, in more children for more prompts.
@@ -54,12 +60,7 @@ class GgufWriter(Writer):
         :param shared: turns that the first prompts begin with; each child reads them as soon as it has the model.
         :param prompts: number of prompts to expect, at least.
         """
-        self._pool(shared).start_workers(-(-prompts // _PROMPTS_PER_CHILD))
-
-    def close(self) -> None:
-        """End the children."""
-        if self._open_pool:
-            self._open_pool.close()
+        self._pool(shared=shared).start_workers(-(-prompts // _PROMPTS_PER_CHILD))
 
     def write(self, prompts: Iterable[tuple[K, Prompt]]) -> Iterator[tuple[K, Answer | Failure]]:
         """Give (key, answer) as answers are finished, in any order; without prompts, no child is started.
@@ -70,21 +71,6 @@ class GgufWriter(Writer):
         stream = iter(prompts)
         for first in stream:
             yield from self._pool().run(chain([first], stream))
-
-    def _pool(self, shared: tuple[Turn, ...] = ()) -> WorkerPool[Any]:
-        if self._open_pool is None:
-            config = {
-                "path": str(self.model.path),
-                "slots": self._options.slots,
-                "context_tokens": self.context,
-                "gpu_layers": self._options.gpu_layers,
-                "shared": shared,
-            }
-            # As many prompts as there are slots wait in the child, so that a free slot never waits for the parent.
-            backlog = 2 * self._options.slots
-            engine = "profilegen.llama.writer:WriteEngine"
-            self._open_pool = WorkerPool(engine, config, workers=self._options.workers, backlog=backlog, wait=False)
-        return self._open_pool
 
 
 @dataclass
