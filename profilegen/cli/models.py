@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +17,7 @@ from profilegen.errors import UsageError
 from profilegen.publish.output import print_json, print_text
 
 models_app = typer.Typer(
-    help="List, download, tune and add models that embed and write.",
+    help="List, download, try, tune and add models that embed, write and verify.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -32,33 +34,58 @@ class Pooling(StrEnum):
 
 @models_app.command("list")
 def models_list(json_: Json = False) -> None:
-    """List the models of the catalogue and your own, and which of them are downloaded.
+    """List the models by what they do: for which languages and machines, how large, how good, and which are downloaded.
+
+    Models that were trained for profilegen come first. Memory is that of one process; each more, one a core, needs a
+    part of it again. Quality and speed are those of `profilegen models try`, where a model was tried.
 
     Example: profilegen models list
     """
-    from profilegen.llama.catalog import is_pulled, known_models
+    from profilegen.llama.catalog import download_mb, is_pulled, known_models
 
     rows: list[dict[str, Any]] = [
         {
             "name": model.name,
             "job": model.job,
             "languages": list(model.languages),
+            "machine": model.machine,
+            "download_mb": download_mb(model),
             "size_mb": model.size_mb,
             "licence": model.licence,
+            "trained": model.trained,
             "default": model.default,
             "here": is_pulled(model.name),
+            "figures": model.figures,
         }
         for model in known_models().values()
     ]
+    rows.sort(key=lambda row: (_JOBS.index(row["job"]), not row["trained"]))
     if json_:
         print_json(rows)
         return
-    for row in rows:
-        languages = "all languages" if row["languages"] == ["*"] else ", ".join(row["languages"])
-        notes = ", ".join(word for word in ("default" * row["default"], "downloaded" * row["here"]) if word)
-        print_text(
-            f"{row['name']:<28} {row['job']:<9} {row['size_mb']:>6} MB  {row['licence']:<12} {languages:<16} {notes}"
-        )
+    for job, of_job in groupby(rows, key=lambda row: row["job"]):
+        print_text(f"{_JOB_TITLES[job]}:", bold=True)
+        for row in of_job:
+            print_text(f"  {_model_line(row)}")
+            if row["figures"]:
+                print_text("    " + ", ".join(f"{name} {value:g}" for name, value in row["figures"].items()))
+
+
+_JOB_TITLES = {
+    "writer": "Writers, which read texts and write notes and summaries",
+    "verifier": "Verifiers, which check statements against texts",
+    "embedder": "Embedders, which turn texts into vectors",
+}
+_JOBS = tuple(_JOB_TITLES)
+
+
+def _model_line(row: Mapping[str, Any]) -> str:
+    languages = "all languages" if row["languages"] == ["*"] else ", ".join(row["languages"])
+    size = f"{row['download_mb']} MB to download" if row["download_mb"] else f"{row['size_mb']} MB"
+    notes = [note for note, holds in (("ours", row["trained"]), ("default", row["default"])) if holds]
+    notes += ["downloaded"] if row["here"] else []
+    parts = [f"{row['name']:<28}", languages, row["machine"], size, row["licence"], *notes]
+    return "  ".join([parts[0], ", ".join(part for part in parts[1:] if part)])
 
 
 @models_app.command("pull")
@@ -99,10 +126,10 @@ def models_tune(
     Example: profilegen models tune smollm2-135m-instruct
     """
     from profilegen.llama.catalog import is_pulled, known_models
-    from profilegen.llama.fetch import tune_model
+    from profilegen.llama.fetch import is_tunable, tune_model
 
     known = known_models()
-    chosen = names or [name for name in known if is_pulled(name)]
+    chosen = names or [name for name, model in known.items() if is_pulled(name) and is_tunable(model)]
     if unknown := [name for name in chosen if name not in known]:
         raise UsageError(f"there is no model {unknown[0]!r}; `profilegen models list` has the names")
     results = {}

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from profilegen.errors import ModelError, UsageError
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.header import Job, Pooling, read_header
-from profilegen.llama.sources import AdapterSource, Source
+from profilegen.llama.sources import AdapterSource, PackageSource, Source
 from profilegen.records import Record
 from profilegen.resources import models_dir, resource
 
@@ -162,6 +162,24 @@ def default_model(job: Job, language: str) -> Model | None:
     """
     defaults = [model for model in load_catalog().values() if model.default and model.job == job]
     return next((model for model in defaults if {language, "*"} & {*model.languages}), None)
+
+
+def download_mb(model: Model) -> int:
+    """Return how much a pull downloads, in megabytes, from the first source; 0 for a model that was added.
+
+    :param model: the model.
+    """
+    catalog = load_catalog()
+    if model.members:
+        return sum(download_mb(catalog[member]) for member in model.members)
+    match model.sources:
+        case (PackageSource(download_mb=size), *_):
+            return size
+        case (AdapterSource(base=base), *_) if base in catalog:
+            return download_mb(catalog[base])
+        case ():
+            return 0
+    return model.size_mb
 
 
 def is_pulled(name: str) -> bool:

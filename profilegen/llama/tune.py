@@ -79,6 +79,18 @@ def tune(model: Model, shipped: Path, work: Path, progress: Progress) -> tuple[P
     return files[best], Tuned(weight_type=best, processor=processor_name(), trials=trials, sha256=digest, bytes=size)
 
 
+def measure_speed(path: Path, languages: Sequence[str]) -> tuple[float, float]:
+    """Return the milliseconds of one core for a token that a writer reads, and for one that it writes.
+
+    :param path: the GGUF file.
+    :param languages: ISO 639-1 codes of the texts to read, `*` for all.
+    :raises ModelError: the file cannot be loaded, or the model does not write.
+    """
+    with _pool(path) as pool:
+        speed: _Speed = _answer(pool, ("speed", _sample(languages)))
+    return speed.read_ms, speed.write_ms
+
+
 def _best(trials: Sequence[Trial]) -> str:
     shipped = next(trial for trial in trials if trial.weight_type == AS_SHIPPED)
     good = [trial for trial in trials if _is_as_good(trial, shipped)]
