@@ -73,8 +73,46 @@ class JsonSchema:
     schema: Mapping[str, Any]
 
 
-Shape = JsonSchema | Choices | tuple["str | Choices | Text", ...]
-"""The form of an answer: JSON, one of several texts, or a sequence of literals, choices and free texts.
+@dataclass(frozen=True)
+class Numbers:
+    """Whole numbers from 1, ascending, each once, with commas between them, such as `1,3`.
+
+    :param last: the largest number.
+    :param at_most: how many there may be; there is at least one.
+    """
+
+    last: int
+    at_most: int
+
+
+@dataclass(frozen=True)
+class Alternatives:
+    """One of several sequences.
+
+    :param options: the sequences, at least one.
+    """
+
+    options: tuple[Parts, ...]
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A sequence once or several times.
+
+    :param parts: the sequence.
+    :param at_most: how many times.
+    :param separator: what stands between one and the next.
+    """
+
+    parts: Parts
+    at_most: int
+    separator: str
+
+
+Part = str | Choices | Text | Numbers | Alternatives | Repeat
+Parts = tuple["Part", ...]
+Shape = JsonSchema | Choices | Parts
+"""The form of an answer: JSON, one of several texts, or a sequence of parts.
 
 Each backend translates it into its own grammar language, so prompts do not depend on a backend.
 """

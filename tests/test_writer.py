@@ -13,7 +13,21 @@ import pytest
 from test_worker import children
 from tiny_gguf import write_tiny_gguf
 
-from profilegen.backends import Answer, Choices, Failure, JsonSchema, Options, Prompt, Shape, Text, Turn, turns_from
+from profilegen.backends import (
+    Alternatives,
+    Answer,
+    Choices,
+    Failure,
+    JsonSchema,
+    Numbers,
+    Options,
+    Prompt,
+    Repeat,
+    Shape,
+    Text,
+    Turn,
+    turns_from,
+)
 from profilegen.errors import ModelError
 from profilegen.llama.catalog import ResolvedModel
 from profilegen.llama.embedder import GgufEmbedder
@@ -153,6 +167,35 @@ def test_a_free_text_ends_before_what_follows_it(writer: GgufWriter, stop: str) 
     assert re.fullmatch(rf"[^\n{re.escape(stop[0])}]{{1,40}}{re.escape(stop)}[12]", answer.text)
 
 
+def test_an_answer_may_be_one_of_several_sequences(writer: GgufWriter) -> None:
+    either: Shape = (Alternatives((("yes, ", Text(20), "!"), ("no",))), ".")
+    assert re.fullmatch(r"(yes, [^!.]{1,20}!|no)\.", written(writer, ask("Interests: tents", shape=either)).text)
+
+
+@pytest.mark.parametrize("at_most", [1, 3])
+def test_numbers_ascend_and_none_comes_twice(writer: GgufWriter, at_most: int) -> None:
+    answer = written(writer, ask("Count to ten: 1,2,3", shape=("[", Numbers(12, at_most), "]")))
+    numbers = [int(number) for number in answer.text[1:-1].split(",")]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) <= at_most
+    assert set(numbers) <= {*range(1, 13)}
+
+
+@pytest.mark.parametrize("separator", ["\n", "; "])
+def test_a_sequence_is_repeated_no_more_than_it_may(writer: GgufWriter, separator: str) -> None:
+    lines: Shape = (Repeat((Choices(("likes", "buys")), " ", Text(20)), 3, separator), "\n\n")
+    answer = written(writer, ask("Interests: tents", shape=lines))
+    assert answer.finished
+    assert 1 <= len(answer.text.split(separator)) <= 3
+    assert all(re.fullmatch(r"(likes|buys) [^\n]{1,20}", line) for line in answer.text.split(separator))
+
+
+def test_a_free_text_at_the_end_of_an_answer_ends_with_it(writer: GgufWriter) -> None:
+    answer = written(writer, ask("Interests: tents", shape=(Repeat((Text(30),), 2, "\n"),)))
+    assert answer.finished
+    assert all(len(line) <= 30 for line in answer.text.split("\n"))
+
+
 def test_an_answer_may_be_json_of_a_schema(writer: GgufWriter) -> None:
     properties = {"kind": {"enum": ["value", "interest"]}, "count": {"type": "integer", "minimum": 0, "maximum": 9}}
     schema = {"type": "object", "properties": properties, "required": ["kind", "count"], "additionalProperties": False}
@@ -163,7 +206,20 @@ def test_an_answer_may_be_json_of_a_schema(writer: GgufWriter) -> None:
 
 @pytest.mark.parametrize(
     "shape",
-    [(), ("",), Choices(()), (Text(5), Text(5)), JsonSchema({"type": "no such type"}), ("\ud800",)],
+    [
+        (),
+        ("",),
+        Choices(()),
+        (Text(5), Text(5)),
+        JsonSchema({"type": "no such type"}),
+        ("\ud800",),
+        (Alternatives(()),),
+        (Alternatives(((),)),),
+        (Numbers(0, 1),),
+        (Repeat((), 2, "\n"),),
+        (Repeat((Text(5),), 2, ""),),
+        (Repeat(("a", Text(5)), 2, "\n"), Text(5)),
+    ],
     ids=str,
 )
 def test_a_shape_that_allows_nothing_fails_its_prompt_and_leaves_the_child_alive(

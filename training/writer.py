@@ -19,13 +19,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from profilegen.claims.notes import Note, format_notes, numbered
-from profilegen.claims.verification import passage_text
+from profilegen.claims.notes import NOTES_TURN, Note, format_notes, numbered, passage_text
 from profilegen.language.predicates import predicate
 from training.examples import DATA
 from training.lm import LanguageModel, Row, Tokenizer, padded, train
 
-NOTES_TURN = "Note what the passages show of the person who wrote them."
 SUMMARY_TURN = "Sum up the person from these notes."
 _MERGED_SHARE = 0.5
 _MAX_PASSAGES = 12

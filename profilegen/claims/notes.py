@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, Protocol, cast
 
-from profilegen.records import STANCES, Stance
+import jinja2
 
+from profilegen.backends import Alternatives, Choices, Numbers, Part, Parts, Prompt, Repeat, Text, Turn, turns_from
+from profilegen.errors import UsageError
+from profilegen.language.cleaning import fold
+from profilegen.language.registry import language_of
+from profilegen.records import KINDS, STANCES, Facet, Stance
+from profilegen.records.facets import SHIPPED, UNKNOWN
+from profilegen.resources import prompts_dir
+
+NOTES_TURN = "Note what the passages show of the person who wrote them."
+"""The instructions of a writer that was trained for them; other writers read `prompts/notes.jinja`."""
 NOTHING = "none"
-_LINE = re.compile(r"\[(\d+(?:,\d+)*)\] (\w+), (\w+): (.+)")
+
+_TEMPLATE = "notes.jinja"
+_NUMBERS, _STATEMENT = r"\[(?P<numbers>\d+(?:,\d+)*)\]", r"(?P<kind>\w+), (?P<stance>\w+): (?P<text>.+?)"
+# A trained writer names the passages first. A general one that has to goes through them one after another and finds
+# nothing in common, so it names them last.
+_LINES = (re.compile(f"{_NUMBERS} {_STATEMENT}"), re.compile(f"{_STATEMENT} ?{_NUMBERS}"))
+# Of notes that persons wrote for training, all are shorter; a character of these languages says as much as a syllable.
+_MAX_CHARS, _MAX_CHARS_OF_SYLLABLES = 90, 40
+_SYLLABIC = ("zh", "ja", "ko")
+# A reading has about ten passages. More notes come from a writer that repeats itself.
+_MAX_NOTES, _MAX_CITED, _MAX_TOKENS = 8, 6, 320
 
 
 class Note(NamedTuple):
@@ -21,12 +43,76 @@ class Note(NamedTuple):
     passages: tuple[int, ...]
 
 
+class Readable(Protocol):
+    """What a writer reads of a document."""
+
+    @property
+    def text(self) -> str:
+        """Part of the document's text; empty where only the title of an item is known."""
+        ...
+
+    @property
+    def item(self) -> str | None:
+        """What the text is about."""
+        ...
+
+    @property
+    def rating(self) -> float | None:
+        """Stars of five."""
+        ...
+
+
+def passage_text(text: str, item: str | None = None, rating: float | None = None) -> str:
+    """Return a passage as writers and verifiers read it: what it is about and the stars go before the text.
+
+    :param text: what the user wrote, perhaps nothing.
+    :param item: what it is about.
+    :param rating: stars of five.
+    """
+    stars = f"({rating:g}/5)" if rating is not None else ""
+    before = " ".join(part for part in (item, stars) if part)
+    return f"{before}: {text}".strip() if before else text
+
+
 def numbered(passages: Sequence[str]) -> str:
     """Return passages as a writer reads them: one a line, with their numbers from 1.
 
     :param passages: texts with what they are about; line breaks become blanks.
     """
     return "\n".join(f"{number}. {' '.join(text.split())}" for number, text in enumerate(passages, 1))
+
+
+def notes_prompt(
+    reading: Sequence[Readable], language: str, facets: Sequence[Facet] | None = None, *, trained: bool
+) -> Prompt:
+    """Return the prompt for the notes on some passages of a user.
+
+    :param reading: the passages, at least one.
+    :param language: ISO 639-1 code of the notes.
+    :param facets: what to look for; by default all of `KINDS`. A trained writer knows those that ship, and no others.
+    :param trained: whether the writer was trained for this prompt, as in `Writer.trained`.
+    :raises UsageError: the template of the instructions cannot be rendered.
+    """
+    wanted = tuple(KINDS.values()) if facets is None else tuple(facets)
+    if trained:
+        wanted = tuple(facet for facet in wanted if facet.name in SHIPPED)
+        numbers, note = _parts(len(reading), language, wanted)
+        return _prompt((("system", NOTES_TURN),), reading, "", (*numbers, " ", note))
+    *shared, (_, question) = _instructions(language, wanted)
+    numbers, note = _parts(len(reading), language, wanted)
+    return _prompt(tuple(shared), reading, question, (note, *numbers))
+
+
+def facet_prompt(reading: Sequence[Readable], language: str, facets: Sequence[Facet] | None = None) -> Prompt | None:
+    """Return the prompt for the facets that a trained writer was not trained for, None where there are none.
+
+    :param reading: the passages, at least one.
+    :param language: ISO 639-1 code of the notes.
+    :param facets: what to look for; by default all of `KINDS`, of which those that ship are left out.
+    :raises UsageError: the template of the instructions cannot be rendered.
+    """
+    wanted = tuple(facet for facet in facets or KINDS.values() if facet.name not in SHIPPED)
+    return notes_prompt(reading, language, wanted, trained=False) if wanted else None
 
 
 def format_notes(notes: Sequence[Note]) -> str:
@@ -41,17 +127,115 @@ def format_notes(notes: Sequence[Note]) -> str:
     return "\n".join(lines) or NOTHING
 
 
-def parse_notes(answer: str, n_passages: int) -> list[Note]:
-    """Return the notes of an answer; lines of another form and numbers without a passage are left out.
+def parse_notes(
+    answer: str,
+    n_passages: int,
+    facets: Sequence[Facet] | None = None,
+    *,
+    language: str = "und",
+    finished: bool = True,
+    prompt: Prompt | None = None,
+) -> list[Note]:
+    """Return the notes of an answer. Notes that say the same become one.
+
+    Left out are lines of another form, kinds and choices that no facet has, numbers without a passage, texts that were
+    cut off at their maximum length, and texts that are copied from the instructions.
 
     :param answer: of a writer.
     :param n_passages: number of passages that it read.
+    :param facets: what it was asked for; by default all of `KINDS`.
+    :param language: ISO 639-1 code that the prompt was made for.
+    :param finished: whether the answer is whole, as in `Answer.finished`; else its last line is left out.
+    :param prompt: what the writer was asked; without it, copies from the instructions stay.
     """
-    notes = []
-    for line in answer.splitlines():
-        if match := _LINE.fullmatch(line.strip()):
-            numbers, kind, stance, text = match.groups()
-            cited = tuple(dict.fromkeys(int(number) for number in numbers.split(",") if 0 < int(number) <= n_passages))
-            if cited and stance in STANCES:
-                notes.append(Note(kind, cast("Stance", stance), text.strip(), cited))
-    return notes
+    known = {facet.name: facet for facet in (KINDS.values() if facets is None else facets)}
+    notes: dict[tuple[str, str, str], Note] = {}
+    for line in answer.split("\n")[: None if finished else -1]:
+        note = _parsed(line, n_passages)
+        if note is None or not _is_valid(note, known.get(note.kind), language):
+            continue
+        if prompt and not known[note.kind].one_of and _is_copied(note.text, prompt):
+            continue
+        key = (note.kind, note.stance, note.text)
+        cited = {*note.passages, *(notes[key].passages if key in notes else ())}
+        notes[key] = note._replace(passages=tuple(sorted(cited)))
+    return list(notes.values())
+
+
+# --- the prompt -------------------------------------------------------------------------------------------
+
+
+def _prompt(shared: tuple[Turn, ...], reading: Sequence[Readable], question: str, line: Parts) -> Prompt:
+    passages = numbered([passage_text(passage.text, passage.item, passage.rating) for passage in reading])
+    request = f"{passages}\n\n{question}" if question else passages
+    answer = (Alternatives(((NOTHING,), (Repeat(line, _MAX_NOTES, "\n"),))),)
+    return Prompt(shared, request, answer, _MAX_TOKENS)
+
+
+def _instructions(language: str, facets: Sequence[Facet]) -> tuple[Turn, ...]:
+    """Return the turns of the template; the last one is what is asked after the passages."""
+    try:
+        text = _template(prompts_dir()).render(
+            facets=facets, language=language_of(language).name if language != "und" else "", unknown=UNKNOWN
+        )
+    except jinja2.TemplateNotFound:
+        raise UsageError(f"there is no {_TEMPLATE} in {prompts_dir()}; the folder has to hold all templates") from None
+    except jinja2.TemplateError as error:
+        raise UsageError(f"{prompts_dir() / _TEMPLATE} cannot be used: {error.message}") from None
+    turns = turns_from(text)
+    if not turns or turns[-1][0] != "user":
+        raise UsageError(f"{prompts_dir() / _TEMPLATE} cannot be used: it has no [user] turn at its end")
+    return turns
+
+
+@cache
+def _template(folder: Path) -> jinja2.Template:
+    loader = jinja2.FileSystemLoader(folder)
+    # The output is a prompt, never HTML.
+    return jinja2.Environment(
+        loader=loader, undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+    ).get_template(_TEMPLATE)
+
+
+def _parts(n_passages: int, language: str, facets: Sequence[Facet]) -> tuple[Parts, Part]:
+    """Return the forms of the numbers of passages and of the rest of a note."""
+    numbers: Parts = ("[", Numbers(n_passages, _MAX_CITED), "]")
+    free = tuple(facet.name for facet in facets if not facet.one_of)
+    notes: list[Parts] = [(Choices(free), ", ", Choices(STANCES), ": ", Text(_max_chars(language)))] if free else []
+    choices = [facet for facet in facets if facet.one_of]
+    notes += [(f"{facet.name}, is: ", Choices((*facet.one_of, UNKNOWN))) for facet in choices]
+    return numbers, Alternatives(tuple(notes))
+
+
+def _max_chars(language: str) -> int:
+    return _MAX_CHARS_OF_SYLLABLES if language in _SYLLABIC else _MAX_CHARS
+
+
+# --- the answer -------------------------------------------------------------------------------------------
+
+
+def _parsed(line: str, n_passages: int) -> Note | None:
+    match = next(filter(None, (form.fullmatch(line.strip()) for form in _LINES)), None)
+    if match is None or match["stance"] not in STANCES:
+        return None
+    numbers = sorted({int(number) for number in match["numbers"].split(",") if len(number) < 4})
+    cited = tuple(number for number in numbers if 0 < number <= n_passages)
+    text = " ".join(match["text"].split())
+    return Note(match["kind"], cast("Stance", match["stance"]), text, cited) if cited and text else None
+
+
+def _is_valid(note: Note, facet: Facet | None, language: str) -> bool:
+    if facet is None:
+        return False
+    # Before the numbers of passages the last character is a blank.
+    return note.text in facet.one_of if facet.one_of else len(note.text) < _max_chars(language) - 1
+
+
+def _is_copied(text: str, prompt: Prompt) -> bool:
+    """Return whether a text stands in the instructions word for word and not in the passages, as small models copy."""
+    instructions = "\n".join(turn for _, turn in prompt.shared) + "\n" + prompt.request[len(_passages(prompt)) :]
+    return fold(text) in fold(instructions) and fold(text) not in fold(_passages(prompt))
+
+
+def _passages(prompt: Prompt) -> str:
+    return prompt.request.partition("\n\n")[0]

@@ -17,6 +17,7 @@ import numpy as np
 
 from profilegen.backends import Label, Verdict, Verifier
 from profilegen.claims.notes import Note
+from profilegen.claims.notes import passage_text as passage_text
 from profilegen.language.cleaning import fold
 from profilegen.language.predicates import predicate
 from profilegen.language.sentences import sentence_spans
@@ -201,18 +202,6 @@ def judge(
         ),
         days=tuple(sorted({passage.day for passage in passages if passage.day})),
     )
-
-
-def passage_text(text: str, item: str | None = None, rating: float | None = None) -> str:
-    """Return a passage as a verifier reads it: what it is about and the stars go before the text.
-
-    :param text: what the user wrote, perhaps nothing.
-    :param item: what it is about.
-    :param rating: stars of five.
-    """
-    stars = f"({rating:g}/5)" if rating is not None else ""
-    before = " ".join(part for part in (item, stars) if part)
-    return f"{before}: {text}".strip() if before else text
 
 
 def _ask(

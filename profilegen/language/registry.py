@@ -33,6 +33,25 @@ _STEMMED = {
     "sv": "Swedish",
     "tr": "Turkish",
 }
+# The names of further languages, which a writer has to be told.
+_NAMED = {
+    "ar": "Arabic",
+    "bn": "Bengali",
+    "cs": "Czech",
+    "el": "Greek",
+    "fa": "Persian",
+    "he": "Hebrew",
+    "hi": "Hindi",
+    "id": "Indonesian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "pl": "Polish",
+    "ta": "Tamil",
+    "th": "Thai",
+    "uk": "Ukrainian",
+    "ur": "Urdu",
+    "vi": "Vietnamese",
+}
 
 
 @cache
@@ -46,4 +65,4 @@ def language_of(code: str) -> Language:
         return language
     if name := _STEMMED.get(code):
         return Language(code, name, stem=snowball(name.lower()))
-    return Language(code, code)
+    return Language(code, _NAMED.get(code, code))
