@@ -75,7 +75,8 @@ class CheckedNote(NamedTuple):
     """A note with the verifier's judgement.
 
     `probability` is the highest that something shows it, `evidence` one quote a document, the best first, without any
-    unless `label` is `shown`; `days` are those of the evidence, in order, each once.
+    unless `label` is `shown`; `texts` are the quotes as the verifier read them, with item and stars; `days` are those
+    of the evidence, in order, each once.
     """
 
     kind: str
@@ -85,6 +86,7 @@ class CheckedNote(NamedTuple):
     label: Label
     probability: float
     evidence: tuple[Evidence, ...] = ()
+    texts: tuple[str, ...] = ()
     days: tuple[str, ...] = ()
 
     @property
@@ -200,6 +202,7 @@ def judge(
             Evidence(document=document, quote=question.quote, verdict=probability)
             for document, (question, probability) in best_of.items()
         ),
+        texts=tuple(question.text for question, _ in best_of.values()),
         days=tuple(sorted({passage.day for passage in passages if passage.day})),
     )
 

@@ -186,7 +186,7 @@ class LeftOut(Record):
 
     :param not_shown: the quoted words do not show them.
     :param contradicted: the quoted words say the contrary.
-    :param held_back: about special subjects, such as health or faith.
+    :param held_back: about special subjects, such as health or faith, or with what identifies a person.
     """
 
     not_shown: int = 0
