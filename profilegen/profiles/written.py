@@ -23,11 +23,10 @@ from profilegen.backends import Answer, Failure, Prompt, Text, Turn, Verifier, t
 from profilegen.errors import UsageError
 from profilegen.language.cleaning import fold
 from profilegen.language.detection import count_letters
+from profilegen.language.first_person import count_first_person
 from profilegen.language.predicates import predicate
-from profilegen.language.pronouns import first_second_person
 from profilegen.language.registry import language_of
 from profilegen.language.sentences import sentence_spans
-from profilegen.language.words import tagged_words
 from profilegen.profiles.grounding import Embed, Ground, Unchecked, check_sentences
 from profilegen.records import KINDS, Claim, Kind, Sentence
 from profilegen.records.facets import kind_named
@@ -162,22 +161,41 @@ def summary_prompt(lines: Sequence[ClaimLine], language: str, subject: Subject =
         turns: tuple[Turn, ...] = (("system", SUMMARY_TURN), ("user", "\n".join(predicates)))
     else:
         name = language_of(language).name
-        turns = turns_from(_template().render(claims=predicates, subject=subject, language=name))
-        if first := _first_word(predicates, language):
-            answer = (first, *answer)
+        claims = [_verb_last(line, language) for line in lines]
+        turns = turns_from(_template().render(claims=claims, subject=subject, language=name))
+        if beginning := _beginning(lines[0], language):
+            answer = (beginning, *answer)
     return Prompt(shared=turns[:-1], request=turns[-1][1], answer=answer, max_tokens=_MAX_ANSWER_TOKENS)
 
 
-def _first_word(predicates: Sequence[str], language: str) -> str:
-    """Return the beginning that a sentence has to have, so that it invents no subject; "" where none is known.
+def _verb_last(line: ClaimLine, language: str) -> str:
+    """Return the predicate of a claim; where it would be a word with a colon and the text, the text and the word."""
+    appended = _appended(line, language)
+    text = line.predicate.removeprefix(_stance_words(line, language)).strip()
+    return f"{text} {appended}" if appended else line.predicate
 
-    In languages whose verbs stand at the end, a predicate begins with a word and a colon.
+
+def _appended(line: ClaimLine, language: str) -> str:
+    words = _stance_words(line, language)
+    return f"({words[:-1]})" if _has_colon(words) else ""
+
+
+def _stance_words(line: ClaimLine, language: str) -> str:
+    return predicate(line.claim.stance, "", language).strip()
+
+
+def _has_colon(words: str) -> bool:
+    return words.endswith((":", "："))
+
+
+def _beginning(line: ClaimLine, language: str) -> str:
+    """Return the first claim as the beginning of a sentence, so that no subject is invented; "" where it is none.
+
+    It is none in languages whose verbs stand at the end.
     """
-    if not language_of(language).segment and language in _UNSPACED:
+    if language in _VERBS_LAST or _has_colon(_stance_words(line, language)):
         return ""
-    first, *others = [word for word, _ in tagged_words(predicates[0], language)] or [""]
-    blank = " " if others and language not in _UNSPACED else ""
-    return _upper_first(first) + blank if first.isalpha() else ""
+    return _upper_first(line.predicate.rstrip(_STOPS))
 
 
 def next_prompts(draft: Draft) -> list[Prompt]:
@@ -238,7 +256,13 @@ def with_answers(draft: Draft, answers: Sequence[Answer | Failure]) -> Draft:
     for lines, answer in zip(asked, answers, strict=True):
         claims = [line.predicate for line in lines]
         parsed = [] if isinstance(answer, Failure) else parse_sentences(answer, draft.language, claims)
-        fresh = [sentence for sentence in parsed if sentence not in (*sentences, *pending)]
+        # Small writers copy the word in parentheses that stands after a claim in languages with the verb at the end.
+        copied = tuple(_appended(line, draft.language) for line in lines)
+        fresh = [
+            sentence
+            for sentence in parsed
+            if sentence not in (*sentences, *pending) and not any(word and word in sentence for word in copied)
+        ]
         pending += fresh
         failed += not fresh
     return replace(
@@ -253,8 +277,8 @@ def with_answers(draft: Draft, answers: Sequence[Answer | Failure]) -> Draft:
 def parse_sentences(answer: Answer, language: str, claims: Sequence[str]) -> list[str]:
     """Return the sentences of an answer that can stand in a summary.
 
-    Left out are half sentences, long ones, those with control characters, markup or addresses, those that speak for
-    or to somebody, and what repeats itself.
+    Left out are half sentences, long ones, those with control characters, markup or addresses, those in the first
+    person, and what repeats itself.
 
     :param answer: the answer to a prompt for a summary.
     :param language: ISO 639-1 code.
@@ -262,7 +286,7 @@ def parse_sentences(answer: Answer, language: str, claims: Sequence[str]) -> lis
     """
     if is_repetitive(answer.text):
         return []
-    theirs = first_second_person("\n".join(claims), language)
+    is_impersonal = count_first_person("\n".join(claims), language) == 0
     sentences: list[str] = []
     spans = sentence_spans(answer.text)
     is_whole = True
@@ -276,7 +300,7 @@ def parse_sentences(answer: Answer, language: str, claims: Sequence[str]) -> lis
             and not _MARKUP.search(sentence)
             and all(unicodedata.category(character) not in _HIDDEN or character in _JOINERS for character in sentence)
             and count_letters(sentence) <= _MAX_SENTENCE_LETTERS
-            and not first_second_person(sentence, language) - theirs
+            and not (is_impersonal and count_first_person(sentence, language))
             and fold(sentence).rstrip(_STOPS) not in (fold(other).rstrip(_STOPS) for other in sentences)
         ):
             whole = sentence if _END.search(sentence) else sentence + _full_stop(language)
@@ -328,7 +352,7 @@ def check_drafts(drafts: Sequence[Draft], verifier: Verifier, embed: Embed) -> l
 
 def _ground(line: ClaimLine, draft: Draft) -> Ground:
     needs_word = line.claim.polarity == "negative" and not draft.trained
-    against = predicate(line.claim.stance, "", draft.language) if needs_word else ""
+    against = _stance_words(line, draft.language) if needs_word else ""
     return Ground(line.predicate, line.claim.text, against)
 
 
@@ -442,7 +466,7 @@ def can_write_in(language: str, writer_languages: Sequence[str]) -> bool:
 _FULL_STOPS = {"zh": "。", "ja": "。", "hi": "।", "th": ""}
 _STOPS = "".join(dict.fromkeys([".", *_FULL_STOPS.values()]))
 _WITHOUT_BLANKS = frozenset({"zh", "ja"})  # Between sentences.
-_UNSPACED = frozenset({"zh", "ja", "th"})
+_VERBS_LAST = frozenset({"ja", "ko", "tr", "hi"})
 
 
 def _full_stop(language: str) -> str:
