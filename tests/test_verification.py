@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from profilegen.backends import Verdict, Verifier
 from profilegen.claims.notes import Note
-from profilegen.claims.verification import Case, CheckedNote, check, check_notes
+from profilegen.claims.verification import Case, CheckedNote, check, check_notes, claim_of, judge, questions_of
+from profilegen.resources import prompts_dir
 from profilegen.vectors import Vectors
 
 
@@ -160,3 +163,24 @@ def test_nothing_is_asked_without_notes() -> None:
     verifier = WordVerifier()
     assert check([Case([], [Read("d1", "My dog.")], "en"), Case([], [], "en")], verifier) == [[], []]
     assert sum(map(len, verifier.calls)) == 0
+
+
+def test_a_choice_is_read_as_its_facet_puts_it_and_a_strict_one_must_be_surer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(prompts_dir(), tmp_path / "prompts")
+    for strict in ("false", "true"):
+        with (folder / "facets.toml").open("a", encoding="utf-8") as file:
+            file.write(
+                f'\n[[facet]]\nname = "strict_{strict}"\nabout = "Money."\none_of = ["low", "high"]\n'
+                f'claim = "has a {{}} budget"\nstrict = {strict}\n'
+            )
+    monkeypatch.setenv("PROFILEGEN_PROMPTS", str(folder))
+    case = Case([], [Read("d", "A low budget it is.")], "en")
+    labels = []
+    for kind in ("strict_false", "strict_true"):
+        note = Note(kind, "is", "low", (1,))
+        assert claim_of(note, "en") == "has a low budget"
+        verdicts = [Verdict("shown", 0.7)]
+        labels.append(judge(note, case, questions_of(note, case)[:1], verdicts, threshold=0.5).label)
+    assert labels == ["shown", "not shown"]

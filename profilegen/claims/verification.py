@@ -21,7 +21,7 @@ from profilegen.claims.notes import passage_text as passage_text
 from profilegen.language.cleaning import fold
 from profilegen.language.predicates import predicate
 from profilegen.language.sentences import sentence_spans
-from profilegen.records import Evidence, Stance
+from profilegen.records import Evidence, Stance, kind_named
 from profilegen.vectors import Vectors
 
 Reading = Sequence["Passage"]
@@ -92,7 +92,16 @@ class CheckedNote(NamedTuple):
     @property
     def claim(self) -> str:
         """The note as a predicate without subject."""
-        return predicate(self.stance, self.text, self.language)
+        return claim_of(self, self.language)
+
+
+def claim_of(note: Note | CheckedNote, language: str) -> str:
+    """Return a note as a predicate without subject, as verifiers read it; a choice is put as its facet has it.
+
+    :param note: the note.
+    :param language: ISO 639-1 code of its text.
+    """
+    return predicate(note.stance, kind_named(note.kind).statement(note.text), language)
 
 
 class Question(NamedTuple):
@@ -161,7 +170,7 @@ def questions_of(note: Note, case: Case, *, joined: bool = True) -> list[Questio
     if joined and len(cited) > 1:
         together = "\n".join(_whole(number, case.reading).text for number in cited)
         wholes.append(Question(tuple(cited), "", together, whole=True))
-    claim = predicate(note.stance, note.text, case.language)
+    claim = claim_of(note, case.language)
     spans = [span for number in cited[:_MAX_CITED] for span in _spans(number, case.reading)]
     spans.sort(key=lambda span: -_shared(claim, span.quote))
     return [*wholes, *spans[: _MAX_QUESTIONS - len(wholes)]]
@@ -176,8 +185,11 @@ def judge(
     :param case: the reading.
     :param questions: as of `questions_of`.
     :param verdicts: one for each question.
-    :param threshold: the probability from which a text counts as showing a claim.
+    :param threshold: the probability from which a text counts as showing a claim; for a strict facet, half of the way
+        from it to 1.
     """
+    if kind_named(note.kind).strict:
+        threshold = (1 + threshold) / 2
     answers = [(question, verdict.probability) for question, verdict in zip(questions, verdicts, strict=True)]
     best = max((probability for _, probability in answers), default=0.0)
     unjudged = CheckedNote(note.kind, note.stance, note.text, case.language, "not shown", best)
@@ -211,7 +223,7 @@ def _ask(
     flat: Sequence[tuple[Note, Case]], asked: Sequence[Sequence[Question]], verifier: Verifier
 ) -> Iterator[list[Verdict]]:
     """Yield the verdicts on the questions of each note, after one call of the verifier."""
-    claims = [predicate(note.stance, note.text, case.language) for note, case in flat]
+    claims = [claim_of(note, case.language) for note, case in flat]
     pairs = [(question.text, claim) for claim, questions in zip(claims, asked, strict=True) for question in questions]
     distinct = list(dict.fromkeys(pairs))
     verdicts = dict(zip(distinct, verifier.verify(distinct), strict=True)) if distinct else {}
@@ -255,7 +267,7 @@ def _longest_quote(number: int, answers: Sequence[tuple[Question, float]], readi
 
 def _nearest(failed: Sequence[int], flat: Sequence[tuple[Note, Case]], embed: Embed | None) -> list[tuple[int, ...]]:
     """Return, for each note that nothing cited shows, the numbers of the nearest passages that it does not cite."""
-    claims = [predicate(note.stance, note.text, case.language) for note, case in (flat[at] for at in failed)]
+    claims = [claim_of(note, case.language) for note, case in (flat[at] for at in failed)]
     texts = [
         [_whole(number, flat[at][1].reading).text for number in range(1, len(flat[at][1].reading) + 1)] for at in failed
     ]
