@@ -26,6 +26,7 @@ from profilegen.segments.likeness import Scale, is_inside, stems
 
 _MAX_CATEGORIES = 6
 _NEARLY_ALL = 0.8
+_NOUNS_IN_CAPITALS = frozenset({"de"})
 # A category above another says more if it has this many times as many users.
 _MANY_MORE = 1.5
 _MAX_SHARED = 12
@@ -120,7 +121,7 @@ def _category_claims(
     n_inside, n_outside = len(comparison.inside.users), len(comparison.outside.users)
     users = {node: owners for node, owners in inside.items() if len(owners) > 1 or n_inside == 1}
     nodes = _lowest(users, taxonomy)[:_MAX_CATEGORIES]
-    names = [taxonomy.by_id[node].name(comparison.language) for node in nodes]
+    names = [_in_a_sentence(taxonomy.by_id[node].name(comparison.language), comparison.language) for node in nodes]
     found = []
     for node, name, vector in zip(nodes, names, comparison.embedded(names, embed), strict=True):
         owners, n_other = users[node], len(outside.get(node, {}))
@@ -134,12 +135,18 @@ def _category_claims(
             n_other / max(n_outside, 1),
             comparison.z(len(owners), n_other),
             best_evidence(owners.items()),
-            Category(scheme=taxonomy.scheme, id=node, name=name),
+            Category(scheme=taxonomy.scheme, id=node, name=taxonomy.by_id[node].name(comparison.language)),
         )
         ranked = Ranked(claim, vector, stems(name, comparison.language))
         if not any(_covers(other, ranked, comparison.scale) for other in claims):
             found.append(ranked)
     return found
+
+
+def _in_a_sentence(name: str, language: str) -> str:
+    """Return the name of a category with a small first letter, unless its first word has more capitals."""
+    first = name.split(" ", 1)[0]
+    return name[:1].lower() + name[1:] if language not in _NOUNS_IN_CAPITALS and first[1:].islower() else name
 
 
 def _covers(claim: Ranked, category: Ranked, scale: Scale) -> bool:

@@ -108,8 +108,8 @@ class GroupClaims:
 
     @property
     def distinctive(self) -> tuple[SharedClaim, ...]:
-        """The shared claims that set the group apart; all shared ones where none does."""
-        return tuple(claim for claim in self.shared if claim.is_distinctive) or self.shared
+        """The shared claims that set the group apart; without any, its members are a mixture."""
+        return tuple(claim for claim in self.shared if claim.is_distinctive)
 
 
 def least_members(n_members: int) -> int:
