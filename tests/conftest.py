@@ -1,6 +1,7 @@
 """What several test modules share: the real models and a store of the sample."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from filelock import FileLock
 import profilegen
 from profilegen.llama.catalog import ResolvedModel, load_catalog
 from profilegen.llama.resolve import resolve
-from profilegen.resources import resource
+from profilegen.resources import prompts_dir, resource
 from profilegen.store.index import POINTER_FILE
 
 # A shell has what it runs in the background ignore Ctrl-C, and what that starts inherits it; tests press Ctrl-C.
@@ -36,3 +37,15 @@ def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not (store / POINTER_FILE).exists():
             profilegen.build(resource("examples/sample.jsonl"), store=store)
     return store
+
+
+@pytest.fixture
+def budget_facet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add a strict facet with choices to those that ship."""
+    folder = tmp_path / "prompts"
+    shutil.copytree(prompts_dir(), folder)
+    lines = ["", "[[facet]]", 'name = "budget"', 'about = "How much money the person can spend."']
+    lines += ['one_of = ["low", "high"]', 'claim = "has a {} budget"', "strict = true", ""]
+    with (folder / "facets.toml").open("a", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+    monkeypatch.setenv("PROFILEGEN_PROMPTS", str(folder))

@@ -182,6 +182,17 @@ def test_a_special_subject_that_is_asked_for_is_not_held_back(run: Consolidate) 
     assert only(run(notes, allowed=["health"])).text == "has type 1 diabetes"
 
 
+def test_of_a_facet_with_choices_only_the_best_supported_stays(run: Consolidate, budget_facet: None) -> None:
+    notes = [
+        note("is", "low", "d1", kind="budget"),
+        note("is", "high", "d2", "d3", kind="budget"),
+        note("is", "has a high budget", "d4", kind="lifestyle"),
+    ]
+    claims = run(notes).claims
+    assert [(claim.text, len(claim.evidence)) for claim in claims["budget"]] == [("high", 2)]
+    assert [claim.text for claim in claims["lifestyle"]] == ["has a high budget"]
+
+
 def test_nothing_comes_of_nothing(run: Consolidate) -> None:
     nothing = np.empty((0, run.embedder.dimensions), np.float32)
     consolidated = consolidate([], nothing, run.subjects)

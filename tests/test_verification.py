@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +11,10 @@ import pytest
 
 from profilegen.backends import Verdict, Verifier
 from profilegen.claims.notes import Note
+from profilegen.claims.passages import Passage
 from profilegen.claims.verification import Case, CheckedNote, check, check_notes, claim_of, judge, questions_of
 from profilegen.resources import prompts_dir
 from profilegen.vectors import Vectors
-
-
-@dataclass(frozen=True)
-class Read:
-    document: str
-    text: str
-    item: str | None = None
-    rating: float | None = None
-    day: str | None = None
 
 
 class WordVerifier(Verifier):
@@ -46,14 +37,14 @@ class WordVerifier(Verifier):
         return Verdict("shown", 0.99 - min(len(text) / 10_000, 0.1)) if share == 1 else Verdict("not shown", share / 2)
 
 
-def one(text: str, passages: Sequence[Read], cited: Sequence[int] = (1,), language: str = "en") -> CheckedNote:
+def one(text: str, passages: Sequence[Passage], cited: Sequence[int] = (1,), language: str = "en") -> CheckedNote:
     note = Note("lifestyle", "is", text, tuple(cited))
     return check_notes([note], passages, language, WordVerifier())[0]
 
 
 def test_the_quote_is_the_sentence_that_shows_the_note() -> None:
     text = "Came on a Monday.  The lid is fine. My old dog sleeps in it, and snores. Would buy again."
-    checked = one("old dog", [Read("d1", text)])
+    checked = one("old dog", [Passage("d1", text)])
     assert (checked.label, [evidence.quote for evidence in checked.evidence]) == (
         "shown",
         ["My old dog sleeps in it, and snores."],
@@ -63,16 +54,16 @@ def test_the_quote_is_the_sentence_that_shows_the_note() -> None:
 
 def test_two_sentences_are_quoted_where_one_is_not_enough() -> None:
     text = "Fine lid. I have an old friend here. A dog, to be plain. It snores a lot. Good price, too."
-    assert one("old dog", [Read("d1", text)]).evidence[0].quote == "I have an old friend here. A dog, to be plain."
+    assert one("old dog", [Passage("d1", text)]).evidence[0].quote == "I have an old friend here. A dog, to be plain."
 
 
 def test_a_long_passage_is_quoted_whole_where_nothing_shorter_shows_the_note() -> None:
     text = f"Old I am. {'Nothing of note happened on that day. ' * 12}And so is my dog."
-    assert one("old dog", [Read("d1", text)]).evidence[0].quote == text
+    assert one("old dog", [Passage("d1", text)]).evidence[0].quote == text
 
 
 def test_passages_that_show_a_note_only_together_are_all_evidence() -> None:
-    passages = [Read("d1", "An old one.", day="2025-03-02"), Read("d2", "It is a dog.", day="2025-01-01")]
+    passages = [Passage("d1", "An old one.", day="2025-03-02"), Passage("d2", "It is a dog.", day="2025-01-01")]
     checked = one("old dog", passages, (1, 2))
     assert {evidence.document: evidence.quote for evidence in checked.evidence} == {
         "d1": "An old one.",
@@ -83,25 +74,25 @@ def test_passages_that_show_a_note_only_together_are_all_evidence() -> None:
 
 
 def test_a_cited_document_that_does_not_show_the_note_is_no_evidence() -> None:
-    passages = [Read("d1", "My old dog."), Read("d2", "Nice weather.", day="2025-01-01")]
+    passages = [Passage("d1", "My old dog."), Passage("d2", "Nice weather.", day="2025-01-01")]
     checked = one("old dog", passages, (1, 2))
     assert [evidence.document for evidence in checked.evidence] == ["d1"]
     assert checked.days == ()
 
 
 def test_a_document_is_quoted_once() -> None:
-    passages = [Read("d1", "My old dog again, as every year."), Read("d1", "My old dog.")]
+    passages = [Passage("d1", "My old dog again, as every year."), Passage("d1", "My old dog.")]
     assert [evidence.quote for evidence in one("old dog", passages, (1, 2)).evidence] == ["My old dog."]
 
 
 def test_a_title_alone_is_quoted_as_it_is() -> None:
-    checked = one("old dog", [Read("d1", "", item="Songs of an Old Dog", rating=5)])
+    checked = one("old dog", [Passage("d1", "", item="Songs of an Old Dog", rating=5)])
     assert checked.evidence[0].quote == "Songs of an Old Dog"
 
 
 def test_item_and_stars_are_read_with_each_sentence() -> None:
     verifier = WordVerifier()
-    passage = Read("d1", "It broke. I am angry.", "Kettle", 1)
+    passage = Passage("d1", "It broke. I am angry.", "Kettle", 1)
     check_notes([Note("value", "is", "careful", (1,))], [passage], "en", verifier)
     assert {text for text, _ in verifier.calls[0]} == {
         "Kettle (1/5): It broke. I am angry.",
@@ -118,7 +109,7 @@ def test_item_and_stars_are_read_with_each_sentence() -> None:
     ],
 )
 def test_a_wrong_citation_is_repaired(texts: list[str], note: str, language: str) -> None:
-    checked = one(note, [Read(f"d{n}", text) for n, text in enumerate(texts, 1)], (1,), language)
+    checked = one(note, [Passage(f"d{n}", text) for n, text in enumerate(texts, 1)], (1,), language)
     assert [evidence.document for evidence in checked.evidence] == ["d3"]
 
 
@@ -126,21 +117,25 @@ def test_the_passage_nearest_by_vectors_is_tried_where_no_word_is_shared() -> No
     def embed(texts: Sequence[str]) -> Vectors:
         return np.array([[1, 0] if "DOG" in text or "dog" in text else [0.6, 0.8] for text in texts], np.float32)
 
-    passages = [Read("d1", "Nice weather."), *(Read("d2", "Rain.") for _ in range(5)), Read("d3", "My OLD DOG.")]
+    passages = [
+        Passage("d1", "Nice weather."),
+        *(Passage("d2", "Rain.") for _ in range(5)),
+        Passage("d3", "My OLD DOG."),
+    ]
     note = Note("lifestyle", "is", "old dog", (1,))
     assert check_notes([note], passages, "en", WordVerifier(), embed)[0].evidence[0].document == "d3"
 
 
 def test_what_nothing_shows_is_told_apart_from_what_is_contradicted() -> None:
-    assert one("old dog", [Read("d1", "Nice weather.")]).label == "not shown"
-    denied = one("old dog", [Read("d1", "I do not have a dog.")])
+    assert one("old dog", [Passage("d1", "Nice weather.")]).label == "not shown"
+    denied = one("old dog", [Passage("d1", "I do not have a dog.")])
     assert (denied.label, denied.evidence) == ("contradicted", ())
 
 
 def test_the_verifier_is_asked_twice_for_any_number_of_readings() -> None:
     verifier = WordVerifier()
     notes = [Note("lifestyle", "is", "old dog", (1,)), Note("lifestyle", "is", "young cat", (1,))]
-    cases = [Case(notes, [Read("d1", "My old dog."), Read("d2", "No young cow.")], "en") for _ in range(20)]
+    cases = [Case(notes, [Passage("d1", "My old dog."), Passage("d2", "No young cow.")], "en") for _ in range(20)]
     results = check(cases, verifier)
     assert [[note.label for note in checked] for checked in results] == [["shown", "not shown"]] * 20
     assert len(verifier.calls) == 2
@@ -149,19 +144,19 @@ def test_the_verifier_is_asked_twice_for_any_number_of_readings() -> None:
 
 def test_a_note_is_read_against_eight_texts_at_most() -> None:
     verifier = WordVerifier()
-    passages = [Read(f"d{n}", "Nice weather. It rained. Then sun. We ate. We slept.") for n in range(9)]
+    passages = [Passage(f"d{n}", "Nice weather. It rained. Then sun. We ate. We slept.") for n in range(9)]
     check_notes([Note("lifestyle", "is", "zzz", tuple(range(1, 10)))], passages, "en", verifier)
     assert len(verifier.calls[0]) <= 8
 
 
 @pytest.mark.parametrize("text", ["", " ", "\0", "。" * 500, "a" * 5_000, "🤯" * 400, "[1] interest, likes: x\n" * 50])
 def test_hostile_passages_and_numbers_give_no_claim(text: str) -> None:
-    assert one("old dog", [Read("d1", text), Read("d2", text)], (1, 2, 7)).label == "not shown"
+    assert one("old dog", [Passage("d1", text), Passage("d2", text)], (1, 2, 7)).label == "not shown"
 
 
 def test_nothing_is_asked_without_notes() -> None:
     verifier = WordVerifier()
-    assert check([Case([], [Read("d1", "My dog.")], "en"), Case([], [], "en")], verifier) == [[], []]
+    assert check([Case([], [Passage("d1", "My dog.")], "en"), Case([], [], "en")], verifier) == [[], []]
     assert sum(map(len, verifier.calls)) == 0
 
 
@@ -176,11 +171,28 @@ def test_a_choice_is_read_as_its_facet_puts_it_and_a_strict_one_must_be_surer(
                 f'claim = "has a {{}} budget"\nstrict = {strict}\n'
             )
     monkeypatch.setenv("PROFILEGEN_PROMPTS", str(folder))
-    case = Case([], [Read("d", "A low budget it is.")], "en")
+    case = Case([], [Passage("d", "A low budget it is.")], "en")
     labels = []
     for kind in ("strict_false", "strict_true"):
         note = Note(kind, "is", "low", (1,))
         assert claim_of(note, "en") == "has a low budget"
         verdicts = [Verdict("shown", 0.7)]
         labels.append(judge(note, case, questions_of(note, case)[:1], verdicts, threshold=0.5).label)
+    assert labels == ["shown", "not shown"]
+
+
+def test_a_choice_of_a_facet_is_read_as_what_it_says_of_the_user(budget_facet: None) -> None:
+    verifier = WordVerifier()
+    note = Note("budget", "is", "low", (1,))
+    checked = check_notes([note], [Passage("d1", "I have a low budget.")], "en", verifier)
+    assert verifier.calls[0] == [("I have a low budget.", "has a low budget")]
+    assert checked[0].claim == "has a low budget"
+
+
+def test_passages_that_show_a_strict_facet_only_together_are_not_enough(budget_facet: None) -> None:
+    passages = [Passage("d1", "An old one."), Passage("d2", "It is a dog.")]
+    labels = [
+        check_notes([Note(kind, "is", "old dog", (1, 2))], passages, "en", WordVerifier())[0].label
+        for kind in ("lifestyle", "budget")
+    ]
     assert labels == ["shown", "not shown"]

@@ -21,6 +21,7 @@ from profilegen.claims.support import Calibration, support
 from profilegen.claims.verification import CheckedNote
 from profilegen.language.cleaning import fold
 from profilegen.records import KINDS, Claim, Evidence, LeftOut
+from profilegen.records.facets import kind_named
 from profilegen.vectors import Vectors, unit_rows
 
 Answers = Mapping[tuple[str, str], Verdict]
@@ -32,7 +33,7 @@ Answers = Mapping[tuple[str, str], Verdict]
 # cosines have no range in common before the mean is taken off.
 SAME, NEARLY_SAME = 0.75, 0.6
 MAX_CLAIMS: Mapping[str, int] = {"interest": 8, "value": 6, "lifestyle": 6}
-"""The most claims of a kind in a profile; of other kinds six."""
+"""The most claims of a kind in a profile; of other kinds six, and of a facet with `one_of` one."""
 
 _OTHER_MAX_CLAIMS = 6
 _MAX_EVIDENCE = 5
@@ -127,8 +128,14 @@ def _cosines(vectors: Vectors, centre: Vectors) -> Vectors:
 
 
 def _is_comparable(one: CheckedNote, other: CheckedNote) -> bool:
-    """Tell whether two notes can say the same: one is not for what the other is against."""
-    return (one.stance in _AGAINST) == (other.stance in _AGAINST) and fold(one.claim) != fold(other.claim)
+    """Tell whether notes in other words can say the same: none is a choice, nor for what the other is against."""
+    choice = kind_named(one.kind).one_of or kind_named(other.kind).one_of
+    return not choice and (one.stance in _AGAINST) == (other.stance in _AGAINST) and not _is_same(one, other)
+
+
+def _is_same(one: CheckedNote, other: CheckedNote) -> bool:
+    is_choice = kind_named(one.kind).one_of or kind_named(other.kind).one_of
+    return fold(one.claim) == fold(other.claim) and (one.kind == other.kind or not is_choice)
 
 
 _AGAINST = frozenset({"dislikes", "avoids"})
@@ -149,7 +156,7 @@ def _groups(notes: Sequence[CheckedNote], rows: Vectors, answers: Answers) -> li
 
 def _likeness(one: CheckedNote, other: CheckedNote, cosine: float, answers: Answers) -> float:
     """Return how alike two notes are that say the same, 0 if they do not."""
-    if fold(one.claim) == fold(other.claim):
+    if _is_same(one, other):
         return 2.0
     if cosine < NEARLY_SAME or not _is_comparable(one, other):
         return 0.0
@@ -219,7 +226,8 @@ def _by_kind(merged: Sequence[_Merged]) -> dict[str, tuple[Claim, ...]]:
                 contrary = [other for other in ordered if _is_contrary(one, other)]
                 fresh = [other for other in (one, *contrary) if not any(other is placed for placed in together)]
                 together += sorted(fresh, key=lambda other: other.claim.last or "", reverse=True)
-        claims[kind] = tuple(one.claim for one in together[: MAX_CLAIMS.get(kind, _OTHER_MAX_CLAIMS)])
+        limit = 1 if kind_named(kind).one_of else MAX_CLAIMS.get(kind, _OTHER_MAX_CLAIMS)
+        claims[kind] = tuple(one.claim for one in together[:limit])
     return claims
 
 

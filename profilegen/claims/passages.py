@@ -15,8 +15,8 @@ import numpy.typing as npt
 import orjson
 
 from profilegen.claims.common import Common, repeated_sentences
+from profilegen.claims.notes import passage_text
 from profilegen.claims.spans import Span, prose_spans, sentence_hash
-from profilegen.claims.verification import passage_text
 from profilegen.language.first_person import count_first_person
 from profilegen.language.tokens import estimate_tokens, is_in_grapheme, words
 from profilegen.records import Document

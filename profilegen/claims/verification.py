@@ -11,20 +11,21 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from profilegen.backends import Label, Verdict, Verifier
 from profilegen.claims.notes import Note
 from profilegen.claims.notes import passage_text as passage_text
+from profilegen.claims.passages import Passage
 from profilegen.language.cleaning import fold
 from profilegen.language.predicates import predicate
 from profilegen.language.sentences import sentence_spans
 from profilegen.records import Evidence, Stance, kind_named
 from profilegen.vectors import Vectors
 
-Reading = Sequence["Passage"]
+Reading = Sequence[Passage]
 Embed = Callable[[Sequence[str]], Vectors]
 
 # The cost of a note: a verifier reads some 150 short texts a second a core, and a user has about ten notes.
@@ -32,35 +33,6 @@ _MAX_QUESTIONS = 8
 _MAX_CITED = 3
 _MAX_REPAIRS = 2
 _MAX_QUOTE_CHARS = 300
-
-
-class Passage(Protocol):
-    """What the writer read of a document: a part of its text, word for word, with what it is about."""
-
-    @property
-    def document(self) -> str:
-        """Id of the document."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """Part of the document's text; empty where only the title of an item is known."""
-        ...
-
-    @property
-    def item(self) -> str | None:
-        """Title of the item."""
-        ...
-
-    @property
-    def rating(self) -> float | None:
-        """Stars of five."""
-        ...
-
-    @property
-    def day(self) -> str | None:
-        """Day of the document, as in `2025-03-01`."""
-        ...
 
 
 class Case(NamedTuple):
@@ -163,11 +135,11 @@ def questions_of(note: Note, case: Case, *, joined: bool = True) -> list[Questio
 
     :param note: a note of the case.
     :param case: the reading.
-    :param joined: whether to ask for all cited passages together too.
+    :param joined: whether to ask for all cited passages together too; never for a strict facet.
     """
     cited = [number for number in note.passages if 0 < number <= len(case.reading)]
     wholes = [_whole(number, case.reading) for number in cited[:_MAX_CITED]]
-    if joined and len(cited) > 1:
+    if joined and len(cited) > 1 and not kind_named(note.kind).strict:
         together = "\n".join(_whole(number, case.reading).text for number in cited)
         wholes.append(Question(tuple(cited), "", together, whole=True))
     claim = claim_of(note, case.language)
