@@ -9,7 +9,7 @@ MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo lint test bench docs site screenshots lock clean
+.PHONY: help env demo lint test bench docs site gallery screenshots lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ docs: env ## write docs/cli.md from the help texts, and build the documentation 
 site: env ## build the documentation site in site/; a broken link fails
 	$(BIN)/mkdocs build
 
+# WRITERS="NAME NAME" shows the profiles of these writers beside each other.
+gallery: env ## write docs/gallery.md: the first ten users of each sample, as writers wrote them
+	$(BIN)/python docs/make_gallery.py $(WRITERS:%=--writer %)
+
 screenshots: env ## take the pictures of the review page in docs/images; needs Chromium
 	$(BIN)/profilegen build examples/sample.jsonl --store demo-store
 	$(BIN)/python docs/make_screenshots.py demo-store
@@ -53,7 +57,7 @@ lock: env ## write constraints.txt: the newest releases that pyproject.toml allo
 		--quiet --output-file constraints.txt
 
 clean: ## remove caches, built wheels, the site and the demo's store; .venv, models and store stay
-	rm -rf build dist site demo-store .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site demo-store gallery-stores .mypy_cache .pytest_cache .ruff_cache
 	find profilegen tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/pip

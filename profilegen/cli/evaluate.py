@@ -26,11 +26,20 @@ def evaluate(
     queries: Annotated[
         Path | None, typer.Option(help="JSON Lines with query and relevant: the labels of the users to find.")
     ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="JSON Lines with user_id and persona: sentences that are true of each user.")
+    ] = None,
+    judgements: Annotated[
+        Path | None, typer.Option(help="JSON Lines with text, claim and holds: claims that a person has read.")
+    ] = None,
     judge: Annotated[
-        str | None, typer.Option(help="Name or path of a GGUF model that grades a sample of profiles.")
+        str | None,
+        typer.Option(
+            help="GGUF writer or verifier that judges claims. [default: the 1.5B writer, if it is downloaded]"
+        ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Skip the ten clusterings that measure stability, which take longest.")
+        bool, typer.Option("--quick", help="Skip the stability of segments and the default judge, which take longest.")
     ] = False,
     report: Annotated[
         Path | None, typer.Option(help="Directory for the report. [default: evaluation in the store]")
@@ -38,10 +47,10 @@ def evaluate(
     workers: Workers = None,
     json_: Json = False,
 ) -> None:
-    """Measure how good a store is, each figure with its 95% interval and the value that chance gives.
+    """Measure how good a store is, each figure with interval, chance and a plain method.
 
     Prints a table and writes report.md, report.html with plots, and evaluation.json. docs/evaluation.md explains each
-    figure. Labels, held-out items and questions are only for scoring, never an input of a build.
+    figure. The files are only for scoring, never an input of a build.
 
     Example: profilegen evaluate --labels labels.csv --heldout heldout.jsonl --queries queries.jsonl
     """
@@ -60,6 +69,8 @@ def evaluate(
             labels=labels,
             heldout=heldout,
             queries=queries,
+            truth_file=truth,
+            judgements=judgements,
             judge_model=judge,
             quick=quick,
             progress=progress,

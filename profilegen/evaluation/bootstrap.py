@@ -29,7 +29,7 @@ def share(
     reason: str,
     unit: str = "users",
     chance: float | None = None,
-    check: bool = False,
+    plain: float | None = None,
 ) -> Measured:
     """Return the sum of parts divided by the sum of wholes, with its interval.
 
@@ -38,34 +38,57 @@ def share(
     :param wholes: (n_users,) denominators; users whose denominator is 0 are left out.
     :param reason: why there is no such figure, for the case that every denominator is 0.
     :param unit: what is resampled, in the plural.
-    :param chance: the value that chance gives, if there is one.
-    :param check: whether the value holds by construction.
+    :param chance: the value with users exchanged, if that changes it.
+    :param plain: the value of a plain method, if there is one.
     """
     counted = np.asarray(wholes, np.float64)
     summed = np.asarray(parts, np.float64)[counted > 0]
     counted = counted[counted > 0]
     if not len(counted):
         return LeftOut(name=name, reason=reason)
-    figure = statistic(name, lambda weights: (weights @ summed) / (weights @ counted), len(counted), chance=chance)
-    return figure.model_copy(update={"unit": unit, "check": check})
+    return statistic(
+        name,
+        lambda weights: (weights @ summed) / (weights @ counted),
+        len(counted),
+        unit=unit,
+        chance=chance,
+        plain=plain,
+    )
 
 
 def statistic(
-    name: str, value: Callable[[Array], Array], n: int, *, known: float | None = None, chance: float | None = None
+    name: str,
+    value: Callable[[Array], Array],
+    n: int,
+    *,
+    unit: str = "users",
+    known: float | None = None,
+    chance: float | None = None,
+    plain: float | None = None,
 ) -> Figure:
     """Return the value of a statistic over users, with its interval.
 
     :param name: name of the figure.
-    :param value: function from weights, (n_resamples, n), to values, (n_resamples,).
+    :param value: function from weights, (n_resamples, n), to values, (n_resamples,); NaN where a resample has none.
     :param n: number of users.
+    :param unit: what is resampled, in the plural.
     :param known: the value for all users, where a library has computed it already.
-    :param chance: the value that chance gives, if there is one.
+    :param chance: the value with users exchanged, if that changes it.
+    :param plain: the value of a plain method, if there is one.
     """
     drawn = np.concatenate([value(weights) for weights in _resamples(n)])
-    low, high = np.nanpercentile(drawn, _BOUNDS)
     whole = float(value(np.ones((1, n)))[0]) if known is None else known
-    level = None if chance is None else _rounded(chance)
-    return Figure(name=name, value=_rounded(whole), low=_rounded(low), high=_rounded(high), n=n, chance=level)
+    low, high = np.nanpercentile(drawn, _BOUNDS) if not np.isnan(drawn).all() else (whole, whole)
+    return Figure(
+        name=name,
+        value=_rounded(whole),
+        low=_rounded(low),
+        high=_rounded(high),
+        n=n,
+        unit=unit,
+        chance=None if chance is None else _rounded(chance),
+        plain=None if plain is None else _rounded(plain),
+    )
 
 
 def _resamples(n: int) -> Iterator[Array]:

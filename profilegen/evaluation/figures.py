@@ -8,11 +8,17 @@ from profilegen.records import Record
 
 
 class Figure(Record):
-    """A measured value with the bounds of its 95% bootstrap interval, over `n` of what `unit` names.
+    """A measured value, beside it what chance gives and what a plain method reaches.
 
-    `chance` is the value that chance gives on the same store, as docs/evaluation.md defines it for each figure; None
-    where there is none. `check` is True where the code of a build makes the value what it is, so that another value is
-    a fault of profilegen and the value itself says nothing about quality.
+    :param name: such as `claims.shown`; docs/evaluation.md defines it.
+    :param value: the value.
+    :param low: lower bound of the 95% bootstrap interval.
+    :param high: upper bound.
+    :param n: number of users, or of what `unit` names, that were resampled.
+    :param unit: what is resampled, in the plural.
+    :param chance: the value that the store has where users are exchanged; None where that changes nothing.
+    :param plain: the value that a plain method reaches on the same users; None where none does the same.
+    :param chosen_on: which data something that the figure depends on was chosen on; empty if on none.
     """
 
     name: str
@@ -22,7 +28,8 @@ class Figure(Record):
     n: int
     unit: str = "users"
     chance: float | None = None
-    check: bool = False
+    plain: float | None = None
+    chosen_on: str = ""
 
 
 class LeftOut(Record):
@@ -50,11 +57,24 @@ class SegmentFigures(Record):
 
 
 class QuestionFigures(Record):
-    """How one question was answered: the share of the first ten users that carry a label that answers it."""
+    """How one question was answered: the share of the first ten users that carry a label that answers it.
+
+    Of questions that fewer than ten users answer, `p10` looks at the first users of that number only.
+    """
 
     query: str
     p10: float
     ndcg10: float
+
+
+class SupportBin(Record):
+    """The claims whose support lies between two bounds: their number, mean support, and the share that is true."""
+
+    low: float
+    high: float
+    claims: int
+    support: float
+    true: float
 
 
 class Evaluation(Record):
@@ -64,10 +84,12 @@ class Evaluation(Record):
     revision: str
     embedder: str
     writers: dict[str, int]
+    judge: str | None = None
     users: int
     documents: int
     figures: tuple[Figure, ...]
     left_out: tuple[LeftOut, ...] = ()
+    reliability: tuple[SupportBin, ...] = ()
     segments: tuple[SegmentFigures, ...] = ()
     questions: tuple[QuestionFigures, ...] = ()
     seconds: float = Field(ge=0)

@@ -1,4 +1,4 @@
-"""The files that a store is scored against: labels, held-out items, questions."""
+"""The files that a store is scored against: labels, held-out items, questions, true sentences, judgements."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from profilegen.errors import InputError
 from profilegen.records import Record
 
 Labels = Mapping[str, tuple[str, ...]]
+Truth = Mapping[str, tuple[str, ...]]
+"""Sentences that are true of each user."""
 
 
 class HeldOut(Record):
@@ -27,6 +29,21 @@ class Question(Record):
 
     query: str
     relevant: tuple[str, ...]
+
+
+class Judgement(Record):
+    """What a person found on reading a claim and the words it cites.
+
+    :param text: the words, as a verifier reads them.
+    :param claim: the claim as a predicate without subject.
+    :param holds: whether the words show that the claim is true of who wrote them.
+    :param user_id: the user, if the claim is one of a store.
+    """
+
+    text: str
+    claim: str
+    holds: bool
+    user_id: str | None = None
 
 
 def read_labels(path: Path) -> Labels:
@@ -76,6 +93,39 @@ def read_questions(path: Path) -> list[Question]:
             raise InputError(f"{path}:{number}: needs query as text and relevant as a list of labels")
         questions.append(Question(query=query, relevant=tuple(relevant or ())))
     return questions
+
+
+def read_truth(path: Path) -> Truth:
+    """Return the sentences that are true of each user, from JSON Lines with user_id and persona.
+
+    :param path: the file.
+    :raises InputError: the file cannot be read, or a line is not such an object.
+    """
+    truth: dict[str, tuple[str, ...]] = {}
+    for number, row in _objects(path):
+        user_id, persona = row.get("user_id"), row.get("persona")
+        listed = isinstance(persona, list) and all(isinstance(sentence, str) for sentence in persona)
+        if not isinstance(user_id, str) or not listed:
+            raise InputError(f"{path}:{number}: needs user_id as text and persona as a list of sentences")
+        truth[user_id] = tuple(sentence for sentence in persona or () if sentence.strip())
+    return {user_id: sentences for user_id, sentences in truth.items() if sentences}
+
+
+def read_judgements(path: Path) -> list[Judgement]:
+    """Return the claims that a person has read, from JSON Lines with text, claim and holds; others are passed over.
+
+    :param path: the file; a line whose `holds` is missing or null has not been read yet.
+    :raises InputError: the file cannot be read, or a line is not such an object.
+    """
+    judgements = []
+    for number, row in _objects(path):
+        text, claim, holds, user_id = (row.get(key) for key in ("text", "claim", "holds", "user_id"))
+        if not isinstance(text, str) or not isinstance(claim, str) or not isinstance(holds, bool | None):
+            raise InputError(f"{path}:{number}: needs text and claim as text, and holds as true or false")
+        if holds is not None:
+            known = user_id if isinstance(user_id, str) else None
+            judgements.append(Judgement(text=text, claim=claim, holds=holds, user_id=known))
+    return judgements
 
 
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

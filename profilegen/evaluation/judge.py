@@ -1,112 +1,115 @@
-"""Grades that a larger local model gives to a sample of profiles, with the texts they were made from beside them.
+"""An independent judge: whether a text shows a statement about its writer, asked of another model than a build uses.
 
-Grades are as reliable as the judge. A model overrates what it wrote itself, so use another one than the store's writer
-(Panickssery et al. 2024, arXiv 2404.13076).
+A verifier answers with a probability, a writer with yes or no. Figures of a judge are as good as the judge, so its
+answers are compared with those of a person where there are any, and each figure is asked with users exchanged too. A
+model overrates what it wrote itself (Panickssery et al. 2024, arXiv 2404.13076).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jinja2
 import numpy as np
+import numpy.typing as npt
 
-from profilegen.backends import Answer, Choices, Options, Progress, Prompt, Shape, Writer, turns_from
-from profilegen.evaluation.bootstrap import share
-from profilegen.evaluation.dataset import Dataset
-from profilegen.evaluation.figures import LeftOut, Measured
-from profilegen.records import Document
+from profilegen.backends import (
+    Answer,
+    Choices,
+    Options,
+    Prompt,
+    Verifier,
+    Writer,
+    open_verifier,
+    open_writer,
+    turns_from,
+)
+from profilegen.errors import ModelError, UsageError
+from profilegen.llama.catalog import is_pulled
 from profilegen.resources import prompts_dir
 
-GRADES = ("faithfulness", "specificity", "readability")
-_GRADE = Choices(("1", "2", "3", "4", "5"))
-_ANSWER: Shape = ("faithfulness: ", _GRADE, "\nspecificity: ", _GRADE, "\nreadability: ", _GRADE)
-_PROFILES = 50
-_ANSWER_TOKENS = 48
-# Bytes of a user's documents in the prompt, few enough for the context of most models.
-_SHOWN_BYTES = 3_600
-_CONTEXT_TOKENS = 3_072
-_SLOTS = 2
+Pairs = Sequence[tuple[str, str]]
+"""Texts, each with a statement about who wrote it."""
+Probabilities = npt.NDArray[np.float64]
+
+DEFAULT = "qwen2.5-coder-1.5b-instruct"
+_YES_OR_NO = Choices(("yes", "no"))
+_ANSWER_TOKENS = 4
+_CONTEXT_TOKENS = 2_048
+_SLOTS = 4
+# No tokenizer makes more tokens than bytes: so long a text, a statement and the question fit in the context.
+_MAX_BYTES = 1_500
 
 
-def judge_options(workers: int) -> Options:
-    """Return how a judge works: few long prompts at a time.
+class Judge(NamedTuple):
+    """A model that says whether texts show statements: its name, its answers as probabilities, and how to close it."""
 
+    name: str
+    ask: Callable[[Pairs], Probabilities]
+    close: Callable[[], None]
+
+
+def open_judge(source: str | None, *, workers: int, others: Sequence[str]) -> Judge | str:
+    """Return a judge, or the reason why there is none.
+
+    :param source: name or path of a writer or a verifier; None for the default, which is not downloaded for this.
     :param workers: processes that hold the model.
+    :param others: names of the models that made the store, which cannot judge it.
+    :raises ModelError: the named model does not exist or cannot be fetched.
     """
-    return Options(workers=workers, slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
+    if source is None and not is_pulled(DEFAULT):
+        return f"no judge: `profilegen models pull {DEFAULT}`, or name another model with --judge"
+    options = Options(workers=workers, slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
+    model: Verifier | Writer
+    try:
+        model = open_verifier(source or DEFAULT, options)
+        ask = _verdicts(model)
+    except (ModelError, UsageError):
+        model = open_writer(source or DEFAULT, options)
+        ask = _answers(model)
+    if model.name in others:
+        model.close()
+        return f"{model.name} made this store and cannot judge it; name another model with --judge"
+    return Judge(model.name, ask, model.close)
 
 
-def measure(dataset: Dataset, model: Writer, *, progress: Progress) -> list[Measured]:
-    """Return the mean grade, 1 to 5, of each kind, over up to 50 profiles that a hash of the user chooses.
+def _verdicts(verifier: Verifier) -> Callable[[Pairs], Probabilities]:
+    def ask(pairs: Pairs) -> Probabilities:
+        return np.array([verdict.probability for verdict in verifier.verify(pairs)])
 
-    :param dataset: the store's profiles and texts.
-    :param model: the judge, opened with `judge_options`; it is closed afterwards.
-    :param progress: called with the stage, profiles graded, and profiles in all.
-    """
-    rows = [row for row in dataset.rows_by_hash() if dataset.users[row].status == "ok"][:_PROFILES]
-    grades: dict[int, tuple[int, ...]] = {}
-    with model as writer:
-        for done, (row, answer) in enumerate(writer.write(_prompts(dataset, rows))):
-            progress("judge", done, len(rows))
-            if isinstance(answer, Answer) and (parsed := _grades(answer.text)):
-                grades[row] = parsed
-    progress("judge", len(rows), len(rows))
-    reason = f"{model.name} graded none of {len(rows)} profiles"
-    if not grades:
-        return [LeftOut(name=f"judge.{name}", reason=reason) for name in GRADES]
-    table = np.array([grades[row] for row in rows if row in grades])
-    return [
-        share(f"judge.{name}", table[:, column], np.ones(len(table)), reason=reason)
-        for column, name in enumerate(GRADES)
-    ]
+    return ask
 
 
-def _prompts(dataset: Dataset, rows: list[int]) -> Iterator[tuple[int, Prompt]]:
+def _answers(writer: Writer) -> Callable[[Pairs], Probabilities]:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(prompts_dir()),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # the output is a prompt, never HTML
+        autoescape=False,  # The output is a prompt, never HTML.
     )
     template = environment.get_template("judge.en.prompt.jinja")
-    for row in rows:
-        user = dataset.users[row]
-        turns = turns_from(
-            template.render(
-                documents=_shown(dataset.documents[row]),
-                summary=_one_line(user.summary),
-                claims=[(kind, _one_line(claim.text)) for kind, claim in user.iter_claims()],
-            )
-        )
-        yield (
-            row,
-            Prompt(
-                shared=turns[:-1],
-                request=turns[-1][1],
-                answer=_ANSWER,
-                max_tokens=_ANSWER_TOKENS,
-            ),
-        )
+
+    def ask(pairs: Pairs) -> Probabilities:
+        """Return 1 for yes, 0 for no, NaN where there is no answer.
+
+        :param pairs: texts and statements.
+        """
+        probabilities = np.full(len(pairs), np.nan)
+        prompts = ((at, _prompt(template, text, statement)) for at, (text, statement) in enumerate(pairs))
+        for at, answer in writer.write(prompts):
+            if isinstance(answer, Answer):
+                probabilities[at] = answer.text.strip() == "yes"
+        return probabilities
+
+    return ask
 
 
-def _shown(documents: tuple[Document, ...]) -> list[str]:
-    """Return the latest documents, one a line, each cut to an equal share of the bytes."""
-    latest = documents[::-1][:8]
-    max_bytes = _SHOWN_BYTES // max(len(latest), 1)
-    return [_cut(". ".join(filter(None, (document.item_title, document.text))), max_bytes) for document in latest]
-
-
-def _cut(text: str, max_bytes: int) -> str:
-    line = _one_line(text).encode("utf-8", "replace")
-    return line.decode() if len(line) <= max_bytes else line[:max_bytes].decode("utf-8", "ignore") + "…"
+def _prompt(template: jinja2.Template, text: str, statement: str) -> Prompt:
+    turns = turns_from(template.render(text=_one_line(text), statement=_one_line(statement)))
+    return Prompt(shared=turns[:-1], request=turns[-1][1], answer=_YES_OR_NO, max_tokens=_ANSWER_TOKENS)
 
 
 def _one_line(text: str) -> str:
-    """Join the lines of a text, so that it cannot look like a turn of the prompt."""
-    return " ".join(text.split())
-
-
-def _grades(answer: str) -> tuple[int, ...] | None:
-    matches = [re.search(rf"{name}: ([1-5])", answer) for name in GRADES]
-    return tuple(int(match[1]) for match in matches if match) if all(matches) else None
+    """Join the lines of a text, so that it cannot look like a turn of the prompt, and cut it."""
+    line = " ".join(text.split()).encode("utf-8", "replace")
+    return line.decode() if len(line) <= _MAX_BYTES else line[:_MAX_BYTES].decode("utf-8", "ignore") + "…"

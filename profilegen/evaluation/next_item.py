@@ -16,6 +16,7 @@ from profilegen.evaluation.dataset import Dataset, profile_text
 from profilegen.evaluation.figures import LeftOut, Measured
 from profilegen.evaluation.inputs import HeldOut, Labels
 from profilegen.evaluation.ranking import METRICS, Ranks, chance, rank_of
+from profilegen.evaluation.statements import WORD
 from profilegen.records import Document
 from profilegen.vectors import Vectors
 
@@ -25,12 +26,12 @@ Scores = npt.NDArray[np.float64]
 _SHARPNESS = 15.0
 # Number of most similar users whose items count, chosen in the same way.
 _NEIGHBOURS = 10
-# Words of two letters or more; a Han character is a word, and pairs of them are two-word phrases.
-_WORD = r"(?u)[㐀-鿿]|[^\W㐀-鿿]{2,}"
 
 
 def measure(dataset: Dataset, heldout: Sequence[HeldOut], labels: Labels) -> list[Measured]:
     """Return hit rates, reciprocal rank and NDCG from texts, from profiles and from all, and paired differences.
+
+    The plain method beside them is the cosine of an item with the user's vector.
 
     :param dataset: the store.
     :param heldout: what users took next.
@@ -48,6 +49,8 @@ def measure(dataset: Dataset, heldout: Sequence[HeldOut], labels: Labels) -> lis
     counts = [len(taken) for taken in targets.values()]
     rivals = _rivals_with_same_label(dataset, targets, heldout, labels)
 
+    n_items = sum(counts)
+
     def sums(source: str, metric: str) -> Scores:
         return np.array([METRICS[metric](of_user).sum() for of_user in ranks[source]])
 
@@ -59,6 +62,7 @@ def measure(dataset: Dataset, heldout: Sequence[HeldOut], labels: Labels) -> lis
                 counts,
                 reason="",
                 chance=float(np.average([chance(metric, 1 + others) for others in rivals], weights=counts)),
+                plain=float(sums("plain", metric).sum()) / n_items,
             )
             for source in ("profile", "texts", "all")
             for metric in METRICS
@@ -96,7 +100,10 @@ def _rivals_with_same_label(
 
 
 def _rankings(dataset: Dataset, rows: Sequence[int], titles: Sequence[str]) -> Mapping[str, Scores]:
-    """Return the scores (n_rows, n_titles) by source; `documents` is all that is known but the profiles."""
+    """Return the scores (n_rows, n_titles) by source; `documents` is all that is known but the profiles.
+
+    `plain` is the cosine of an item with the user's vector.
+    """
     items = dataset.embed(titles)
     users = [dataset.users[row] for row in rows]
     title_vectors = np.where(_is_known(dataset.item_vectors), dataset.item_vectors, dataset.text_vectors)
@@ -121,7 +128,14 @@ def _rankings(dataset: Dataset, rows: Sequence[int], titles: Sequence[str]) -> M
         + _standardised(words.cosines(["\n".join(claim.text for claim in user.interests) for user in users]))
         + _standardised(dataset.embed([profile_text(user) for user in users]) @ items.T)
     )
-    return {"texts": texts, "documents": documents, "profile": profile, "all": documents + by_interest}
+    plain = np.asarray(dataset.user_vectors[list(rows)] @ items.T, np.float64)
+    return {
+        "texts": texts,
+        "documents": documents,
+        "profile": profile,
+        "all": documents + by_interest,
+        "plain": plain,
+    }
 
 
 def _neighbours(dataset: Dataset, rows: Sequence[int]) -> Iterator[list[int]]:
@@ -164,7 +178,7 @@ class _Words:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self._tfidf = TfidfVectorizer(
-            sublinear_tf=True, stop_words="english", ngram_range=(1, 2), token_pattern=_WORD
+            sublinear_tf=True, stop_words="english", ngram_range=(1, 2), token_pattern=WORD
         ).fit(corpus)
         self._titles = self._tfidf.transform(titles)
 

@@ -43,21 +43,18 @@ def write_report(evaluation: Evaluation, directory: Path, *, private: bool = Fal
 
 
 def evaluation_table(evaluation: Evaluation) -> RenderableType:
-    """Return the figures of a store, each with its 95% interval and chance level, and what could not be measured.
+    """Return the figures of a store, each with interval, chance and plain method, and what could not be measured.
 
     :param evaluation: of one store.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("figure", no_wrap=True)
-    for name in ("value", "low", "high", "chance"):
+    for name in ("value", "low", "high", "chance", "plain"):
         table.add_column(name, justify="right")
     table.add_column("over")
     for figure in evaluation.figures:
-        if not figure.check:
-            numbers = (figure.value, figure.low, figure.high, figure.chance)
-            cells = ("" if number is None else f"{number:.3f}" for number in numbers)
-            table.add_row(figure.name, *cells, f"{figure.n:,} {figure.unit}")
-    checks = [f"{figure.name} {figure.value:.3f}" for figure in evaluation.figures if figure.check]
+        numbers = (figure.value, figure.low, figure.high, figure.chance, figure.plain)
+        table.add_row(figure.name, *map(_number, numbers), f"{figure.n:,} {figure.unit}")
     reasons: dict[str, list[str]] = {}
     for row in evaluation.left_out:
         reasons.setdefault(row.reason, []).append(row.name)
@@ -67,7 +64,12 @@ def evaluation_table(evaluation: Evaluation) -> RenderableType:
         for segment in evaluation.segments
         if segment.stability is not None and segment.stability < _UNSTABLE
     ]
-    return Group(table, Text(), Text(f"checks, which hold by construction: {', '.join(checks)}"), *left_out, *unstable)
+    chosen: dict[str, list[str]] = {}
+    for figure in evaluation.figures:
+        if figure.chosen_on:
+            chosen.setdefault(figure.chosen_on, []).append(figure.name)
+    chosen_on = [Text(f"{', '.join(names)}: {data}", style="dim") for data, names in chosen.items()]
+    return Group(table, Text(), Text("Chosen on which data:"), *chosen_on, *left_out, *unstable)
 
 
 def render(evaluation: Evaluation, page: str) -> str:
@@ -77,10 +79,9 @@ def render(evaluation: Evaluation, page: str) -> str:
     :param page: `report.md` or `report.html`.
     """
     groups: dict[str, list[Figure]] = {}
-    measured = [figure for figure in evaluation.figures if not figure.check]
-    for figure in measured:
+    for figure in evaluation.figures:
         groups.setdefault(figure.name.partition(".")[0], []).append(figure)
-    plotted = [figure for figure in measured if 0 <= figure.low <= figure.high <= 1]
+    plotted = [figure for figure in evaluation.figures if 0 <= figure.low <= figure.high <= 1]
     template = _environment().get_template(f"{page}.jinja")
     return str(template.render(evaluation=evaluation, groups=groups, plotted=plotted))
 

@@ -26,24 +26,28 @@ def measure(
 ) -> tuple[list[Measured], list[QuestionFigures]]:
     """Search the store for each question that some user answers; return the figures, and those of each question.
 
+    The plain method beside it takes the users whose vectors are nearest to the question.
+
     :param store: the open store.
     :param dataset: the same store in memory.
     :param questions: questions with the labels that answer them.
     :param labels: labels of each user.
     :param progress: called with the stage, the number of questions done and their total.
     """
-    rows, chances = [], []
+    rows, chances, plain = [], [], []
     for number, question in enumerate(questions):
         progress("questions", number, len(questions))
         relevant = {user.user_id for user in dataset.users} & _users_with(labels, question.relevant)
         if relevant:
-            hits = [hit.user_id in relevant for hit in store.search(question.query, _FIRST)]
-            p10, ndcg10 = round(sum(hits) / _FIRST, 4), round(_ndcg(hits, len(relevant)), 4)
-            rows.append(QuestionFigures(query=question.query, p10=p10, ndcg10=ndcg10))
+            scores = _scores([hit.user_id in relevant for hit in store.search(question.query, _FIRST)], len(relevant))
+            rows.append(QuestionFigures(query=question.query, p10=scores[0], ndcg10=scores[1]))
             chances.append(_chance(len(relevant), len(dataset.users)))
+            cosines = dataset.user_vectors @ store.embed([question.query], queries=True)[0]
+            nearest = np.argsort(-cosines, kind="stable")[:_FIRST]
+            plain.append(_scores([dataset.users[row].user_id in relevant for row in nearest], len(relevant)))
     progress("questions", len(questions), len(questions))
     reason = "no user answers any question" if questions and labels else "needs --queries and --labels"
-    chance = np.mean(chances, axis=0) if chances else (None, None)
+    chance, plain_mean = (np.mean(some, axis=0) if some else (None, None) for some in (chances, plain))
     figures = [
         share(
             name,
@@ -52,8 +56,9 @@ def measure(
             reason=reason,
             unit="questions",
             chance=level,
+            plain=plain_level,
         )
-        for name, level in zip(("search.p10", "search.ndcg10"), chance, strict=True)
+        for name, level, plain_level in zip(("search.p10", "search.ndcg10"), chance, plain_mean, strict=True)
     ]
     return figures, rows
 
@@ -62,11 +67,17 @@ def _users_with(labels: Labels, names: Sequence[str]) -> set[str]:
     return {user_id for user_id, own in labels.items() if not set(names).isdisjoint(own)}
 
 
+def _scores(hits: Sequence[bool], n_relevant: int) -> tuple[float, float]:
+    """Return the precision of the first ten, or of as many as there are relevant users, and NDCG of the first ten."""
+    first = min(_FIRST, n_relevant)
+    return round(sum(hits[:first]) / first, 4), round(_ndcg(hits, n_relevant), 4)
+
+
 def _chance(n_relevant: int, n_users: int) -> tuple[float, float]:
     """Return the expected precision and NDCG of the first ten users in random order."""
     n_shown, share_relevant = min(_FIRST, n_users), n_relevant / n_users
     ideal = _discounts(min(n_relevant, _FIRST)).sum()
-    return share_relevant * n_shown / _FIRST, share_relevant * _discounts(n_shown).sum() / ideal
+    return share_relevant, share_relevant * _discounts(n_shown).sum() / ideal
 
 
 def _ndcg(hits: Sequence[bool], n_relevant: int) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -14,43 +16,43 @@ from profilegen.evaluation.figures import LeftOut, Measured, SegmentFigures
 from profilegen.evaluation.inputs import Labels
 
 _NAMES = ("segments.nmi", "segments.ari", "segments.purity")
+_VALUES = (Tables.nmi, Tables.ari, Tables.purity)
 _SHUFFLES = 20
 _SEED = 20_240
 
 
 def measure(dataset: Dataset, labels: Labels) -> list[Measured]:
-    """Return the agreement of segments and labels, over the users who have exactly one label.
+    """Return the agreement of segments and the first label of each user; beside it K-means with the true k.
 
     :param dataset: the store.
     :param labels: labels of each user.
     """
-    rows = [
-        (labels[user.user_id][0], user.segment)
-        for user in dataset.users
-        if user.segment and len(labels.get(user.user_id, ())) == 1
-    ]
+    rows = [row for row, user in enumerate(dataset.users) if user.segment and labels.get(user.user_id)]
     if not rows:
-        reason = "no user with a segment has exactly one label" if labels else "needs --labels"
+        reason = "no user with a label has a segment" if labels else "needs --labels"
         return [LeftOut(name=name, reason=reason) for name in _NAMES]
-    return agreement(codes([label for label, _ in rows]), codes([segment for _, segment in rows]))
+    truth = codes([labels[dataset.users[row].user_id][0] for row in rows])
+    return agreement(truth, codes([dataset.users[row].segment for row in rows]), _k_means(dataset, rows, truth))
 
 
-def agreement(truth: Codes, clusters: Codes) -> list[Measured]:
+def agreement(truth: Codes, clusters: Codes, plain: Codes) -> list[Measured]:
     """Return the agreement of labels and clusters of the same users.
 
     :param truth: (n_users,) label of each user, counted from 0.
     :param clusters: (n_users,) cluster of each user, counted from 0.
+    :param plain: (n_users,) the same by a plain method.
     """
-    from sklearn import metrics
-
-    tables = Tables(truth, clusters)
-    n = len(truth)
-    nmi, ari, purity = _agreement_by_chance(truth, clusters)
-    nmi_value = metrics.normalized_mutual_info_score(truth, clusters)
+    tables, plain_tables = Tables(truth, clusters), Tables(truth, plain)
+    everybody = np.ones((1, len(truth)))
     return [
-        statistic("segments.nmi", tables.nmi, n, known=nmi_value, chance=nmi),
-        statistic("segments.ari", tables.ari, n, known=metrics.adjusted_rand_score(truth, clusters), chance=ari),
-        statistic("segments.purity", tables.purity, n, chance=purity),
+        statistic(
+            name,
+            partial(value, tables),
+            len(truth),
+            chance=chance,
+            plain=float(value(plain_tables, everybody)[0]),
+        )
+        for name, value, chance in zip(_NAMES, _VALUES, _agreement_by_chance(truth, clusters), strict=True)
     ]
 
 
@@ -98,23 +100,27 @@ def naming(dataset: Dataset, labels: Labels, segments: Sequence[SegmentFigures])
 
 
 def label_text(name: str) -> str:
-    """Return a label as it is embedded: with spaces for underscores.
+    """Return a label as it is embedded: with spaces for underscores, hyphens and slashes.
 
     :param name: the label.
     """
-    return name.replace("_", " ")
+    return re.sub("[-_/]", " ", name)
 
 
-def _agreement_by_chance(truth: Codes, clusters: Codes) -> tuple[float, float, float]:
+def _k_means(dataset: Dataset, rows: Sequence[int], truth: Codes) -> Codes:
+    """Return the clusters of user vectors by K-means, told the number of labels."""
+    from sklearn.cluster import KMeans
+
+    vectors = dataset.user_vectors[rows]
+    return codes(KMeans(min(int(truth.max()) + 1, len(rows)), n_init=4, random_state=_SEED).fit_predict(vectors))
+
+
+def _agreement_by_chance(truth: Codes, clusters: Codes) -> tuple[float, ...]:
     """Return NMI, ARI and purity with the labels exchanged between users at random, means of some shuffles."""
     random = np.random.default_rng(_SEED)
     everybody = np.ones((1, len(truth)))
     shuffled = [Tables(random.permutation(truth), clusters) for _ in range(_SHUFFLES)]
-    nmi, ari, purity = (
-        float(np.mean([value(tables, everybody) for tables in shuffled]))
-        for value in (Tables.nmi, Tables.ari, Tables.purity)
-    )
-    return nmi, ari, purity
+    return tuple(float(np.mean([value(tables, everybody) for tables in shuffled])) for value in _VALUES)
 
 
 def _naming_by_chance(dataset: Dataset, labels: Labels, segments: Sequence[SegmentFigures]) -> float:

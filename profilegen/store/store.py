@@ -157,13 +157,14 @@ class Store:
             raise UsageError(f"there is no user {user_id!r} in {self.directory}")
         return self._search.by_user(user_id, vector, n)
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    def embed(self, texts: Sequence[str], *, queries: bool = False) -> Vectors:
         """Return the vectors of texts, embedded as the documents of this store are.
 
         :param texts: any.
+        :param queries: whether the texts are search queries, for which some embedders need a prefix.
         :return: (n_texts, n_dims) float32, rows L2-normalised.
         """
-        return self._embedder.embed(texts)
+        return self._embedder.embed(texts, queries=queries)
 
     def _segment(self, segment_id: str) -> Segment | None:
         """Return a segment by id or by name, its categories not counted."""
