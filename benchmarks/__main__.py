@@ -24,7 +24,6 @@ _SHARED = _HERE.parents[1] / "shared" / "data"
 _NEEDS = {
     "review": "a browser (Debian: apt-get install chromium)",
     "works": "a labels.csv beside the reviews",
-    "plain": "a labels.csv beside the reviews",
     "clustering": "a labels.csv beside the reviews, or --stores",
 }
 
@@ -117,7 +116,7 @@ class _Bench:
             return self.has("playwright") and bool(shutil.which("chromium") or shutil.which("google-chrome"))
         if row == "clustering":
             return bool(self.options.stores) or self.labels.is_file()
-        return row not in ("works", "plain") or self.labels.is_file()
+        return row != "works" or self.labels.is_file()
 
     @cached_property
     def peak_gflops(self) -> float:
@@ -305,12 +304,6 @@ def _clustering(bench: _Bench) -> Section:
     return clustering.measure(bench.labelled_stores, n_seeds=bench.options.seeds)
 
 
-def _plain(bench: _Bench) -> Section:
-    from benchmarks import plain
-
-    return plain.measure(bench.store, bench.reviews.parent)
-
-
 _ROWS: dict[str, Callable[[_Bench], Section]] = {
     "startup": _startup,
     "build": _build,
@@ -321,7 +314,6 @@ _ROWS: dict[str, Callable[[_Bench], Section]] = {
     "review": _review,
     "works": _works,
     "clustering": _clustering,
-    "plain": _plain,
 }
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def results(models: dict[str, ResolvedModel], tmp_path_factory: pytest.TempPathF
         "".join(f'{{"user_id": "{u}", "item_title": "Gift for {u}"}}\n' for u in users)
     )
     small = ("--users", 8, "--rounds", 1, "--writing-users", 2, "--obvious-users", 1, "--texts", 4, "--budget-users", 2)
-    rows = ["startup", "build", "writing", "budget", "embedding", "scale", "works", "plain"]
+    rows = ["startup", "build", "writing", "budget", "embedding", "scale", "works"]
     if shutil.which("chromium"):
         rows.append("review")
     scale = ("--sizes", 12, "--agreement-users", 60, "--page-sizes", 12, 12)
@@ -57,7 +57,7 @@ def results(models: dict[str, ResolvedModel], tmp_path_factory: pytest.TempPathF
 
 
 def test_every_benchmark_gives_figures(results: dict[str, Any]) -> None:
-    expected = {"startup", "build", "writing", "budget", "embedding", "scale", "works", "plain"}
+    expected = {"startup", "build", "writing", "budget", "embedding", "scale", "works"}
     assert set(results) - {"review"} == expected
     rows = [row for section in results.values() for row in section["measures"]]
     assert all(row["median"] >= 0 for row in rows)

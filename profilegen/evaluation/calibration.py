@@ -52,7 +52,7 @@ def measure(outcomes: Sequence[Outcome]) -> tuple[list[Measured], list[SupportBi
     in_bin = np.eye(len(_EDGES) - 1)[np.digitize(support, _EDGES[1:-1])]
 
     def gap(weights: Array) -> Array:
-        """Return the mean over claims of the distance of mean support and share of true claims in their bin."""
+        # The mean over claims of the distance between mean support and share of true claims in their bin.
         return np.asarray(np.abs((weights * (support - true)) @ in_bin).sum(axis=1) / weights.sum(axis=1))
 
     exchanged = float(np.square(support[:, None] - true[None]).mean())
