@@ -230,11 +230,12 @@ def test_the_fields_of_users_and_segments_stand_in_an_order_that_a_person_reads(
     with profilegen.open_store(sample_store) as opened:
         user, segment = next(opened.users()).model_dump(), opened.segments()[0].model_dump()
     assert " ".join(user) == (
-        "user_id status reason language segment segment_confidence segment_assigned interests values lifestyle "
-        "behaviour summary reviewed built_with"
+        "user_id status reason language segment segment_confidence segment_assigned near_segments interests values "
+        "lifestyle behaviour summary sentences left_out reviewed built_with"
     )
     assert " ".join(segment) == (
-        "id name size language interests values lifestyle summary keyphrases categories members exemplars built_with"
+        "id name criterion groups size language interests values lifestyle summary keyphrases categories members "
+        "exemplars built_with"
     )
 
 

@@ -12,10 +12,11 @@ from profilegen.segments.clustering import (
     _subtract_mean,
     assign_by_neighbors,
     cluster,
-    default_min_cluster_size,
     match_ids,
     remove_language_means,
 )
+from profilegen.segments.hierarchy import group_segments, nearest_segments
+from profilegen.segments.resolution import Labels, alike_users, candidate_sizes, neighbors_for, separation
 from profilegen.vectors import Vectors
 
 N_TOPICS, N_USERS, N_ALONE, DIMS = 3, 30, 3, 32
@@ -33,6 +34,11 @@ def around(centres: Vectors, n_each: int, spread: float, seed: int = 1) -> Vecto
     """Return unit rows near each centre, centre by centre."""
     noise = np.random.default_rng(seed).normal(size=(len(centres) * n_each, centres.shape[1]))
     return unit(np.repeat(centres, n_each, axis=0) + (spread * noise).astype(np.float32))
+
+
+def same_groups(labels: Labels, truth: Labels) -> bool:
+    """Return whether users share a label exactly where they share the other."""
+    return bool((np.equal.outer(labels, labels) == np.equal.outer(truth, truth)).all())
 
 
 @pytest.fixture(scope="module")
@@ -97,16 +103,23 @@ def test_the_same_seed_draws_the_same_sample(
 
 def test_a_user_is_placed_with_most_neighbours_and_less_surely_the_more_of_them_are_elsewhere() -> None:
     east, north = np.eye(2, dtype=np.float32)
-    known = np.repeat([east, north], [12, 3], axis=0)
-    fitted = Clusters(np.repeat([0, 1], [12, 3]), np.ones(15, np.float32), np.zeros(15, np.bool_))
-    placed = assign_by_neighbors(np.concatenate([known, unit(east + north)[None]]), np.arange(15), fitted)
+    known = np.repeat([east, north], [12, 8], axis=0)
+    fitted = Clusters(np.repeat([0, 1], [12, 8]), np.ones(20, np.float32), np.zeros(20, np.bool_))
+    placed = assign_by_neighbors(np.concatenate([known, unit(3 * east + north)[None]]), np.arange(20), fitted)
     assert placed.labels[-1] == 0
-    assert placed.confidence[-1] == pytest.approx(12 / 15)
-    assert (placed.labels[:15] == fitted.labels).all()
+    assert placed.confidence[-1] == pytest.approx(12 * 3 / (12 * 3 + 3))
+    assert (placed.labels[:20] == fitted.labels).all()
 
 
-@pytest.mark.parametrize("n_users", [0, 1, 2, 7, 9])
-def test_few_users_are_one_cluster(n_users: int) -> None:
+def test_a_user_can_join_a_cluster_of_three_beside_a_large_one() -> None:
+    east, north = np.eye(2, dtype=np.float32)
+    known = np.repeat([east, north], [30, 3], axis=0)
+    fitted = Clusters(np.repeat([0, 1], [30, 3]), np.ones(33, np.float32), np.zeros(33, np.bool_))
+    assert assign_by_neighbors(np.concatenate([known, north[None]]), np.arange(33), fitted).labels[-1] == 1
+
+
+@pytest.mark.parametrize("n_users", [0, 1, 2, 3, 7, 9, 40])
+def test_users_who_have_nothing_in_common_are_one_cluster(n_users: int) -> None:
     found = cluster(random_units(n_users), seed=1)
     assert found.labels.tolist() == [0] * n_users
     assert not found.assigned.any()
@@ -116,8 +129,23 @@ def test_fewer_users_than_two_of_the_smallest_clusters_are_one_cluster() -> None
     assert cluster(random_units(99), seed=1, min_cluster_size=50).labels.tolist() == [0] * 99
 
 
-def test_the_smallest_cluster_grows_with_the_root_of_the_users_and_is_never_under_five() -> None:
-    assert [default_min_cluster_size(n) for n in (0, 100, 10_000, 1_000_000)] == [5, 5, 41, 410]
+@pytest.mark.parametrize("n_users", [6, 40, 100])
+def test_users_who_vary_without_groups_are_one_cluster(n_users: int) -> None:
+    found = cluster(around(random_units(1), n_users, 0.1), seed=1)
+    assert found.labels.tolist() == [0] * n_users
+    assert found.confidence.tolist() == [0.5] * n_users
+
+
+@pytest.mark.parametrize(("n_groups", "n_each"), [(2, 3), (3, 4), (5, 5), (24, 4)])
+def test_groups_of_a_few_users_are_clusters_without_a_size_given(n_groups: int, n_each: int) -> None:
+    found = cluster(around(random_units(n_groups), n_each, 0.05), seed=42)
+    assert same_groups(found.labels, np.repeat(np.arange(n_groups), n_each))
+
+
+def test_groups_of_unlike_sizes_are_clusters_too() -> None:
+    sizes = [40, 20, 10, 5]
+    users = np.concatenate([around(centre[None], n, 0.05) for centre, n in zip(random_units(4), sizes, strict=True)])
+    assert same_groups(cluster(users, seed=42).labels, np.repeat(np.arange(4), sizes))
 
 
 def test_two_languages_meet_by_topic_once_the_language_is_taken_out() -> None:
@@ -220,3 +248,113 @@ def test_who_is_in_no_cluster_yet_is_in_no_centre() -> None:
 
 def test_if_nobody_is_in_a_cluster_yet_everybody_is_in_one() -> None:
     assert _spherical_kmeans(random_units(5), np.full(5, -1)).tolist() == [0] * 5
+
+
+# How fine a clustering should be
+
+
+@pytest.mark.parametrize(
+    ("n_users", "sizes"), [(0, []), (3, []), (4, [2]), (12, [2, 3, 4]), (100, [2, 3, 4, 6, 8, 11, 16])]
+)
+def test_sizes_to_try_grow_with_the_users_and_leave_room_for_two_clusters(n_users: int, sizes: list[int]) -> None:
+    assert candidate_sizes(n_users) == sizes
+
+
+def test_of_ten_thousand_users_no_cluster_is_smaller_than_seventeen() -> None:
+    assert candidate_sizes(10_000)[0] == 17
+    assert candidate_sizes(10_000)[-1] == pytest.approx(200, abs=15)
+
+
+def test_umap_looks_at_fewer_neighbours_where_clusters_are_small() -> None:
+    assert [neighbors_for(size) for size in (2, 3, 7, 100)] == [4, 6, 14, 15]
+
+
+def test_true_groups_are_better_separated_than_merged_split_or_shuffled_ones() -> None:
+    users = _subtract_mean(around(random_units(6), 10, 0.08), 1.0)
+    truth = np.repeat(np.arange(6), 10)
+    split = 2 * truth + np.tile([0, 1], 30)
+    shuffled = np.random.default_rng(0).permutation(truth)
+    others = [separation(users, labels) for labels in (truth // 2, split, shuffled)]
+    assert separation(users, truth) > 2 * max(others)
+
+
+def test_one_cluster_or_users_who_are_all_the_same_are_not_separated() -> None:
+    assert separation(random_units(9), np.zeros(9, np.int64)) == 0
+    assert separation(np.repeat(random_units(1), 8, axis=0), np.repeat([0, 1], 4)) == 0
+
+
+def test_separation_is_silhouette_times_variance_explained_by_the_other_members() -> None:
+    from sklearn.metrics import silhouette_score
+
+    users = _subtract_mean(around(random_units(4), 5, 0.2), 1.0)
+    labels = np.repeat(np.arange(4), 5)
+    others = [users[(labels == labels[row]) & (np.arange(20) != row)].mean(axis=0) for row in range(20)]
+    all_others = [np.delete(users, row, axis=0).mean(axis=0) for row in range(20)]
+    explained = 1 - ((users - others) ** 2).sum() / ((users - all_others) ** 2).sum()
+    expected = silhouette_score(users, labels, metric="cosine") * explained
+    assert separation(users, labels) == pytest.approx(expected, rel=1e-4)
+
+
+def test_made_up_users_vary_as_the_real_ones_without_their_groups() -> None:
+    users = around(random_units(2), 300, 0.03)
+    made_up = alike_users(users, np.random.default_rng(0))
+    axis = unit(users[0] - users[-1])
+    assert np.linalg.norm(made_up, axis=1) == pytest.approx(1)
+    assert (made_up @ axis).std() == pytest.approx((users @ axis).std(), rel=0.2)
+    halfway = np.abs((users - users.mean(axis=0)) @ axis) < 0.3
+    assert not halfway.any()
+    assert (np.abs((made_up - users.mean(axis=0)) @ axis) < 0.3).mean() > 0.2
+
+
+# Groups of segments, and segments that users are near to
+
+
+@pytest.fixture(scope="module")
+def families() -> tuple[Vectors, Labels]:
+    """Sixteen segments of ten users: four families of four."""
+    roots = np.repeat(random_units(4), 4, axis=0)
+    centres = unit(roots + 0.5 * random_units(16, seed=5))
+    return around(centres, 10, 0.02), np.repeat(np.arange(16), 10)
+
+
+def test_segments_that_are_near_each_other_are_in_one_group(families: tuple[Vectors, Labels]) -> None:
+    (group_of,) = group_segments(*families)
+    assert same_groups(group_of, np.repeat(np.arange(4), 4))
+
+
+def test_ten_segments_or_fewer_have_no_groups() -> None:
+    assert group_segments(around(random_units(10), 5, 0.02), np.repeat(np.arange(10), 5)) == []
+    assert group_segments(random_units(0), np.zeros(0, np.int64)) == []
+
+
+def test_of_very_many_segments_there_are_two_levels_and_a_group_is_in_one_larger_group() -> None:
+    parents = np.repeat(random_units(15, seed=2), 4, axis=0)
+    centres = unit(parents + 0.4 * random_units(60, seed=3))
+    top, below = group_segments(around(centres, 4, 0.02), np.repeat(np.arange(60), 4))
+    assert top.max() < below.max()
+    assert all(len(set(top[below == group])) == 1 for group in range(below.max() + 1))
+
+
+def test_a_user_between_two_segments_is_nearly_as_near_to_the_other() -> None:
+    centres = np.eye(3, DIMS, dtype=np.float32)
+    users = np.concatenate([around(centres, 10, 0.01), unit(1.05 * centres[0] + centres[1])[None]])
+    nearest, weights = nearest_segments(users, np.append(np.repeat(np.arange(3), 10), 0))
+    assert nearest[-1, 0] == 1
+    assert weights[-1, 0] > 0.7
+    assert weights[:10, 0].max() < 0.3
+
+
+def test_no_user_is_near_to_the_own_segment_and_there_are_two_at_most(families: tuple[Vectors, Labels]) -> None:
+    users, labels = families
+    nearest, weights = nearest_segments(users, labels)
+    assert nearest.shape == weights.shape == (160, 2)
+    assert not (nearest == labels[:, None]).any()
+    assert (weights[:, 0] >= weights[:, 1]).all()
+    assert (nearest // 4 == labels[:, None] // 4).all()  # both are of the same family
+
+
+@pytest.mark.parametrize(("n_segments", "near"), [(1, 0), (2, 1)])
+def test_of_few_segments_a_user_is_near_to_those_there_are(n_segments: int, near: int) -> None:
+    users = around(random_units(n_segments), 5, 0.02)
+    nearest, weights = nearest_segments(users, np.repeat(np.arange(n_segments), 5))
+    assert nearest.shape == weights.shape == (5 * n_segments, near)

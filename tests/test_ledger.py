@@ -24,6 +24,7 @@ from profilegen.records import (
     Decision,
     Document,
     Evidence,
+    NearSegment,
     Segment,
     UserProfile,
 )
@@ -763,6 +764,38 @@ def test_a_profile_comes_back_with_the_segment_that_memberships_say(ledger: Ledg
     assert ledger.profile("nobody") is None
     assert ledger.profile_hashes() == {"u1": "p1", "u2": "p2"}
     assert ledger.user_hashes() == {"u1": "h1", "u2": "h2"}
+
+
+def test_the_segments_that_a_user_is_near_to_come_back_with_memberships_and_profiles(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"))
+    finish(ledger, "u1")
+    near = Membership("u1", "seg-1", 0.75, False, (("seg-2", 0.4), ("seg-3", 0.25)))
+    ledger.put_memberships([near])
+    assert ledger.memberships() == [near]
+    (found,) = ledger.iter_profiles()
+    assert found.near_segments == (NearSegment(id="seg-2", weight=0.4), NearSegment(id="seg-3", weight=0.25))
+    ledger.put_memberships([Membership("u1", "seg-1", 0.75, False)])
+    assert ledger.profile("u1") == found.model_copy(update={"near_segments": ()})
+
+
+def test_profiles_of_a_store_from_before_near_segments_can_be_read(ledger: Ledger, store: Path) -> None:
+    load(ledger, document("d1", "u1"))
+    finish(ledger, "u1")
+    ledger.put_memberships([Membership("u1", "seg-1", 0.75, False)])
+    with sqlite3.connect(store / LEDGER_FILE) as connection:
+        connection.execute("DROP TABLE near_segments")
+    with open_ledger(store, read_only=True) as older:
+        found = older.profile("u1")
+        assert older.memberships() == [Membership("u1", "seg-1", 0.75, False)]
+    assert found is not None
+    assert (found.segment, found.near_segments) == ("seg-1", ())
+
+
+def test_users_whom_hdbscan_left_out_are_counted(ledger: Ledger) -> None:
+    load(ledger, document("d1", "u1"), document("d2", "u2"))
+    ledger.put_users([("u1", "en", "h", None), ("u2", "en", "h", None)])
+    ledger.put_memberships([Membership("u1", "s", 1.0, False), Membership("u2", "s", 0.5, True)])
+    assert ledger.count_unclustered() == 1
 
 
 def test_a_profile_put_again_replaces_its_claims(ledger: Ledger) -> None:

@@ -244,6 +244,7 @@ def _report(
         insufficient=counts.insufficient,
         failed=counts.failed,
         segments=counts.segments,
+        unclustered=ledger.count_unclustered(),
         embedded=embedded,
         written=written,
         categorised=categorised,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from profilegen.backends import Progress
 from profilegen.config import Settings
 from profilegen.pipeline.fingerprints import fingerprint
-from profilegen.segments import clustering, description, layout
+from profilegen.segments import clustering, description, hierarchy, layout
+from profilegen.segments.resolution import Labels
 from profilegen.store.ledger import (
     Ledger,
     Membership,
 )
 from profilegen.vectors import Vectors
+
+T = TypeVar("T")
 
 # Up to this share of users who are new, changed or gone, users are not clustered again.
 _FEW_MOVED = 0.05
@@ -25,7 +29,7 @@ def cluster_users(ledger: Ledger, settings: Settings, progress: Progress) -> Non
 
     While few users are new, changed or gone, these join the segments that there are, and nobody else moves.
 
-    :param ledger: has the users' vectors, and gets the memberships.
+    :param ledger: has the users' vectors, and gets the memberships and the groups of the segments.
     :param settings: seed and smallest segment.
     :param progress: called when the stage begins and ends.
     """
@@ -39,17 +43,12 @@ def cluster_users(ledger: Ledger, settings: Settings, progress: Progress) -> Non
     centred = clustering.remove_language_means(vectors, ledger.user_languages())
     settled = settled_users(ledger, user_ids, method)
     if settled:
-        segment_ids, found = _joined(user_ids, centred, settled, memberships)
+        ledger.put_memberships(_joined(user_ids, centred, settled, memberships))
     else:
         found = clustering.cluster(centred, seed=settings.seed, min_cluster_size=settings.min_cluster_size)
         segment_ids = _segment_ids(user_ids, found, memberships)
-    ledger.put_memberships(
-        Membership(user_id, segment_id, round(float(confidence), 3), bool(assigned))
-        for user_id, segment_id, confidence, assigned in zip(
-            user_ids, segment_ids, found.confidence, found.assigned, strict=True
-        )
-    )
-    if not settled:
+        ledger.put_memberships(_memberships(user_ids, centred, segment_ids, found))
+        ledger.set_meta("segment groups", _groups(centred, segment_ids, ledger.get_meta("segment groups") or {}))
         ledger.mark_clustered()
         ledger.set_meta("clustered", {"method": method, "users": len(user_ids), "of": made_of})
     ledger.set_meta("clusters", made_of)
@@ -104,8 +103,8 @@ def settled_users(ledger: Ledger, user_ids: Sequence[str], method: str | None = 
 
 def _joined(
     user_ids: Sequence[str], vectors: Vectors, settled: set[str], memberships: Sequence[Membership]
-) -> tuple[list[str], clustering.Clusters]:
-    """Return the segment of each user, with those who are not settled among their neighbours who are."""
+) -> list[Membership]:
+    """Return the membership of each user, with those who are not settled among their neighbours who are."""
     before = {row.user_id: row for row in memberships if row.user_id in settled}
     names = sorted({row.segment_id for row in before.values()})
     label_of = {name: label for label, name in enumerate(names)}
@@ -117,7 +116,67 @@ def _joined(
         np.array([row.assigned for row in rows]),
     )
     found = clustering.assign_by_neighbors(vectors, known, clusters)
-    return [names[label] for label in found.labels], found
+    joined = _memberships(user_ids, vectors, [names[label] for label in found.labels], found)
+    kept = {
+        row.user_id: row._replace(near=tuple(near for near in row.near if near[0] in label_of))
+        for row in before.values()
+    }
+    return [kept.get(row.user_id, row) for row in joined]
+
+
+def _memberships(
+    user_ids: Sequence[str], vectors: Vectors, segment_ids: Sequence[str], found: clustering.Clusters
+) -> list[Membership]:
+    """Return the membership of each user, with the segments that the user is near to."""
+    if not user_ids:
+        return []
+    names, labels = _numbered(segment_ids)
+    near = [
+        tuple((names[label], round(float(weight), 2)) for label, weight in zip(*row, strict=True) if weight >= 0.01)
+        for row in zip(*hierarchy.nearest_segments(vectors, labels), strict=True)
+    ]
+    rows = zip(user_ids, segment_ids, found.confidence.tolist(), found.assigned.tolist(), near, strict=True)
+    return [Membership(user, segment, round(confidence, 3), *rest) for user, segment, confidence, *rest in rows]
+
+
+def _groups(
+    vectors: Vectors, segment_ids: Sequence[str], before: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Return the ids of the groups of each segment, the largest first; groups that go on keep their ids.
+
+    :param before: the groups of the segments of the last clustering.
+    """
+    names, labels = _numbered(segment_ids)
+    groups: dict[str, tuple[str, ...]] = dict.fromkeys(names, ())
+    for level, group_of in enumerate(hierarchy.group_segments(vectors, labels)):
+        members = _members(zip(group_of.tolist(), names, strict=True))
+        new = {_group_id(level, segments): segments for segments in members.values()}
+        old = _members((ids[level], segment) for segment, ids in before.items() if len(ids) > level)
+        continued = clustering.match_ids(new, old)
+        for id_, segments in new.items():
+            for segment in segments:
+                groups[segment] += (continued.get(id_, id_),)
+    return groups
+
+
+def _group_id(level: int, segments: Sequence[str]) -> str:
+    """Return the id of a new group; a group and the only group in it have different ones."""
+    return description.new_id([str(level), *segments]).replace("seg-", "group-", 1)
+
+
+def _numbered(segment_ids: Sequence[str]) -> tuple[list[str], Labels]:
+    """Return the distinct ids in order, and the number of each id among them."""
+    names = sorted(set(segment_ids))
+    number_of = {name: number for number, name in enumerate(names)}
+    return names, np.array([number_of[segment_id] for segment_id in segment_ids], np.int64)
+
+
+def _members(pairs: Iterable[tuple[T, str]]) -> dict[T, list[str]]:
+    """Return the members of each group, from pairs of group and member."""
+    members: dict[T, list[str]] = {}
+    for group, member in pairs:
+        members.setdefault(group, []).append(member)
+    return members
 
 
 def _segment_ids(user_ids: Sequence[str], found: clustering.Clusters, memberships: Sequence[Membership]) -> list[str]:

@@ -34,9 +34,11 @@ def update_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
     """
     profile_hashes = ledger.profile_hashes()
     memberships = ledger.memberships()
+    groups = ledger.get_meta("segment groups") or {}
     made_of = fingerprint(
         description.METHOD,
         taxonomy.hash,
+        repr(sorted(groups.items())),
         *(f"{row.user_id}\0{row.segment_id}\0{profile_hashes.get(row.user_id)}" for row in memberships),
         *ledger.claim_decision_ids(),
     )
@@ -63,7 +65,14 @@ def update_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
     summary_of = _summaries(sketches, before, models)
     ledger.set_meta("segments_writer", models.writer.fingerprint)
     ledger.put_segments(
-        (sketch.segment(*summary_of[sketch.segment_id]), made_of, sketch.centroid) for sketch in sketches
+        (
+            sketch.segment(*summary_of[sketch.segment_id]).model_copy(
+                update={"groups": tuple(groups.get(sketch.segment_id, ()))}
+            ),
+            made_of,
+            sketch.centroid,
+        )
+        for sketch in sketches
     )
     progress("segment profiles", 1, 1)
     return len(sketches)

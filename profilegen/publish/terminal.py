@@ -124,6 +124,8 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
         f"in {_counted(report.segments, 'segment')}: {store}"
     ]
     lines.append(f"profiles: {report.ok:,} ok, {report.insufficient:,} insufficient, {report.failed:,} failed")
+    if report.unclustered:
+        lines.append(f"{_counted(report.unclustered, 'user')} between segments, assigned to the nearest")
     if report.duplicates:
         lines.append(f"dropped {_counted(report.duplicates, 'duplicate')}")
     if report.removed_users:

@@ -353,6 +353,17 @@ def _in_order(claims: Mapping[Kind, tuple[Claim, ...]]) -> dict[Kind, tuple[Clai
     return {kind: claims.get(kind, ()) for kind in dict.fromkeys([*KINDS, *claims])}
 
 
+class NearSegment(Record):
+    """A segment that a user is near to without belonging to it.
+
+    :param id: id of the segment.
+    :param weight: 0 to 1, how near the user is to it compared to the user's own segment; 1 is as near.
+    """
+
+    id: str
+    weight: float = Field(ge=0, le=1)
+
+
 class UserProfile(ClaimHolder):
     """The profile of one user.
 
@@ -362,7 +373,8 @@ class UserProfile(ClaimHolder):
     :param language: ISO 639-1 code of the language that most of the user's text is in.
     :param segment: id of the user's segment.
     :param segment_confidence: how firmly the user belongs to it, 0 to 1.
-    :param segment_assigned: whether HDBSCAN left the user out and the nearest neighbours decided on the segment.
+    :param segment_assigned: whether HDBSCAN left the user out and the nearest segment was taken.
+    :param near_segments: up to two other segments that the user is near to, the nearest first.
     :param claims: as in `ClaimHolder`.
     :param behaviour: figures computed from the documents.
     :param summary: a few sentences made from the claims.
@@ -379,6 +391,7 @@ class UserProfile(ClaimHolder):
     segment: str | None = None
     segment_confidence: float | None = None
     segment_assigned: bool = False
+    near_segments: tuple[NearSegment, ...] = ()
     claims: Mapping[Kind, tuple[Claim, ...]] = Field(default_factory=dict, validate_default=True)
     behaviour: Behaviour
     summary: str = ""
@@ -394,6 +407,7 @@ class Segment(ClaimHolder):
     :param id: stays the same from build to build while most members do.
     :param name: name of two to five words, by the writer or a reviewer.
     :param criterion: who belongs to it, as in "belongs who repairs old radios".
+    :param groups: ids of the groups of segments that it belongs to, the largest first; empty where segments are few.
     :param size: number of users.
     :param language: ISO 639-1 code of the language that most of its users write in.
     :param claims: as in `ClaimHolder`; `support` is the share of users for whom a claim holds.
@@ -408,6 +422,7 @@ class Segment(ClaimHolder):
     id: str
     name: str
     criterion: str = ""
+    groups: tuple[str, ...] = ()
     size: int
     language: str
     claims: Mapping[Kind, tuple[Claim, ...]] = Field(default_factory=dict, validate_default=True)
@@ -472,6 +487,7 @@ class BuildReport(Record):
     :param insufficient: profiles without claims.
     :param failed: profiles that the writer failed at; the next build tries again.
     :param segments: segments in the store.
+    :param unclustered: users whom HDBSCAN left out, who are in the nearest segment.
     :param embedded: documents embedded by this build.
     :param written: profiles made by this build.
     :param categorised: users whose interests got categories in this build.
@@ -494,6 +510,7 @@ class BuildReport(Record):
     insufficient: int
     failed: int
     segments: int
+    unclustered: int = 0
     embedded: int
     written: int
     categorised: int = 0

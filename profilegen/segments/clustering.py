@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,17 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.segments.reduction import reduce_dimensions
+from profilegen.segments.resolution import Labels, alike_users, candidate_sizes, neighbors_for, separation
 from profilegen.vectors import Vectors, unit_rows
 
-Labels = npt.NDArray[np.int64]
-
 # Counted up when the same users would get other clusters: the next build then clusters the users of a store again.
-METHOD = "5"
+METHOD = "6"
 _COMPONENTS = 5
 # UMAP's default for so few users is 500; with 200, segments are as stable and agree with labels as well.
 _EPOCHS = 200
 # The consensus compares all pairs of users, so of more users than this there is one layout.
 _LAYOUTS, _MAX_CONSENSUS_USERS = 12, 5_000
+# Layouts by which the smallest size of a cluster is chosen.
+_CHOICE_LAYOUTS = 3
+# Sets of users without groups, whose mean separation real users must exceed by one standard deviation.
+_ALIKE_SETS, _ALIKE_USERS = 9, 600
+_MIN_USERS = 4
 # Users who are in one cluster in at least this share of the layouts stay together.
 _MIN_CO_ASSIGNMENT = 0.5
 # Shares of the mean of all users that are subtracted before a layout, in turn. Users with several interests are all
@@ -31,7 +34,7 @@ _MEAN_SHARES = (0.0, 0.75, 1.0)
 _KMEANS_MEAN_SHARE, _KMEANS_ROUNDS = 0.75, 20
 # UMAP takes minutes for more users; a sample of this size has the same segments (docs/performance.md).
 _SAMPLE_USERS = 10_000
-_NEIGHBORS, _ROWS_AT_ONCE = 15, 1_000
+_MIN_NEIGHBORS, _NEIGHBORS, _ROWS_AT_ONCE = 3, 15, 1_000
 _MIN_LANGUAGE_USERS = 5
 # Two clusters are the same segment if they share at least this much of the users of both (Jaccard index).
 _MIN_JACCARD = 0.2
@@ -51,14 +54,6 @@ class Clusters:
     assigned: npt.NDArray[np.bool_]
 
 
-def default_min_cluster_size(n_users: int) -> int:
-    """Return the smallest size of a cluster: about 0.4 times the square root of the number of users, at least 5.
-
-    :param n_users: number of users to be clustered.
-    """
-    return max(5, round(0.41 * math.sqrt(n_users)))
-
-
 def cluster(vectors: Vectors, *, seed: int, min_cluster_size: int | None = None) -> Clusters:
     """Cluster users by their vectors; every user gets a cluster.
 
@@ -68,34 +63,43 @@ def cluster(vectors: Vectors, *, seed: int, min_cluster_size: int | None = None)
     assigns the noise. Users who are together in half of the clusterings form a cluster (evidence accumulation, Fred and
     Jain 2005), and k-means from these clusters gives the labels.
 
+    The smallest size of a cluster is that of `resolution.candidate_sizes` whose clusters have the best
+    `resolution.separation`, in the mean of three layouts. Users stay one cluster unless that is better by a standard
+    deviation than for nine sets of made-up users without groups (`resolution.alike_users`).
+
     More users are clustered once. Of more than 10,000, a random sample is clustered, and the others are assigned by
     their neighbours in it.
 
     :param vectors: (n_users, n_dims) float32, rows L2-normalised.
-    :param seed: seed of UMAP and of the sample; the same seed gives the same clusters on the same machine.
-    :param min_cluster_size: smallest cluster of HDBSCAN and of the consensus, in users; None for
-        `default_min_cluster_size`.
-    :return: one cluster for everybody if there are fewer than 8 users, or fewer than two of the smallest clusters.
+    :param seed: seed of UMAP, of the sample and of the made-up users; the same seed gives the same clusters on the same
+        machine.
+    :param min_cluster_size: smallest cluster of HDBSCAN and of the consensus, in users; None to choose it.
+    :return: one cluster for everybody if there are fewer than four users, fewer than two of the smallest clusters, or
+        no groups.
     """
-    smallest = min_cluster_size or default_min_cluster_size(len(vectors))
-    if len(vectors) < 2 * smallest or len(vectors) < 8:
+    if len(vectors) > _SAMPLE_USERS:
+        sample = _sample(len(vectors), _SAMPLE_USERS, seed)
+        # A size that is given is as large a share of the sample as of all users.
+        smallest = min_cluster_size and max(_MIN_USERS, round(min_cluster_size * _SAMPLE_USERS / len(vectors)))
+        return assign_by_neighbors(vectors, sample, cluster(vectors[sample], seed=seed, min_cluster_size=smallest))
+    sizes = [min_cluster_size] if min_cluster_size else candidate_sizes(len(vectors))
+    sizes = [size for size in sizes if len(vectors) >= max(2 * size, _MIN_USERS)]
+    if not sizes or not _has_groups(vectors, min_cluster_size, seed):
         n_users = len(vectors)
         return Clusters(np.zeros(n_users, np.int64), np.full(n_users, 0.5, np.float32), np.zeros(n_users, np.bool_))
-    if len(vectors) <= _SAMPLE_USERS:
-        return _cluster_all(vectors, seed, smallest)
-    sample = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:_SAMPLE_USERS])
-    # The smallest cluster is as large a share of the sample as of all users.
-    sample_smallest = max(5, round(smallest * _SAMPLE_USERS / len(vectors)))
-    return assign_by_neighbors(vectors, sample, _cluster_all(vectors[sample], seed, sample_smallest))
+    layouts = _Layouts(vectors, seed)
+    size, _ = _best_size(layouts, sizes, _CHOICE_LAYOUTS if len(vectors) <= _MAX_CONSENSUS_USERS else 1)
+    return _cluster_all(layouts, size)
 
 
 def assign_by_neighbors(vectors: Vectors, known: npt.NDArray[np.int64], clusters: Clusters) -> Clusters:
-    """Assign users to the cluster of most of their 15 nearest known users, votes weighted by cosine similarity.
+    """Assign users to the cluster of most of their nearest known users, votes weighted by cosine similarity.
 
+    There are 15 votes, or fewer so that those in the smallest cluster can be a majority.
     Their confidence is the weighted mean of the neighbours' confidence, with 0 for neighbours in other clusters.
 
     :param vectors: (n_users, n_dims) float32, rows L2-normalised.
-    :param known: (n_known,) row numbers of the users whose clusters are known, at least sixteen.
+    :param known: (n_known,) row numbers of the users whose clusters are known, at least three.
     :param clusters: the clusters of the known users, in the order of `known`.
     :return: the clusters of all users; those of the known users are unchanged.
     """
@@ -105,10 +109,11 @@ def assign_by_neighbors(vectors: Vectors, known: npt.NDArray[np.int64], clusters
     labels[known], confidence[known], assigned[known] = clusters.labels, clusters.confidence, clusters.assigned
     others = np.setdiff1d(np.arange(len(vectors)), known)
     known_vectors = vectors[known].T
+    n_votes = min(_NEIGHBORS, max(2 * int(np.bincount(clusters.labels).min()) - 1, _MIN_NEIGHBORS))
     for start in range(0, len(others), _ROWS_AT_ONCE):
         rows = others[start : start + _ROWS_AT_ONCE]
         similarity = vectors[rows] @ known_vectors
-        nearest = np.argpartition(similarity, -_NEIGHBORS)[:, -_NEIGHBORS:]
+        nearest = np.argpartition(similarity, -n_votes)[:, -n_votes:]
         weights = np.maximum(np.take_along_axis(similarity, nearest, axis=1), 1e-6)
         weights /= weights.sum(axis=1, keepdims=True)
         votes = np.zeros((len(rows), clusters.labels.max() + 1), np.float32)
@@ -169,28 +174,81 @@ def match_ids(new: Mapping[str, Sequence[str]], old: Mapping[str, Sequence[str]]
     }
 
 
-def _cluster_all(vectors: Vectors, seed: int, smallest: int) -> Clusters:
+class _Layouts:
+    """UMAP layouts of the same users, each made when it is first asked for.
+
+    :param vectors: (n_users, n_dims) float32, rows L2-normalised.
+    :param seed: seed of the first layout; the others have seeds of their own.
+    """
+
+    def __init__(self, vectors: Vectors, seed: int) -> None:
+        self.vectors, self.seed = vectors, seed
+        self.centred = _subtract_mean(vectors, _KMEANS_MEAN_SHARE)
+        self._made: dict[tuple[int, int], Vectors] = {}
+
+    def labels(self, number: int, size: int) -> tuple[Labels, Vectors]:
+        """Return HDBSCAN's labels, -1 for noise, and membership probabilities on one layout.
+
+        :param number: number of the layout, from 0.
+        :param size: smallest size of a cluster.
+        """
+        key = number, neighbors_for(size)
+        if key not in self._made:
+            view = _subtract_mean(self.vectors, _MEAN_SHARES[number % len(_MEAN_SHARES)])
+            self._made[key] = _layout(view, (self.seed + 7919 * number) % 2**32, key[1])
+        return _hdbscan(self._made[key], size)
+
+
+def _has_groups(vectors: Vectors, min_cluster_size: int | None, seed: int) -> bool:
+    """Return whether users are divided better than each of several sets of users without groups."""
+    random = np.random.default_rng(seed)
+    users = vectors[_sample(len(vectors), _ALIKE_USERS, seed)]
+    smallest = min_cluster_size and max(2, round(min_cluster_size * len(users) / len(vectors)))
+    sizes = [smallest] if smallest else candidate_sizes(len(users))
+    _, best = _best_size(_Layouts(users, seed), sizes, 1)
+    alike = [_best_size(_Layouts(alike_users(users, random), seed), sizes, 1)[1] for _ in range(_ALIKE_SETS)]
+    return bool(best > np.mean(alike) + np.std(alike))
+
+
+def _best_size(layouts: _Layouts, sizes: Sequence[int], n_layouts: int) -> tuple[int, float]:
+    """Return the smallest size of a cluster with the best separation, and that."""
+    whole = _subtract_mean(layouts.vectors, 1.0)
+
+    def score(size: int) -> float:
+        found = (layouts.labels(number, size)[0] for number in range(n_layouts))
+        return float(np.mean([separation(whole, _spherical_kmeans(layouts.centred, labels)) for labels in found]))
+
+    scores = [score(size) for size in sizes]
+    best = int(np.argmax(scores))
+    return sizes[best], scores[best]
+
+
+def _cluster_all(layouts: _Layouts, size: int) -> Clusters:
     """Cluster on twelve layouts and take the consensus; of many users, cluster on one layout."""
-    centred = _subtract_mean(vectors, _KMEANS_MEAN_SHARE)
-    if len(vectors) > _MAX_CONSENSUS_USERS:
-        labels, probabilities = _hdbscan(_layout(centred, seed), smallest)
-        return Clusters(_spherical_kmeans(centred, labels), probabilities, labels < 0)
-    co_assignment = np.zeros((len(vectors), len(vectors)), np.float32)
-    noise = np.zeros(len(vectors), np.int64)
+    n_users = len(layouts.vectors)
+    if n_users > _MAX_CONSENSUS_USERS:
+        labels, probabilities = layouts.labels(0, size)
+        return Clusters(_spherical_kmeans(layouts.centred, labels), probabilities, labels < 0)
+    co_assignment = np.zeros((n_users, n_users), np.float32)
+    noise = np.zeros(n_users, np.int64)
     for number in range(_LAYOUTS):
-        view = _subtract_mean(vectors, _MEAN_SHARES[number % len(_MEAN_SHARES)])
-        labels, _ = _hdbscan(_layout(view, (seed + 7919 * number) % 2**32), smallest)
+        labels, _ = layouts.labels(number, size)
         noise += labels < 0
-        labels = _spherical_kmeans(centred, labels)
+        labels = _spherical_kmeans(layouts.centred, labels)
         co_assignment += labels[:, None] == labels
     co_assignment /= _LAYOUTS
-    labels = _spherical_kmeans(centred, _consensus(co_assignment, smallest))
+    labels = _spherical_kmeans(layouts.centred, _consensus(co_assignment, size))
     return Clusters(labels, _mean_co_assignment(co_assignment, labels), noise >= _LAYOUTS / 2)
 
 
-def _layout(vectors: Vectors, seed: int) -> Vectors:
+def _layout(vectors: Vectors, seed: int, n_neighbors: int) -> Vectors:
     n_dims = min(_COMPONENTS, len(vectors) - 2)
-    return reduce_dimensions(vectors, n_dims, min_dist=0.0, seed=seed, n_epochs=_EPOCHS)
+    return reduce_dimensions(vectors, n_dims, min_dist=0.0, seed=seed, n_neighbors=n_neighbors, n_epochs=_EPOCHS)
+
+
+def _sample(n_users: int, size: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return so many row numbers drawn at random, in order; all where there are no more."""
+    return np.sort(np.random.default_rng(seed).permutation(n_users)[:size])
 
 
 def _hdbscan(layout: Vectors, smallest: int) -> tuple[Labels, Vectors]:

@@ -15,7 +15,13 @@ _NEIGHBORS = 15
 
 
 def reduce_dimensions(
-    vectors: Vectors, n_dims: int, *, min_dist: float, seed: int, n_epochs: int | None = None
+    vectors: Vectors,
+    n_dims: int,
+    *,
+    min_dist: float,
+    seed: int,
+    n_neighbors: int = _NEIGHBORS,
+    n_epochs: int | None = None,
 ) -> Vectors:
     """Reduce vectors to fewer dimensions by UMAP with cosine distance (McInnes, Healy and Melville 2018).
 
@@ -23,13 +29,14 @@ def reduce_dimensions(
     :param n_dims: number of dimensions of the result.
     :param min_dist: smallest distance between similar rows in the result, at most 1; 0 packs clusters densely.
     :param seed: UMAP's `random_state`; the same seed gives the same result on the same machine.
+    :param n_neighbors: number of nearest rows that each row is drawn to, at least 2.
     :param n_epochs: number of optimisation rounds; None for UMAP's default (500 for fewer than 10,000 rows, else 200).
     :return: (n_rows, n_dims) float32.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # UMAP warns that a seed means one thread, which is intended.
         reducer = _umap().UMAP(
-            n_neighbors=min(_NEIGHBORS, len(vectors) - 1),
+            n_neighbors=min(n_neighbors, len(vectors) - 1),
             n_components=n_dims,
             min_dist=min_dist,
             metric="cosine",

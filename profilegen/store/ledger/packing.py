@@ -1,7 +1,8 @@
-"""Vectors as the bytes that a ledger stores, and back."""
+"""Vectors as the bytes that a ledger stores, and back; near segments from their JSON."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -63,6 +64,15 @@ def unpack_named(rows: Iterable[tuple[T, bytes]]) -> tuple[list[T], Vectors]:
         joined += _checked(blob, dims)
         names.append(name)
     return names, _normalised(joined, dims).reshape(len(names), dims)
+
+
+def unpack_near(text: str | None) -> tuple[tuple[str, float], ...]:
+    """Return (segment id, weight) of the segments that a user is near to.
+
+    :param text: a JSON list of such pairs, or None.
+    :raises ValueError: it is no such list.
+    """
+    return tuple((str(segment_id), float(weight)) for segment_id, weight in json.loads(text or "[]"))
 
 
 def _checked(blob: bytes, dims: int) -> bytes:

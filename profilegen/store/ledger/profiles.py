@@ -6,13 +6,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from profilegen.records import Kind, UserProfile, batches
-from profilegen.store.ledger.packing import pack, unpack_named, unpack_one
+from profilegen.records import Kind, NearSegment, UserProfile, batches
+from profilegen.store.ledger.packing import pack, unpack_named, unpack_near, unpack_one
 from profilegen.store.ledger.tables import BATCH_ROWS, PAGE_ROWS, Tables
 from profilegen.vectors import Vectors
-
-_PROFILE = "user_id, profiles.record, segment_id, confidence, assigned"
-_PROFILES = "profiles LEFT JOIN memberships USING (user_id)"
 
 
 class ClaimVector(NamedTuple):
@@ -135,18 +132,21 @@ class ProfileTables(Tables):
 
         :param user_id: any.
         """
-        row = self._one(f"SELECT {_PROFILE} FROM {_PROFILES} WHERE user_id = ?", (user_id,))
+        columns, tables = self._profile_columns()
+        row = self._one(f"SELECT {columns} FROM {tables} WHERE user_id = ?", (user_id,))
         return None if row is None else self._profile(row)
 
     def iter_profiles(self) -> Iterator[UserProfile]:
         """Yield every profile as the machine wrote it, with its segment, in order of user id."""
-        for row in self._paged(f"SELECT {_PROFILE} FROM {_PROFILES} WHERE user_id > ? ORDER BY user_id LIMIT ?", ""):
+        columns, tables = self._profile_columns()
+        for row in self._paged(f"SELECT {columns} FROM {tables} WHERE user_id > ? ORDER BY user_id LIMIT ?", ""):
             yield self._profile(row)
 
     def iter_profile_vectors(self) -> Iterator[tuple[UserProfile, Vectors]]:
         """Yield every profile whose user has a vector (n_dims,) float32, in order of user id."""
+        columns, tables = self._profile_columns()
         rows = self._paged(
-            f"SELECT {_PROFILE}, vector FROM {_PROFILES} JOIN users USING (user_id)"
+            f"SELECT {columns}, vector FROM {tables} JOIN users USING (user_id)"
             " WHERE user_id > ? AND vector IS NOT NULL ORDER BY user_id LIMIT ?",
             "",
         )
@@ -258,14 +258,25 @@ class ProfileTables(Tables):
             found.setdefault(user_id, set()).add(category)
         return found
 
+    def _profile_columns(self) -> tuple[str, str]:
+        """Return the columns of a profile with its segment, as `_profile` takes them, and the tables that have them."""
+        near, join = self._near_segments()
+        columns = f"user_id, profiles.record, segment_id, confidence, assigned, {near}"
+        return columns, f"profiles LEFT JOIN memberships USING (user_id) {join}"
+
     def _profile(self, row: Sequence[Any]) -> UserProfile:
-        user_id, record, segment, confidence, assigned = row
+        user_id, record, segment, confidence, assigned, near = row
         with self._intact(f"the profile of user {user_id!r}"):
             profile = UserProfile.model_validate_json(record)
             if segment is None:
                 return profile
             return profile.model_copy(
-                update={"segment": segment, "segment_confidence": float(confidence), "segment_assigned": bool(assigned)}
+                update={
+                    "segment": segment,
+                    "segment_confidence": float(confidence),
+                    "segment_assigned": bool(assigned),
+                    "near_segments": tuple(NearSegment(id=id_, weight=weight) for id_, weight in unpack_near(near)),
+                }
             )
 
     def _put_categories(self, profiles: Sequence[UserProfile]) -> None:
@@ -281,4 +292,6 @@ class ProfileTables(Tables):
 
 
 def _without_segment(profile: UserProfile) -> UserProfile:
-    return profile.model_copy(update={"segment": None, "segment_confidence": None, "segment_assigned": False})
+    return profile.model_copy(
+        update={"segment": None, "segment_confidence": None, "segment_assigned": False, "near_segments": ()}
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profilegen.records import Segment
-from profilegen.store.ledger.packing import pack, unpack_named
+from profilegen.store.ledger.packing import pack, unpack_named, unpack_near
 from profilegen.store.ledger.tables import Tables
 from profilegen.vectors import Vectors
 
@@ -21,12 +22,14 @@ class Membership(NamedTuple):
     :param segment_id: of the segment.
     :param confidence: 0 to 1.
     :param assigned: whether HDBSCAN called the user noise.
+    :param near: (segment id, weight) of other segments that the user is near to, the nearest first.
     """
 
     user_id: str
     segment_id: str
     confidence: float
     assigned: bool
+    near: tuple[tuple[str, float], ...] = ()
 
 
 class Points(NamedTuple):
@@ -55,16 +58,29 @@ class SegmentTables(Tables):
             return
         with self._transaction():
             self._connection.execute("DELETE FROM memberships")
-            self._connection.executemany("INSERT INTO memberships VALUES (?, ?, ?, ?)", memberships)
+            self._connection.executemany(
+                "INSERT INTO memberships VALUES (?, ?, ?, ?)", [row[:4] for row in memberships]
+            )
+            self._execute("DELETE FROM near_segments")
+            near = [(row.user_id, json.dumps(row.near)) for row in memberships if row.near]
+            self._connection.executemany("INSERT INTO near_segments VALUES (?, ?)", near)
             self._touch()
 
     def memberships(self) -> list[Membership]:
         """Return the segment of each user that has one, in order of user id."""
-        rows = self._rows("SELECT user_id, segment_id, confidence, assigned FROM memberships ORDER BY user_id")
+        near, join = self._near_segments()
+        rows = self._rows(
+            f"SELECT user_id, segment_id, confidence, assigned, {near} FROM memberships {join} ORDER BY user_id"
+        )
         with self._intact("the segment of a user"):
             return [
-                Membership(user_id, segment, float(certain), bool(noise)) for user_id, segment, certain, noise in rows
+                Membership(user_id, segment, float(certain), bool(noise), unpack_near(near))
+                for user_id, segment, certain, noise, near in rows
             ]
+
+    def count_unclustered(self) -> int:
+        """Count the users whom HDBSCAN called noise."""
+        return self._count("SELECT count(*) FROM memberships WHERE assigned")
 
     def segments_of(self, user_ids: Sequence[str]) -> dict[str, str]:
         """Return the ids of the segments of users, by user id.

@@ -92,6 +92,15 @@ class Tables:
         if next(self._rows("SELECT 1 FROM sqlite_master WHERE name = 'decisions'"), None):
             yield from self._rows(sql, parameters)
 
+    def _near_segments(self) -> tuple[str, str]:
+        """Return the column of near segments and the join that brings it; NULL where an older version made the ledger.
+
+        :return: two pieces of SQL for a query on memberships.
+        """
+        if next(self._rows("SELECT 1 FROM sqlite_master WHERE name = 'near_segments'"), None):
+            return "near", "LEFT JOIN near_segments USING (user_id)"
+        return "NULL", ""
+
     def _among(self, sql: str, values: Iterable[str]) -> Iterator[Row]:
         """Yield the rows of a query for many values, so many at a time; they go where `{}` stands in it."""
         for batch in batches(values, PAGE_ROWS):
