@@ -62,6 +62,9 @@ def _options() -> argparse.Namespace:
         "--stores", type=Path, nargs="+", default=[], help="finished stores to cluster, named after folders of --data"
     )
     parser.add_argument("--data", type=Path, default=_SHARED, help="directory of NAME/labels.csv for each of --stores")
+    parser.add_argument(
+        "--small", type=int, nargs="+", default=[], help="cluster so many users of each store too, drawn three times"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="seeds of each clustering [%(default)s]")
     parser.add_argument("--users", type=int, help="measure on a sample of so many users over all categories [all]")
     parser.add_argument("--rounds", type=int, default=5, help="number of rounds [%(default)s]")
@@ -301,7 +304,7 @@ def _works(bench: _Bench) -> Section:
 def _clustering(bench: _Bench) -> Section:
     from benchmarks import clustering
 
-    return clustering.measure(bench.labelled_stores, n_seeds=bench.options.seeds)
+    return clustering.measure(bench.labelled_stores, n_seeds=bench.options.seeds, small=bench.options.small)
 
 
 _ROWS: dict[str, Callable[[_Bench], Section]] = {

@@ -8,11 +8,12 @@ mutual information (Vinh, Epps and Bailey 2010), which is 0 for such segments.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -23,9 +24,10 @@ import numpy.typing as npt
 from benchmarks.measures import Section
 from profilegen.evaluation.agreement import Tables, codes
 from profilegen.evaluation.inputs import read_labels
-from profilegen.segments import clustering, reduction
-from profilegen.segments.clustering import Labels, _hdbscan
+from profilegen.segments import clustering
+from profilegen.segments.clustering import _hdbscan
 from profilegen.segments.reduction import reduce_dimensions
+from profilegen.segments.resolution import Labels
 from profilegen.store.ledger import open_ledger
 from profilegen.vectors import Vectors
 
@@ -33,11 +35,15 @@ _FIRST_SEED, _SAMPLES = 42, 3
 _SHUFFLES, _RESAMPLES = 20, 1_000
 
 
-def measure(stores: Mapping[str, tuple[Path, Path]], *, n_seeds: int) -> Section:
+def measure(
+    stores: Mapping[str, tuple[Path, Path]], *, n_seeds: int, small: Sequence[int] = (), draws: int = 3
+) -> Section:
     """Cluster the users of each store by every variant.
 
     :param stores: for each set of users, a finished store and a CSV of users and their labels.
     :param n_seeds: number of seeds of each clustering, at least two.
+    :param small: numbers of users; of each store, so many are drawn by a hash of their ids and clustered too.
+    :param draws: number of such draws.
     """
     section = Section(
         "Segments against labels, means over seeds: NMI with its 95% bootstrap interval over users, NMI of shuffled "
@@ -45,8 +51,13 @@ def measure(stores: Mapping[str, tuple[Path, Path]], *, n_seeds: int) -> Section
         "index of two seeds and of two samples of 80% of the users, seconds a clustering, difference of NMI to the "
         "shipped clustering with the interval of pairs."
     )
-    for name, (store, labels) in stores.items():
-        users = _Users(store, labels)
+    sets = {
+        f"{name} {size} users, draw {draw}" if size else name: (*paths, size, draw)
+        for name, paths in stores.items()
+        for size, draw in [(0, 0), *product(small, range(draws))]
+    }
+    for name, (store, labels, size, draw) in sets.items():
+        users = _Users(store, labels, size, draw)
         shipped: list[Tables] = []
         for variant, run in _VARIANTS.items():
             figures, tables = _figures(users, run, n_seeds)
@@ -63,10 +74,17 @@ class _Users:
     Variants share most layouts. `seconds` counts those that a variant takes from the cache as if it had computed them.
     """
 
-    def __init__(self, store: Path, labels: Path) -> None:
+    def __init__(self, store: Path, labels: Path, size: int, draw: int) -> None:
         with open_ledger(store, read_only=True) as ledger:
             user_ids, self._vectors = ledger.user_matrix()
             self._languages = ledger.user_languages()
+        if size:
+            hashes = [
+                hashlib.sha256(f"{draw}{user_id}".encode("utf-8", "surrogatepass")).digest() for user_id in user_ids
+            ]
+            rows = sorted(sorted(range(len(user_ids)), key=hashes.__getitem__)[:size])
+            user_ids, self._vectors = [user_ids[row] for row in rows], self._vectors[rows]
+            self._languages = [self._languages[row] for row in rows]
         label_of = read_labels(labels)
         self.labelled = np.array([user_id in label_of for user_id in user_ids])
         self.truth = codes([label_of[user_id][0] for user_id in user_ids if user_id in label_of])
@@ -88,14 +106,14 @@ class _Users:
         self.seconds += time.perf_counter() - start
         return labels
 
-    def _reduce(self, vectors: Vectors, n_dims: int, *, min_dist: float, seed: int, n_epochs: int | None) -> Vectors:
-        key = (hash(vectors.tobytes()), n_dims, seed, reduction._NEIGHBORS)
+    def _reduce(self, vectors: Vectors, n_dims: int, **options: Any) -> Vectors:
+        key = (hash(vectors.tobytes()), n_dims, *options.values())
         start = time.perf_counter()
         if key in self._layouts:
             layout, seconds = self._layouts[key]
             self.seconds += seconds
         else:
-            layout = reduce_dimensions(vectors, n_dims, min_dist=min_dist, seed=seed, n_epochs=n_epochs)
+            layout = reduce_dimensions(vectors, n_dims, **options)
             self._layouts[key] = layout, time.perf_counter() - start
         return layout
 
@@ -181,32 +199,6 @@ def _shipped(**replaced: Any) -> _Variant:
     return run
 
 
-def _split(layout: Vectors, smallest: int) -> tuple[Labels, Vectors]:
-    """Split a cluster of more than a fifth of the users where there are eight or more (a step until METHOD 5)."""
-    import hdbscan
-
-    labels, probabilities = _hdbscan(layout, smallest)
-    sizes = np.bincount(labels[labels >= 0])
-    limit = int(0.2 * len(layout))
-    if len(sizes) < 8 or sizes.max() <= limit:
-        return labels, probabilities
-    min_samples = max(2, round(0.4 * smallest))
-    model = hdbscan.HDBSCAN(min_cluster_size=smallest, min_samples=min_samples, max_cluster_size=limit).fit(layout)
-    parts = np.unique(model.labels_[(labels == sizes.argmax()) & (model.labels_ >= 0)])
-    return (np.asarray(model.labels_, np.int64), probabilities) if len(parts) > 1 else (labels, probabilities)
-
-
-def _noise_in_layout(layout: Vectors, smallest: int) -> tuple[Labels, Vectors]:
-    """Assign noise to the nearest centre in the layout (a step until METHOD 5)."""
-    labels, probabilities = _hdbscan(layout, smallest)
-    return _nearest_centre(layout, labels), probabilities
-
-
-def _before(layout: Vectors, smallest: int) -> tuple[Labels, Vectors]:
-    labels, probabilities = _split(layout, smallest)
-    return _nearest_centre(layout, labels), probabilities
-
-
 def _nearest_centre(points: Vectors, labels: Labels) -> Labels:
     """Assign users with -1 to the nearest centre; nobody else moves."""
     if labels.max() < 0:
@@ -222,28 +214,35 @@ def _kmeans(vectors: Vectors, seed: int, n_labels: int) -> Labels:
     return np.asarray(KMeans(n_labels, n_init=10, random_state=seed).fit(vectors).labels_, np.int64)
 
 
-def _umap_hdbscan(neighbors: int, smallest: int | None = None) -> _Variant:
+def _umap_hdbscan(neighbors: int, smallest: int) -> _Variant:
     """Return the recipe of BERTopic: UMAP to five dimensions and HDBSCAN, once; noise to the nearest centre."""
 
     def run(vectors: Vectors, seed: int, n_labels: int) -> Labels:
-        with patch.object(reduction, "_NEIGHBORS", neighbors):
-            layout = clustering._layout(vectors, seed)
-        labels, _ = _hdbscan(layout, smallest or clustering.default_min_cluster_size(len(vectors)))
-        return _nearest_centre(layout, labels)
+        layout = clustering._layout(vectors, seed, neighbors)
+        return _nearest_centre(layout, _hdbscan(layout, smallest)[0])
 
     return run
 
 
+def _fixed_size(vectors: Vectors, seed: int, n_labels: int) -> Labels:
+    """Cluster as until METHOD 6: a size by the number of users, at least 5, and fifteen neighbours."""
+    smallest = max(5, round(0.41 * len(vectors) ** 0.5))
+    with patch.object(clustering, "neighbors_for", lambda size: 15), patch.object(clustering, "_has_groups", _yes):
+        return clustering.cluster(vectors, seed=seed, min_cluster_size=smallest).labels
+
+
+def _yes(*args: Any) -> bool:
+    return True
+
+
 _VARIANTS: dict[str, _Variant] = {
     "shipped": _shipped(),
-    "before, METHOD 4": _shipped(_hdbscan=_before),
-    "large clusters split": _shipped(_hdbscan=_split),
-    "noise assigned in the layout": _shipped(_hdbscan=_noise_in_layout),
+    "before, METHOD 5": _fixed_size,
+    "always divided": _shipped(_has_groups=_yes),
     "k-means left out": _shipped(_spherical_kmeans=_nearest_centre),
     "3 layouts": _shipped(_LAYOUTS=3),
-    "1 layout": _shipped(_LAYOUTS=1),
     "mean not subtracted": _shipped(_MEAN_SHARES=(0.0,), _KMEANS_MEAN_SHARE=0.0),
     "k-means, true number of labels": _kmeans,
-    "UMAP (15 neighbours), HDBSCAN": _umap_hdbscan(15),
+    "UMAP (15 neighbours), HDBSCAN of 10": _umap_hdbscan(15, smallest=10),
     "UMAP (5 neighbours), HDBSCAN of 3": _umap_hdbscan(5, smallest=3),
 }
