@@ -103,7 +103,12 @@ def test_instructions_are_shared_by_all_prompts_of_a_language() -> None:
 
 
 def test_a_sentence_begins_with_its_first_claim() -> None:
-    assert next_prompts(start_draft(CLAIMS, "en"))[0].answer[0] == "Works nights as a nurse"  # type: ignore[index]
+    prompts = next_prompts(start_draft(CLAIMS, "en"))
+    assert [prompt.answer[0] for prompt in prompts] == [  # type: ignore[index]
+        "Works nights as a nurse,",
+        "Likes sourdough",
+        "Dislikes loud offices",
+    ]
 
 
 @pytest.mark.parametrize("language", ["ja", "tr"])
@@ -164,6 +169,21 @@ def test_what_cannot_stand_in_a_summary_is_left_out(text: str, kept: list[str]) 
 def test_a_sentence_without_a_full_stop_gets_one_if_the_answer_is_finished() -> None:
     assert parse_sentences(answer("在成都租房"), "zh", []) == ["在成都租房。"]
     assert parse_sentences(answer("在成都租房", finished=False), "zh", []) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "claims"),
+    [
+        ("Studies nursing has a brother.", "en", ["studies nursing", "has a brother"]),
+        ("一人暮らしをしている夜勤で働いている", "ja", ["一人暮らしをしている", "夜勤で働いている"]),
+    ],
+)
+def test_claims_in_a_row_with_no_mark_between_them_are_no_sentence(text: str, language: str, claims: list[str]) -> None:
+    assert parse_sentences(answer(text), language, claims) == []
+
+
+def test_quotation_marks_around_a_sentence_are_removed() -> None:
+    assert parse_sentences(answer("「過剰な包装は嫌いです。」"), "ja", []) == ["過剰な包装は嫌いです。"]
 
 
 def test_joiners_of_indic_scripts_are_no_control_characters() -> None:
@@ -246,6 +266,13 @@ def test_claims_of_a_sentence_that_failed_are_asked_for_once_more() -> None:
     draft = written(draft, *("Likes sourdough.",) * len(next_prompts(draft)))
     assert next_prompts(draft) == []
     assert finished(draft).made == "writer"
+    assert summary_text(finished(draft).sentences, "en") == "Works nights as a nurse. Likes sourdough."
+
+
+def test_sentences_of_the_second_round_stand_where_their_claims_do() -> None:
+    draft = start_draft(CLAIMS, "en", trained=True)
+    draft = written(draft, "Works nights as a very tired nurse. Likes sourdough.", verifier=WordVerifier("tired"))
+    draft = written(draft, *("Works nights as a nurse.",) * len(next_prompts(draft)))
     assert summary_text(finished(draft).sentences, "en") == "Works nights as a nurse. Likes sourdough."
 
 

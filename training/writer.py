@@ -21,10 +21,10 @@ from torch.nn import functional
 
 from profilegen.claims.notes import NOTES_TURN, Note, format_notes, numbered, passage_text
 from profilegen.language.predicates import predicate
+from profilegen.profiles.written import SUMMARY_TURN
 from training.examples import DATA
 from training.lm import LanguageModel, Row, Tokenizer, padded, train
 
-SUMMARY_TURN = "Sum up the person from these notes."
 _MERGED_SHARE = 0.5
 _MAX_PASSAGES = 12
 _MAX_TOKENS = 1_000

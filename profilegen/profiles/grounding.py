@@ -161,12 +161,12 @@ _HIRAGANA = re.compile("[\u3041-\u309f]+")
 
 @lru_cache(maxsize=10_000)
 def content_units(text: str, language: str) -> tuple[str, ...]:
-    """Return the folded words of a text that mean something; where no spaces separate words, pieces of them.
+    """Return the folded words of a text that mean something, or all; where no spaces separate words, pieces of them.
 
     :param text: a sentence or a claim.
     :param language: ISO 639-1 code of its language.
     """
-    return _units(text, function_words(language))
+    return _units(text, function_words(language)) or _units(text, frozenset())
 
 
 def _units(text: str, ignored: frozenset[str]) -> tuple[str, ...]:

@@ -163,7 +163,7 @@ def summary_prompt(lines: Sequence[ClaimLine], language: str, subject: Subject =
         name = language_of(language).name
         claims = [_verb_last(line, language) for line in lines]
         turns = turns_from(_template().render(claims=claims, subject=subject, language=name))
-        if beginning := _beginning(lines[0], language):
+        if beginning := _beginning(lines, language):
             answer = (beginning, *answer)
     return Prompt(shared=turns[:-1], request=turns[-1][1], answer=answer, max_tokens=_MAX_ANSWER_TOKENS)
 
@@ -188,14 +188,17 @@ def _has_colon(words: str) -> bool:
     return words.endswith((":", "："))
 
 
-def _beginning(line: ClaimLine, language: str) -> str:
+def _beginning(lines: Sequence[ClaimLine], language: str) -> str:
     """Return the first claim as the beginning of a sentence, so that no subject is invented; "" where it is none.
 
-    It is none in languages whose verbs stand at the end.
+    It is none in languages whose verbs stand at the end. After a whole predicate comes a comma, if others follow: small
+    writers say "lives with a brother who works nights" of two claims about a person.
     """
-    if language in _VERBS_LAST or _has_colon(_stance_words(line, language)):
+    words = _stance_words(lines[0], language)
+    if language in _VERBS_LAST or _has_colon(words):
         return ""
-    return _upper_first(line.predicate.rstrip(_STOPS))
+    comma = _COMMAS.get(language, ",") if len(lines) > 1 and not words else ""
+    return _upper_first(lines[0].predicate.rstrip(_STOPS)) + comma
 
 
 def next_prompts(draft: Draft) -> list[Prompt]:
@@ -277,8 +280,8 @@ def with_answers(draft: Draft, answers: Sequence[Answer | Failure]) -> Draft:
 def parse_sentences(answer: Answer, language: str, claims: Sequence[str]) -> list[str]:
     """Return the sentences of an answer that can stand in a summary.
 
-    Left out are half sentences, long ones, those with control characters, markup or addresses, those in the first
-    person, and what repeats itself.
+    Left out are half sentences, long ones, claims in a row without a mark between them, sentences with control
+    characters, markup or addresses, those in the first person, and what repeats itself.
 
     :param answer: the answer to a prompt for a summary.
     :param language: ISO 639-1 code.
@@ -292,6 +295,7 @@ def parse_sentences(answer: Answer, language: str, claims: Sequence[str]) -> lis
     is_whole = True
     for number, (start, end) in enumerate(spans, 1):
         sentence = " ".join(answer.text[start:end].lstrip(_BULLETS).split())
+        sentence = sentence[1:-1] if _QUOTED.fullmatch(sentence) else sentence
         was_whole = is_whole  # What follows the first part of a sentence that was cut is its second part.
         is_whole = bool(_END.search(sentence)) or (number == len(spans) and _is_finished(answer))
         if (
@@ -300,6 +304,7 @@ def parse_sentences(answer: Answer, language: str, claims: Sequence[str]) -> lis
             and not _MARKUP.search(sentence)
             and all(unicodedata.category(character) not in _HIDDEN or character in _JOINERS for character in sentence)
             and count_letters(sentence) <= _MAX_SENTENCE_LETTERS
+            and not _has_run_on(sentence, claims)
             and not (is_impersonal and count_first_person(sentence, language))
             and fold(sentence).rstrip(_STOPS) not in (fold(other).rstrip(_STOPS) for other in sentences)
         ):
@@ -311,8 +316,16 @@ def parse_sentences(answer: Answer, language: str, claims: Sequence[str]) -> lis
 _END = re.compile("[.!?。！？؟۔।…][\"'”’»)）」』]*$")
 _MARKUP = re.compile(r"[<>{}\[\]|\\*`#_]|https?:|www\.")
 _BULLETS = "-–—•·*→ "
+_QUOTED = re.compile('「[^」]*」|“[^”]*”|"[^"]*"|«[^»]*»')
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _JOINERS = "\u200c\u200d"
+
+
+def _has_run_on(sentence: str, claims: Sequence[str]) -> bool:
+    folded = fold(sentence).replace(" ", "")
+    starts = [(folded.find(claim), len(claim)) for claim in (fold(claim).replace(" ", "") for claim in claims)]
+    begins = {start for start, _ in starts if start > 0}
+    return any(start + length in begins for start, length in starts if start >= 0)
 
 
 def _is_finished(answer: Answer) -> bool:
@@ -373,10 +386,14 @@ def _with_checked(draft: Draft, checked: Sequence[Sentence | None]) -> Draft:
 def finished(draft: Draft) -> Summary:
     """Return the summary of a draft: the sentences that stood, or lists of its claims where none did.
 
+    Sentences are in the order of the claims that they tell, since those of a second round would be last otherwise.
+
     :param draft: a draft without pending sentences.
     """
     if draft.sentences:
-        return Summary(draft.sentences, "writer")
+        rank = {line.position: number for number, line in enumerate(draft.lines)}
+        in_order = sorted(draft.sentences, key=lambda sentence: min(rank[position] for position in sentence.claims))
+        return Summary(tuple(in_order), "writer")
     listed = listed_claims(draft.lines, draft.language)
     return Summary(listed, "template" if listed else "none")
 
@@ -464,6 +481,7 @@ def can_write_in(language: str, writer_languages: Sequence[str]) -> bool:
 
 
 _FULL_STOPS = {"zh": "。", "ja": "。", "hi": "।", "th": ""}
+_COMMAS = {"zh": "，", "ar": "،", "fa": "،", "ur": "،", "th": ""}  # Between clauses.
 _STOPS = "".join(dict.fromkeys([".", *_FULL_STOPS.values()]))
 _WITHOUT_BLANKS = frozenset({"zh", "ja"})  # Between sentences.
 _VERBS_LAST = frozenset({"ja", "ko", "tr", "hi"})
