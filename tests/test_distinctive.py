@@ -9,6 +9,7 @@ from segment_world import groups, user_claims
 from profilegen.backends import Embedder, Verdict, Verifier, open_embedder
 from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.records import Claim, Evidence, Stance
+from profilegen.segments.comparison import Table
 from profilegen.segments.distinctive import distinctive_claims
 from profilegen.segments.group_claims import GroupClaims, UserClaims, least_members, log_odds_z, sample_members
 from profilegen.segments.likeness import Scale, is_inside, measure_scale, scales, words
@@ -57,7 +58,7 @@ def describe(embedder: Embedder, world: dict[str, UserClaims], of_scale: Mapping
         return distinctive_claims(
             "g",
             members,
-            list(world.values()) if others is None else others,
+            Table.of(list(world.values()) if others is None else others, of_scale),
             n_members=len(members),
             scales=of_scale,
             taxonomy=TAXONOMY,

@@ -18,6 +18,7 @@ from profilegen.profiles import written as summaries
 from profilegen.profiles.summaries import templates_hash
 from profilegen.records import KINDS, BuiltWith, Claim, Kind, Segment
 from profilegen.segments import composed
+from profilegen.segments.comparison import Table
 from profilegen.segments.distinctive import distinctive_claims
 from profilegen.segments.group_claims import GroupClaims, UserClaims, sample_members
 from profilegen.segments.likeness import Scale, scales
@@ -123,6 +124,7 @@ def describe_groups(
     others = _user_claims(ledger, sample[:_OTHERS], models)
     languages = {*ledger.user_languages(), *(user.language for user in others)}
     of_scale = dict(scales(sorted(languages), taxonomy, models.embedder.embed))
+    table = Table.of(others, of_scale)
     found = []
     for done, group in enumerate(groups, 1):
         members = _user_claims(ledger, sample_members(group.members), models)
@@ -132,7 +134,7 @@ def describe_groups(
             distinctive_claims(
                 group.group_id,
                 members,
-                others,
+                table,
                 n_members=len(group.members),
                 scales=of_scale,
                 taxonomy=taxonomy,

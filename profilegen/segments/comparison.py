@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ _MAX_BEGINNINGS = 20
 _MAX_VERIFIED = 12
 _MAX_ALIKE = 2
 _MAX_PAIRS_PER_CLAIM = 24
+_BATCH = 256
 # Texts of near vectors say the same, unless the verifier holds that less likely than this part of its threshold.
 _LENIENCY = 0.25
 
@@ -47,6 +48,7 @@ class Table:
     :param owner: for each row, the position of its user in `users`.
     :param negative: (n_rows,) bool, whether a claim is against something.
     :param rows: (kind, claim) pairs.
+    :param keys: for each row, its language and the stems of its words.
     :param vectors: (n_rows, n_dims) float32, centred, L2-normalised.
     """
 
@@ -54,15 +56,17 @@ class Table:
     owner: Sequence[int]
     negative: Flags
     rows: Sequence[tuple[Kind, Claim]]
+    keys: Sequence[tuple[str, tuple[str, ...]]]
     vectors: Vectors
 
     @classmethod
     def of(cls, users: Sequence[UserClaims], scales: Mapping[str, Scale]) -> Table:
         """Return the table of users' claims.
 
-        :param users: each with a claim or more.
+        :param users: those without claims are left out.
         :param scales: of the embedder, by language.
         """
+        users = [user for user in users if user.claims]
         rows = [row for user in users for row in user.claims]
         centred = [scales[user.language].centred(user.vectors) for user in users]
         return cls(
@@ -70,7 +74,29 @@ class Table:
             [at for at, user in enumerate(users) for _ in user.claims],
             np.array([claim.stance in NEGATIVE for _, claim in rows], bool),
             rows,
+            [(user.language, stems(claim.text, user.language)) for user in users for _, claim in user.claims],
             np.concatenate(centred) if centred else np.zeros((0, 0), np.float32),
+        )
+
+    def without(self, user_ids: Collection[str]) -> Table:
+        """Return the table without some users.
+
+        :param user_ids: their ids; unknown ones are ignored.
+        """
+        position: dict[int, int] = {}
+        for at, user in enumerate(self.users):
+            if user.user_id not in user_ids:
+                position[at] = len(position)
+        if len(position) == len(self.users):
+            return self
+        rows = [row for row, owner in enumerate(self.owner) if owner in position]
+        return Table(
+            [self.users[at] for at in position],
+            [position[self.owner[row]] for row in rows],
+            self.negative[rows],
+            [self.rows[row] for row in rows],
+            [self.keys[row] for row in rows],
+            self.vectors[rows],
         )
 
     def owners(self, flags: Flags) -> list[int]:
@@ -79,20 +105,6 @@ class Table:
         :param flags: (n_rows,) bool.
         """
         return list(dict.fromkeys(self.owner[row] for row in np.flatnonzero(flags).tolist()))
-
-    def language(self, row: int) -> str:
-        """Return the language of a row.
-
-        :param row: its number.
-        """
-        return self.users[self.owner[row]].language
-
-    def stems(self, row: int) -> tuple[str, ...]:
-        """Return the stems of the words of a row.
-
-        :param row: its number.
-        """
-        return stems(self.rows[row][1].text, self.language(row))
 
 
 @dataclass
@@ -154,9 +166,11 @@ class Comparison:
         :param embed: as in `embedded`.
         """
         own = [
-            Candidate(kind, claim.stance, claim.text, self.inside.vectors[row], self.inside.stems(row))
-            for row, (kind, claim) in enumerate(self.inside.rows)
-            if self.inside.language(row) == self.language and self.inside.stems(row)
+            Candidate(kind, claim.stance, claim.text, vector, key)
+            for (kind, claim), (language, key), vector in zip(
+                self.inside.rows, self.inside.keys, self.inside.vectors, strict=True
+            )
+            if language == self.language and key
         ]
         beginnings = self._beginnings()
         vectors = self.embedded([text for _, _, text in beginnings], embed)
@@ -164,14 +178,14 @@ class Comparison:
             Candidate(kind, stance, text, vector, stems(text, self.language))
             for (kind, stance, text), vector in zip(beginnings, vectors, strict=True)
         ]
-        different = {(each.stance in NEGATIVE, each.key): each for each in reversed(own)}.values()
+        different = list({(each.stance in NEGATIVE, each.key): each for each in reversed(own)}.values())
+        self._compare(different, self.inside)
         for each in different:
-            self._compare(each, self.inside)
             each.strength = _strength(each, self.inside)
         best = sorted(different, key=lambda each: (-each.strength, len(each.text), each.text))[:_MAX_CANDIDATES]
-        for each in best:
-            beside = replace(each)
-            self._compare(beside, self.outside)
+        besides = [replace(each) for each in best]
+        self._compare(besides, self.outside)
+        for each, beside in zip(best, besides, strict=True):
             each.outside = len(self.outside.owners(beside.same))
             each.strength_outside = _strength(beside, self.outside)
         return sorted(best, key=self._order)
@@ -208,26 +222,38 @@ class Comparison:
         """Return what several claims begin with, the commonest first."""
         shown = Counter(
             (kind, claim.stance, beginning)
-            for row, (kind, claim) in enumerate(self.inside.rows)
-            if self.inside.language(row) == self.language
+            for (kind, claim), (language, _) in zip(self.inside.rows, self.inside.keys, strict=True)
+            if language == self.language
             for beginning in _beginnings(claim, self.language)
         )
         common = [each for each, count in shown.items() if count > 1]
         return sorted(common, key=lambda each: (-shown[each], each))[:_MAX_BEGINNINGS]
 
-    def _compare(self, candidate: Candidate, table: Table) -> None:
-        """Set which rows of a table say the same as a candidate, and which may."""
+    def _compare(self, candidates: Sequence[Candidate], table: Table) -> None:
+        """Set which rows of a table say the same as each candidate, and which may."""
         if not table.rows:
-            candidate.same = candidate.related = np.zeros(0, bool)
+            for each in candidates:
+                each.same = each.related = np.zeros(0, bool)
             return
-        cosines = table.vectors @ candidate.vector
+        for start in range(0, len(candidates), _BATCH):
+            batch = candidates[start : start + _BATCH]
+            cosines = np.stack([each.vector for each in batch]) @ table.vectors.T
+            for each, row in zip(batch, cosines, strict=True):
+                self._mark(each, row, table)
+
+    def _mark(self, candidate: Candidate, cosines: Vectors, table: Table) -> None:
+        """Set which rows of a table say the same as a candidate.
+
+        :param cosines: (n_rows,) float32.
+        """
         fits = table.negative == (candidate.stance in NEGATIVE)
         candidate.same = fits & (cosines >= self.scale.same)
         candidate.related = fits & (cosines >= self.scale.related) & ~candidate.same
         # Where vectors say nothing of a language, only words are compared.
         rows = candidate.same | candidate.related if self.scale.related < 1 else fits
         for row in np.flatnonzero(rows).tolist():
-            if table.language(row) != self.language or not (key := table.stems(row)):
+            language, key = table.keys[row]
+            if language != self.language or not key:
                 continue
             if is_inside(candidate.key, key):
                 candidate.same[row], candidate.related[row] = True, False
@@ -258,13 +284,13 @@ class Comparison:
         for row in np.argsort(-(self.inside.vectors @ candidate.vector), kind="stable").tolist():
             if candidate.same[row] or candidate.related[row]:
                 best.setdefault(self.inside.owner[row], row)
-        return [row for row in best.values() if self.inside.stems(row) != candidate.key][:_MAX_PAIRS_PER_CLAIM]
+        return [row for row in best.values() if self.inside.keys[row][1] != candidate.key][:_MAX_PAIRS_PER_CLAIM]
 
     def _words(self, row: int) -> str:
         """Return what a member wrote that shows a claim, or else the claim."""
         claim = self.inside.rows[row][1]
         quotes = [evidence.quote for evidence in claim.evidence if evidence.quote]
-        return quotes[0] if quotes else predicate(claim.stance, claim.text, self.inside.language(row))
+        return quotes[0] if quotes else predicate(claim.stance, claim.text, self.inside.keys[row][0])
 
     def _claim(self, candidate: Candidate) -> SharedClaim:
         owners = self.inside.owners(candidate.same)
@@ -290,7 +316,7 @@ def _strength(candidate: Candidate, table: Table) -> float:
     """
     nearness: dict[int, float] = {}
     for row in np.flatnonzero(candidate.same).tolist():
-        by_words = is_inside(candidate.key, table.stems(row))
+        by_words = is_inside(candidate.key, table.keys[row][1])
         near = 1.0 if by_words else float(table.vectors[row] @ candidate.vector)
         nearness[table.owner[row]] = max(near, nearness.get(table.owner[row], 0.0))
     return sum(nearness.values())

@@ -36,7 +36,7 @@ _MAX_SCATTERED = 6
 def distinctive_claims(
     group_id: str,
     members: Sequence[UserClaims],
-    others: Sequence[UserClaims],
+    others: Table,
     *,
     n_members: int,
     scales: Mapping[str, Scale],
@@ -51,7 +51,7 @@ def distinctive_claims(
 
     :param group_id: the group.
     :param members: claims of `sample_members`, the most typical first; those without claims are left out.
-    :param others: claims of a sample of all users; members among them are left out.
+    :param others: `Table.of` a sample of all users, the same for every group; members among them are left out.
     :param n_members: number of all members.
     :param scales: of the embedder, for every language of the users.
     :param taxonomy: what the categories of the claims are of.
@@ -66,7 +66,7 @@ def distinctive_claims(
     comparison = Comparison(
         language,
         Table.of(inside, scales),
-        Table.of([user for user in others if user.claims and user.user_id not in ids], scales),
+        others.without(ids),
         scales[language],
     )
     claims = _without_repeats(comparison.ranked(comparison.candidates(embed), verifier), comparison.scale)

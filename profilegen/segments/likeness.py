@@ -75,14 +75,14 @@ def scales(
     return {language: measured[names] for language, names in texts.items()}
 
 
-def is_inside(words: Sequence[str], others: Sequence[str]) -> bool:
+def is_inside(words: tuple[str, ...], others: tuple[str, ...]) -> bool:
     """Return whether one list of words stands in another, together and in order.
 
     :param words: not empty.
     :param others: any.
     """
     size = len(words)
-    return any(tuple(others[at : at + size]) == tuple(words) for at in range(len(others) - size + 1))
+    return any(others[at : at + size] == words for at in range(len(others) - size + 1))
 
 
 @lru_cache(maxsize=_CACHE_SIZE)

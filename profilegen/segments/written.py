@@ -27,6 +27,8 @@ _MAX_CLAIMS = 6
 _MAX_CRITERION_CHARS, _MAX_NAME_CHARS = 120, 50
 _MAX_TOKENS = 80
 _NAME = "Name: "
+# A criterion ends with its first sentence; a Chinese one with its first clause, since small writers do not stop there.
+_ENDS = (".", "。", "，")
 _UNFIT = re.compile(r"[<>{}\[\]|\\*`#_;:@]|https?|www\.")
 
 
@@ -69,7 +71,7 @@ def segment_prompt(group: GroupClaims, taken: Sequence[str] = ()) -> Prompt:
     )
     turns = turns_from(text)
     criterion = _criterion_start(group.language)
-    answer = (_NAME, Text(_MAX_NAME_CHARS), criterion, Text(_MAX_CRITERION_CHARS), Choices((".", "。")))
+    answer = (_NAME, Text(_MAX_NAME_CHARS), criterion, Text(_MAX_CRITERION_CHARS), Choices(_ENDS))
     return Prompt(turns[:-1], turns[-1][1], answer, _MAX_TOKENS)
 
 
@@ -80,8 +82,8 @@ def parse_wording(answer: Answer, group: GroupClaims) -> Wording:
     :param group: what its members have in common.
     """
     before, separator, criterion = answer.text.partition(_criterion_start(group.language))
-    criterion = criterion.strip().rstrip(".。")
-    name = before.removeprefix(_NAME).strip().rstrip(".。")
+    criterion = criterion.strip().rstrip("".join(_ENDS))
+    name = before.removeprefix(_NAME).strip().rstrip("".join(_ENDS))
     fits = separator and 0 < _n_words(name, group.language) <= MAX_NAME_WORDS and len(name) < _MAX_NAME_CHARS
     return Wording(
         name=name[:1].upper() + name[1:] if fits and _is_plain(name) else "",
