@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Annotated, Any
+from textwrap import shorten
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from profilegen.cli.app import app
 from profilegen.cli.console import progress_bars
-from profilegen.cli.options import Json
+from profilegen.cli.options import Json, Workers
 from profilegen.errors import UsageError
 from profilegen.publish.output import print_json, print_text
+
+if TYPE_CHECKING:
+    from profilegen.evaluation.examination import Examination
 
 models_app = typer.Typer(
     help="List, download, try, tune and add models that embed, write and verify.",
@@ -109,6 +114,80 @@ def models_pull(
         with progress_bars() as progress:
             path = pull(catalog[name], progress)
         print_text(path)
+
+
+@models_app.command("try")
+def models_try(
+    writer: Annotated[str, typer.Argument(help="Name of a writer, or path of its GGUF file.")],
+    verifier: Annotated[str | None, typer.Option(help="Who checks the notes. [default: that of the catalogue]")] = None,
+    workers: Workers = None,
+    json_: Json = False,
+) -> None:
+    """Try a writer: its notes on ten users of the samples, checked, beside those of the default writer.
+
+    Prints the share of answers that are whole, the notes a user, the share of notes that the verifier takes for shown
+    (and by chance: by what another user wrote), and the users a minute. Ends with status 1 if the writer cannot hold
+    the task.
+
+    Example: profilegen models try ~/qwen3-4b-q4_k_m.gguf
+    """
+    from profilegen.backends import Options, open_verifier, open_writer
+    from profilegen.config import load_settings
+    from profilegen.evaluation.examination import CONTEXT_TOKENS, examine_writer, sample_passages
+    from profilegen.llama.catalog import default_model
+
+    settings = load_settings(workers=workers)
+    with progress_bars() as progress, ExitStack() as stack:
+        options = Options(
+            workers=settings.workers,
+            slots=settings.slots,
+            context_tokens=CONTEXT_TOKENS,
+            gpu_layers=settings.gpu_layers,
+            progress=lambda what, done, total: progress(f"pull {what}", done, total),
+        )
+        tried = stack.enter_context(open_writer(writer, options))
+        read = sample_passages(tried.languages)
+        judge = verifier or getattr(default_model("verifier", "en"), "name", None)
+        opened = stack.enter_context(open_verifier(judge, options)) if judge else None
+        progress(f"trying {tried.name}", 0, 0)
+        examined = [examine_writer(tried, opened, read)]
+        default = default_model("writer", "en")
+        if default is not None and default.name != tried.name:
+            beside = stack.enter_context(open_writer(default.name, options))
+            progress(f"trying {beside.name}", 0, 0)
+            examined.append(examine_writer(beside, opened, read))
+    if json_:
+        print_json([one.model_dump(mode="json") | {"faults": one.faults} for one in examined])
+    else:
+        _print_examinations(examined)
+    if examined[0].faults:
+        raise typer.Exit(1)
+
+
+def _print_examinations(examined: Sequence[Examination]) -> None:
+    for one in examined:
+        shares = {"answers whole": one.whole, "notes shown": one.shown, "notes shown by chance": one.shown_by_chance}
+        figures = [f"{name} {value:.0%}" for name, value in shares.items() if value is not None]
+        figures += [f"{one.notes:.1f} notes a user", f"{one.users_per_minute:.0f} users a minute"]
+        print_text(f"{one.writer}: {', '.join(figures)}", bold=True)
+        for fault in one.faults:
+            print_text(f"  it cannot hold the task: {fault}")
+    if examined[0].verifier is None:
+        print_text("The notes were not checked: no verifier ships yet; name one with --verifier.")
+    for samples in islice(zip(*(one.samples for one in examined), strict=True), _SHOWN_SAMPLES):
+        print_text(f"\n{samples[0].user}", bold=True)
+        for number, passage in enumerate(samples[0].passages, 1):
+            print_text(f"  {number}. {shorten(passage, _MAX_SHOWN_CHARS, placeholder='…')}")
+        for one, sample in zip(examined, samples, strict=True):
+            print_text(f"  {one.writer}:")
+            for at, note in enumerate(sample.notes):
+                fell = sample.shown is not None and at not in sample.shown
+                print_text(f"    {note}{'   (not shown)' if fell else ''}")
+            if not sample.notes:
+                print_text("    no notes")
+
+
+_SHOWN_SAMPLES, _MAX_SHOWN_CHARS = 3, 160
 
 
 @models_app.command("tune")
