@@ -58,9 +58,11 @@ class Text:
     """Free text on one line. It ends before the first character of the next part of its sequence.
 
     :param max_chars: maximum length in characters.
+    :param without: characters that it does not have.
     """
 
     max_chars: int
+    without: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from profilegen.store.store import open_store
 BUDGET = """
 [[facet]]
 name = "budget"
-about = "How much money the person can spend."
+about = "how much money the person can spend"
 one_of = ["low", "middle", "high"]
 claim = "has a {} budget"
 strict = true
@@ -31,7 +31,7 @@ strict = true
 name = "household"
 key = "home"
 heading = "Lives with"
-about = "Who lives in the person's home."
+about = "who lives in the home of the person"
 """
 
 

@@ -18,9 +18,9 @@ from profilegen.resources import prompts_dir
 
 WRITER = "smollm2-135m-instruct"
 BUDGET = Facet(
-    name="budget", about="How much money the person can spend.", one_of=("low", "middle", "high"), strict=True
+    name="budget", about="how much money the person can spend", one_of=("low", "middle", "high"), strict=True
 )
-HOUSEHOLD = Facet(name="household", about="Who lives in the person's home.")
+HOUSEHOLD = Facet(name="household", about="who lives in the home of the person")
 FACETS = (*KINDS.values(), BUDGET, HOUSEHOLD)
 NUMBERS, STATEMENT = r"\[(\d+(?:,\d+)*)\]", r"(\w+), (?:likes|dislikes|wants|avoids|is): [^\n\[]{1,90}"
 LINES = {True: re.compile(f"{NUMBERS} {STATEMENT}"), False: re.compile(f"{STATEMENT}{NUMBERS}")}

@@ -190,6 +190,12 @@ def test_a_sequence_is_repeated_no_more_than_it_may(writer: GgufWriter, separato
     assert all(re.fullmatch(r"(likes|buys) [^\n]{1,20}", line) for line in answer.text.split(separator))
 
 
+def test_a_free_text_has_none_of_the_characters_that_it_must_not_have(writer: GgufWriter) -> None:
+    answer = written(writer, ask("Letters: a, b, c, d", shape=("a", Text(30, without=",/]^-"), ".")))
+    assert answer.finished
+    assert not {*answer.text} & {*",/]^-"}
+
+
 def test_a_free_text_at_the_end_of_an_answer_ends_with_it(writer: GgufWriter) -> None:
     answer = written(writer, ask("Interests: tents", shape=(Repeat((Text(30),), 2, "\n"),)))
     assert answer.finished

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
 import jinja2
 
-from profilegen.backends import Alternatives, Choices, Numbers, Part, Parts, Prompt, Repeat, Text, Turn, turns_from
+from profilegen.backends import Alternatives, Choices, Numbers, Parts, Prompt, Repeat, Text, Turn, turns_from
 from profilegen.errors import UsageError
 from profilegen.language.cleaning import fold
 from profilegen.language.registry import language_of
@@ -32,6 +32,13 @@ _MAX_CHARS, _MAX_CHARS_OF_SYLLABLES = 90, 40
 _SYLLABIC = ("zh", "ja", "ko")
 # A reading has about ten passages. More notes come from a writer that repeats itself.
 _MAX_NOTES, _MAX_CITED, _MAX_TOKENS = 8, 6, 320
+# A small model that may put a comma lists what it read and does not come to an end.
+_BETWEEN = ",;()，；、（）،"
+_STANCES_OF: Mapping[str, tuple[Stance, ...]] = {
+    "interest": ("likes", "dislikes", "wants"),
+    "value": ("likes", "dislikes", "wants", "avoids"),
+}
+"""The stances of the facets that ship; other claims say what the person is or does."""
 
 
 class Note(NamedTuple):
@@ -96,11 +103,12 @@ def notes_prompt(
     wanted = tuple(KINDS.values()) if facets is None else tuple(facets)
     if trained:
         wanted = tuple(facet for facet in wanted if facet.name in SHIPPED)
-        numbers, note = _parts(len(reading), language, wanted)
-        return _prompt((("system", NOTES_TURN),), reading, "", (*numbers, " ", note))
+        kinds, text = Choices(tuple(facet.name for facet in wanted)), Text(_max_chars(language))
+        line: Parts = (*_numbers(reading), " ", kinds, ", ", Choices(STANCES), ": ", text)
+        return _prompt((("system", NOTES_TURN),), reading, "", line)
     *shared, (_, question) = _instructions(language, wanted)
-    numbers, note = _parts(len(reading), language, wanted)
-    return _prompt(tuple(shared), reading, question, (note, *numbers))
+    note = Alternatives(tuple(_statement(facet, language) for facet in wanted))
+    return _prompt(tuple(shared), reading, question, (note, *_numbers(reading)))
 
 
 def facet_prompt(reading: Sequence[Readable], language: str, facets: Sequence[Facet] | None = None) -> Prompt | None:
@@ -197,14 +205,16 @@ def _template(folder: Path) -> jinja2.Template:
     ).get_template(_TEMPLATE)
 
 
-def _parts(n_passages: int, language: str, facets: Sequence[Facet]) -> tuple[Parts, Part]:
-    """Return the forms of the numbers of passages and of the rest of a note."""
-    numbers: Parts = ("[", Numbers(n_passages, _MAX_CITED), "]")
-    free = tuple(facet.name for facet in facets if not facet.one_of)
-    notes: list[Parts] = [(Choices(free), ", ", Choices(STANCES), ": ", Text(_max_chars(language)))] if free else []
-    choices = [facet for facet in facets if facet.one_of]
-    notes += [(f"{facet.name}, is: ", Choices((*facet.one_of, UNKNOWN))) for facet in choices]
-    return numbers, Alternatives(tuple(notes))
+def _numbers(reading: Sequence[Readable]) -> Parts:
+    return "[", Numbers(len(reading), _MAX_CITED), "]"
+
+
+def _statement(facet: Facet, language: str) -> Parts:
+    """Return the form of a note of a general writer, without the numbers of passages."""
+    if facet.one_of:
+        return f"{facet.name}, is: ", Choices((*facet.one_of, UNKNOWN))
+    stances = _STANCES_OF.get(facet.name, ("is",))
+    return f"{facet.name}, ", Choices(stances), ": ", Text(_max_chars(language), without=_BETWEEN)
 
 
 def _max_chars(language: str) -> int:

@@ -62,7 +62,7 @@ def _rule(part: Part, after: frozenset[str], rules: dict[str, str]) -> str:
         return _numbers(part, rules)
     if "" in after:
         raise ValueError("the form of its answer has two free texts with nothing between them")
-    excluded = "".join(sorted(re.escape(character) for character in after if character.isprintable()))
+    excluded = "".join(sorted(re.escape(each) for each in after | {*part.without} if each.isprintable()))
     return f"/[^\\x00-\\x1f\\x7f{excluded.replace('/', chr(92) + '/')}]{{1,{part.max_chars}}}/"
 
 
