@@ -24,7 +24,7 @@ HOUSEHOLD = Facet(name="household", about="who lives in the home of the person")
 FACETS = (*KINDS.values(), BUDGET, HOUSEHOLD)
 NUMBERS, STATEMENT = r"\[(\d+(?:,\d+)*)\]", r"(\w+), (?:likes|dislikes|wants|avoids|is): [^\n\[]{1,90}"
 LINES = {True: re.compile(f"{NUMBERS} {STATEMENT}"), False: re.compile(f"{STATEMENT}{NUMBERS}")}
-"""The notes of trained writers, and of others."""
+"""The notes of trained writers, and of others, without a line break before the numbers."""
 
 
 @dataclass(frozen=True)
@@ -150,10 +150,10 @@ def test_notes_come_back_as_they_were_written() -> None:
 
 
 def test_the_numbers_of_the_passages_may_stand_after_the_text() -> None:
-    answer = "interest, likes: bare boats [1,3]\nlifestyle, is: works nights: mostly[2]"
+    answer = "interest, likes: bare boats.\n[1,3]\nlifestyle, is: 上夜班。[2]"
     assert parse_notes(answer, 3) == [
         Note("interest", "likes", "bare boats", (1, 3)),
-        Note("lifestyle", "is", "works nights: mostly", (2,)),
+        Note("lifestyle", "is", "上夜班", (2,)),
     ]
 
 
@@ -237,7 +237,7 @@ def answers(writer: Writer) -> dict[tuple[str, bool], Answer]:
 
 def test_every_answer_of_a_real_model_is_none_or_notes(answers: dict[tuple[str, bool], Answer]) -> None:
     for (name, trained), answer in answers.items():
-        lines = answer.text.split("\n")
+        lines = (answer.text if trained else answer.text.replace("\n[", "[")).split("\n")
         assert len(lines) <= 8
         if lines == ["none"]:
             continue

@@ -26,12 +26,15 @@ _TEMPLATE = "notes.jinja"
 _NUMBERS, _STATEMENT = r"\[(?P<numbers>\d+(?:,\d+)*)\]", r"(?P<kind>\w+), (?P<stance>\w+): (?P<text>.+?)"
 # A trained writer names the passages first. A general one that has to goes through them one after another and finds
 # nothing in common, so it names them last.
-_LINES = (re.compile(f"{_NUMBERS} {_STATEMENT}"), re.compile(f"{_STATEMENT} ?{_NUMBERS}"))
+_LINES = (re.compile(f"{_NUMBERS} {_STATEMENT}"), re.compile(rf"{_STATEMENT}[.。]? ?{_NUMBERS}"))
 # Of notes that persons wrote for training, all are shorter; a character of these languages says as much as a syllable.
 _MAX_CHARS, _MAX_CHARS_OF_SYLLABLES = 90, 40
 _SYLLABIC = ("zh", "ja", "ko")
 # A reading has about ten passages. More notes come from a writer that repeats itself.
 _MAX_NOTES, _MAX_CITED, _MAX_TOKENS = 8, 6, 320
+# A model ends what it writes as it is used to, with a period or the line; then the numbers begin.
+_ENDS = ("[", "\n[", ".\n[", ". [", "。\n[", "。[")
+_NUMBERS_BELOW = re.compile(r"\n(\[[\d,]+\])(?=\n|\Z)")
 # A small model that may put a comma lists what it read and does not come to an end.
 _BETWEEN = ",;()，；、（）،"
 _STANCES_OF: Mapping[str, tuple[Stance, ...]] = {
@@ -108,7 +111,7 @@ def notes_prompt(
         return _prompt((("system", NOTES_TURN),), reading, "", line)
     *shared, (_, question) = _instructions(language, wanted)
     note = Alternatives(tuple(_statement(facet, language) for facet in wanted))
-    return _prompt(tuple(shared), reading, question, (note, *_numbers(reading)))
+    return _prompt(tuple(shared), reading, question, (note, Choices(_ENDS), *_numbers(reading)[1:]))
 
 
 def facet_prompt(reading: Sequence[Readable], language: str, facets: Sequence[Facet] | None = None) -> Prompt | None:
@@ -158,7 +161,7 @@ def parse_notes(
     """
     known = {facet.name: facet for facet in (KINDS.values() if facets is None else facets)}
     notes: dict[tuple[str, str, str], Note] = {}
-    for line in answer.split("\n")[: None if finished else -1]:
+    for line in _NUMBERS_BELOW.sub(r" \1", answer).split("\n")[: None if finished else -1]:
         note = _parsed(line, n_passages)
         if note is None or not _is_valid(note, known.get(note.kind), language):
             continue
