@@ -23,7 +23,6 @@ _PICTURE = _HERE.parent / "docs" / "images" / "benchmarks.svg"  # where docs/per
 _SHARED = _HERE.parents[1] / "shared" / "data"
 _NEEDS = {
     "review": "a browser (Debian: apt-get install chromium)",
-    "works": "a labels.csv beside the reviews",
     "clustering": "a labels.csv beside the reviews, or --stores",
 }
 
@@ -69,7 +68,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--users", type=int, help="measure on a sample of so many users over all categories [all]")
     parser.add_argument("--rounds", type=int, default=5, help="number of rounds [%(default)s]")
     parser.add_argument("--writing-users", type=int, default=24, help="users a round of writing [%(default)s]")
-    parser.add_argument("--budget-users", type=int, default=200, help="users for each budget [%(default)s]")
     parser.add_argument("--obvious-users", type=int, default=24, help="users a round of the obvious one [%(default)s]")
     parser.add_argument("--texts", type=int, default=256, help="texts a round of embedding [%(default)s]")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="users for scale")
@@ -89,7 +87,7 @@ def _options() -> argparse.Namespace:
     if options.reviews and not options.reviews.is_file():
         parser.error(f"there is no file {options.reviews}")
     if options.full:
-        options.writing_users = options.budget_users = options.obvious_users = options.texts = sys.maxsize
+        options.writing_users = options.obvious_users = options.texts = sys.maxsize
     return options
 
 
@@ -119,7 +117,7 @@ class _Bench:
             return self.has("playwright") and bool(shutil.which("chromium") or shutil.which("google-chrome"))
         if row == "clustering":
             return bool(self.options.stores) or self.labels.is_file()
-        return row != "works" or self.labels.is_file()
+        return True
 
     @cached_property
     def peak_gflops(self) -> float:
@@ -253,12 +251,6 @@ def _writing(bench: _Bench) -> Section:
     )
 
 
-def _budget(bench: _Bench) -> Section:
-    from benchmarks import budget
-
-    return budget.measure(bench.store, [user.user_id for user in bench.users], max_users=bench.options.budget_users)
-
-
 def _embedding(bench: _Bench) -> Section:
     from benchmarks import embedding
 
@@ -295,12 +287,6 @@ def _review(bench: _Bench) -> Section:
     return review.measure(bench.store, bench.folder, users=users, points=points, rounds=bench.options.rounds)
 
 
-def _works(bench: _Bench) -> Section:
-    from benchmarks import works
-
-    return works.measure(bench.store, bench.labels)
-
-
 def _clustering(bench: _Bench) -> Section:
     from benchmarks import clustering
 
@@ -311,11 +297,9 @@ _ROWS: dict[str, Callable[[_Bench], Section]] = {
     "startup": _startup,
     "build": _build,
     "writing": _writing,
-    "budget": _budget,
     "embedding": _embedding,
     "scale": _scale,
     "review": _review,
-    "works": _works,
     "clustering": _clustering,
 }
 

@@ -14,6 +14,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -274,15 +275,16 @@ def _counted(answer: dict[str, Any]) -> tuple[str, int, int]:
 
 
 def load_stage(store: str) -> Callable[[Sequence[User]], Round]:
-    """Return a function that finds claims and writes summaries as a build does, with both models loaded.
+    """Return a function that reads, checks and sums up users as a build does, with the models loaded.
 
     :param store: directory of a finished store, which is copied.
     """
-    from profilegen.backends import Options, open_embedder
+    from profilegen.backends import Options, no_progress, open_embedder
     from profilegen.config import load_settings
-    from profilegen.pipeline.model_choice import writer_of
+    from profilegen.pipeline.model_choice import verifiers_for, writers_for
     from profilegen.pipeline.models import Models
     from profilegen.pipeline.profiles import write_profiles
+    from profilegen.pipeline.reading import check_notes, write_notes
     from profilegen.store.ledger import LEDGER_FILE, open_ledger
 
     copy = tempfile.TemporaryDirectory()
@@ -290,11 +292,19 @@ def load_stage(store: str) -> Callable[[Sequence[User]], Round]:
     ledger = open_ledger(Path(copy.name), create=True)
     settings = load_settings(store=Path(copy.name))
     embedder = open_embedder(ledger.get_meta("embedder")["source"], Options(workers=settings.workers))
-    models = Models(embedder, writer_of(settings, lambda *_: None))
+    languages = Counter(ledger.user_languages())
+    models = Models(
+        embedder, writers_for(languages, settings, no_progress), verifiers_for(languages, settings, no_progress)
+    )
 
     def run(users: Sequence[User], _kept: Any = copy) -> Round:
         start = time.perf_counter()
-        write_profiles(ledger, {user.user_id: "bench" for user in users}, models, lambda _: None)
+        wanted = {user.user_id: "bench" for user in users}
+        for user_id in wanted:
+            ledger.keep_readings(user_id, [])
+        failures = write_notes(ledger, wanted, models, settings, no_progress)
+        check_notes(ledger, models, no_progress)
+        write_profiles(ledger, wanted, failures, models, settings, no_progress)
         return Round(len(users), time.perf_counter() - start, 0, 0, len(users))
 
     return run

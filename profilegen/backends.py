@@ -283,6 +283,8 @@ class Verifier(Model, Protocol):
 
     threshold: float
     """The probability from which a claim counts as shown."""
+    languages: tuple[str, ...] = ("*",)
+    """ISO 639-1 codes of the languages that it reads; `*` stands for all."""
     veto: float = 0.05
     """The probability below which a claim is dropped without asking a larger verifier."""
 
@@ -294,6 +296,15 @@ class Verifier(Model, Protocol):
         :raises ModelError: the model cannot be loaded, or a pair cannot be read.
         """
         ...
+
+
+def knows(model: Writer | Verifier, language: str) -> bool:
+    """Return whether a model knows a language.
+
+    :param model: the model.
+    :param language: ISO 639-1 code, or `*` for all languages.
+    """
+    return language in model.languages or "*" in model.languages
 
 
 class Cascade(Verifier):
@@ -311,6 +322,8 @@ class Cascade(Verifier):
         parts = [f"{verifier.fingerprint}:{verifier.veto}" for verifier in verifiers]
         self.fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()
         self.threshold, self.veto = verifiers[-1].threshold, verifiers[-1].veto
+        known = {code for verifier in verifiers for code in verifier.languages}
+        self.languages = tuple(sorted(code for code in known if all(knows(each, code) for each in verifiers)))
 
     def close(self) -> None:
         """Close the verifiers."""

@@ -24,6 +24,9 @@ class BuildOptions(TypedDict, total=False):
 
     embedder: str | None
     writer: str | None
+    verifier: str | None
+    read: int | None
+    special_subjects: bool | None
     taxonomy: str | None
     seed: int | None
     min_cluster_size: int | None
@@ -47,7 +50,12 @@ class Settings(BaseSettings):
 
     store: Path = Field(Path("store"), description="Directory of the store.")
     embedder: str = Field("auto", description="Name or path of the embedding model; auto follows the data.")
-    writer: str = Field("auto", description="Name or path of the writing model; auto is the catalogue's default.")
+    writer: str = Field("auto", description="Name or path of the writing model; auto follows the data.")
+    verifier: str = Field("auto", description="Name or path of the verifying model; auto follows the data.")
+    read: int = Field(1_500, ge=100, le=1_000_000, description="Tokens of each user's texts that the writer reads.")
+    special_subjects: bool = Field(
+        False, description="Whether claims on health, faith, politics, sexuality, origin and unions are made."
+    )
     taxonomy: str = Field(
         "auto", description="File of interest categories; auto keeps the store's, default is the list that ships."
     )
@@ -65,7 +73,7 @@ class Settings(BaseSettings):
         description="Processes that hold a model, each of one thread; by default as many as there are cores.",
     )
     slots: int = Field(16, ge=1, le=255, description="Answers that one writer process works on at a time.")
-    context_tokens: int = Field(768, ge=256, description="Tokens of prompt and answer together, per slot.")
+    context_tokens: int = Field(1_792, ge=256, description="Tokens of prompt and answer together, per slot.")
     gpu_layers: int = Field(0, ge=-1, description="Layers of the writer on a GPU; -1 for all.")
 
     @classmethod

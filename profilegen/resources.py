@@ -1,11 +1,14 @@
 """Where the files that ship with profilegen lie: beside the package in a checkout, inside it in a wheel."""
 
+import hashlib
 import os
 from pathlib import Path
 
 import platformdirs
 
 _PACKAGE = Path(__file__).resolve().parent
+# Categories are assigned to finished profiles.
+_NOT_IN_PROFILES = frozenset({"interests.toml"})
 
 
 def resource(name: str) -> Path:
@@ -35,3 +38,11 @@ def models_dir() -> Path:
     if catalog.parent.parent != _PACKAGE:
         return catalog.parent
     return Path(platformdirs.user_data_dir("profilegen", appauthor=False)) / "models"
+
+
+def prompts_hash() -> str:
+    """Return a hash of the templates and lists that profiles depend on, so that edits bring profiles up to date."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in prompts_dir().iterdir() if path.name not in _NOT_IN_PROFILES):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

@@ -185,15 +185,15 @@ def test_too_little_memory_is_an_error_of_one_line(models: dict[str, ResolvedMod
 
 def test_models_start_nothing_for_no_texts(models: dict[str, ResolvedModel]) -> None:
     before = children()
-    with Models(GgufEmbedder(models[MINILM], workers=1), GgufWriter(models[WRITER], Options())) as both:
+    with Models(GgufEmbedder(models[MINILM], workers=1), (GgufWriter(models[WRITER], Options()),), ()) as both:
         assert both.embedder.embed([]).shape == (0, 0)
-        assert list(both.writer.write([])) == []
+        assert list(both.writers[0].write([])) == []
         assert children() == before
 
 
 def test_models_end_with_their_block(models: dict[str, ResolvedModel]) -> None:
     before = children()
-    with Models(GgufEmbedder(models[MINILM], workers=1), GgufWriter(models[WRITER], Options())) as both:
+    with Models(GgufEmbedder(models[MINILM], workers=1), (GgufWriter(models[WRITER], Options()),), ()) as both:
         both.embedder.embed(["a text"])
         assert len(children() - before) == 1
     assert children() == before

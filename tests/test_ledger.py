@@ -698,7 +698,7 @@ def test_a_document_with_only_an_item_vector_is_not_missing(ledger: Ledger) -> N
     np.testing.assert_array_equal(item_vectors, [[0, 1]])
 
 
-def test_a_user_s_documents_come_undated_first_then_by_time_then_by_id(ledger: Ledger) -> None:
+def test_a_user_s_documents_come_undated_first_then_by_time_then_as_they_came(ledger: Ledger) -> None:
     load(
         ledger,
         document("a", "u1", timestamp="2024-01-02T00:00:00+02:00"),
@@ -707,8 +707,8 @@ def test_a_user_s_documents_come_undated_first_then_by_time_then_by_id(ledger: L
         document("c", "u1", timestamp="2023-01-01"),
         document("e", "u1"),
     )
-    assert [d.id for d in ledger.user_documents("u1")] == ["e", "c", "d", "a", "b"]
-    assert [d.id for d in next(ledger.iter_users()).documents] == ["e", "c", "d", "a", "b"]
+    assert [d.id for d in ledger.user_documents("u1")] == ["e", "d", "c", "a", "b"]
+    assert [d.id for d in next(ledger.iter_users()).documents] == ["e", "d", "c", "a", "b"]
     assert ledger.user_documents("nobody") == []
 
 

@@ -13,7 +13,7 @@ from test_distinctive import StandInVerifier
 from profilegen.backends import Answer, Embedder, Failure, K, Prompt, Verdict, Writer, no_progress, open_embedder
 from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.pipeline.models import Models
-from profilegen.pipeline.segment_profiles import groups_of, update_segments
+from profilegen.pipeline.segments import groups_of, update_segments
 from profilegen.records import Behaviour, BuiltWith, Document, Segment, UserProfile
 from profilegen.segments.group_claims import UserClaims
 from profilegen.store.ledger import ClaimVector, Ledger, Membership, open_ledger
@@ -94,7 +94,7 @@ def agreeing() -> StandInVerifier:
 
 
 def described(ledger: Ledger, embedder: Embedder, writer: Writer, verifier: StandInVerifier | None = None) -> int:
-    return update_segments(ledger, TAXONOMY, Models(embedder, writer), verifier, no_progress)
+    return update_segments(ledger, TAXONOMY, Models(embedder, (writer,), (verifier,) if verifier else ()), no_progress)
 
 
 def by_id(ledger: Ledger) -> dict[str, Segment]:

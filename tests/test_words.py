@@ -1,4 +1,4 @@
-"""Words: stems, parts of speech, segmentation, also when many threads ask at once."""
+"""Words: stems and segmentation, also when many threads ask at once."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from profilegen.language.chinese import LANGUAGE as CHINESE_LANGUAGE
 from profilegen.language.cleaning import clean
-from profilegen.language.detection import count_letters, detect_language
+from profilegen.language.detection import detect_language
 from profilegen.language.registry import language_of
-from profilegen.language.words import function_words, has_name, is_common_noun, stem, tagged_words
+from profilegen.language.words import content_stems, function_words, stem
 
 THREADS = 8
 ENGLISH = [
@@ -40,8 +41,7 @@ def impatient_threads() -> Iterator[None]:
         # The functions of the records, since a cache stands before them in `words`.
         pytest.param(language_of("en").stem, ENGLISH, id="English stems"),
         pytest.param(language_of("de").stem, GERMAN, id="German stems"),
-        pytest.param(language_of("en").parts_of_speech, ENGLISH, id="parts of speech"),
-        pytest.param(lambda text: tagged_words(text, "zh"), CHINESE, id="segmentation"),
+        pytest.param(CHINESE_LANGUAGE.segment, CHINESE, id="segmentation"),
         pytest.param(detect_language, [f"Muy bueno el producto {word}" for word in ENGLISH], id="detection"),
         pytest.param(clean, [f"<b>schÃ¶n</b> itâ€™s {word}" for word in ENGLISH], id="cleaning"),
     ],
@@ -73,29 +73,14 @@ def test_inflected_forms_share_a_stem_where_the_language_has_a_stemmer(language:
 def test_a_language_without_a_record_is_spaced_and_has_the_defaults() -> None:
     record = language_of("xx")
     assert (record.code, record.name, record.is_spaced) == ("xx", "xx", True)
-    assert record.parts_of_speech("word") == ()
 
 
-def test_words_are_found_where_no_spaces_separate_them() -> None:
-    assert [word for word, _ in tagged_words("我喜欢北京", "zh")] == ["我", "喜欢", "北京"]
-    assert tagged_words("I like Rome", "en") == [("I", ""), ("like", ""), ("Rome", "")]
+def test_words_with_meaning_are_what_a_text_is_about() -> None:
+    assert content_stems("He likes the long hikes", "en") == {stem(word, "en") for word in ("likes", "long", "hikes")}
+    assert {"喜欢", "北京"} <= content_stems("我喜欢北京", "zh")
+    assert content_stems("likes, LIKES!", "xx") == {"likes"}
 
 
-def test_names_are_told_from_common_nouns() -> None:
-    assert has_name("北京", "zh")
-    assert not has_name("喜欢耳机", "zh")
-    assert has_name("Makana serum", "en")
-    assert not has_name("dog bed", "en")
-    assert is_common_noun("dog", "en")
-    assert not is_common_noun("the", "en")
-
-
-def test_function_words_are_no_nouns() -> None:
+def test_a_language_without_a_list_of_function_words_has_none() -> None:
     assert {"the", "of", "and"} <= function_words("en")
-    assert "case" not in function_words("en")
     assert function_words("xx") == frozenset()
-
-
-def test_a_letter_of_an_east_asian_script_counts_as_three() -> None:
-    assert count_letters("ab 1!") == 2
-    assert count_letters("很好。") == 6

@@ -352,14 +352,14 @@ def test_too_little_memory_is_an_error_of_one_line(models: dict[str, ResolvedMod
 
 
 def test_models_write_and_embed_at_the_same_time(models: dict[str, ResolvedModel]) -> None:
-    with Models(GgufEmbedder(models[EMBEDDER], workers=1), GgufWriter(models[WRITER], SETTINGS)) as both:
+    with Models(GgufEmbedder(models[EMBEDDER], workers=1), (GgufWriter(models[WRITER], SETTINGS),), ()) as both:
 
         def prompts() -> Iterator[tuple[int, Prompt]]:
             for n in range(4):
                 both.embedder.embed([PROMPTS[n].request])
                 yield n, PROMPTS[n]
 
-        assert {key for key, answer in both.writer.write(prompts()) if isinstance(answer, Answer)} == {0, 1, 2, 3}
+        assert {key for key, answer in both.writers[0].write(prompts()) if isinstance(answer, Answer)} == {0, 1, 2, 3}
 
 
 def test_a_rendered_prompt_is_cut_at_the_lines_that_name_a_turn() -> None:

@@ -11,7 +11,7 @@ import typer
 
 from profilegen.cli.app import app
 from profilegen.cli.console import progress_bars
-from profilegen.cli.options import Embedder, Json, Store, Workers, Writer, readable
+from profilegen.cli.options import Embedder, Json, Store, Verifier, Workers, Writer, readable
 from profilegen.errors import UsageError
 from profilegen.publish.output import print_json, print_page, print_text
 
@@ -31,6 +31,16 @@ def build(
     ] = None,
     embedder: Embedder = None,
     writer: Writer = None,
+    verifier: Verifier = None,
+    read: Annotated[
+        int | None, typer.Option(min=100, help="Tokens of each user's texts that the writer reads. [default: 1500]")
+    ] = None,
+    special_subjects: Annotated[
+        bool,
+        typer.Option(
+            "--special-subjects", help="Make claims on health, faith, politics, sexuality, origin and unions too."
+        ),
+    ] = False,
     taxonomy: Annotated[
         str | None,
         typer.Option(
@@ -75,6 +85,9 @@ def build(
         store=store,
         embedder=embedder,
         writer=writer,
+        verifier=verifier,
+        read=read,
+        special_subjects=special_subjects or None,
         taxonomy=taxonomy,
         max_bad=max_bad,
         min_cluster_size=min_cluster_size,

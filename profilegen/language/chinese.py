@@ -5,10 +5,10 @@ from __future__ import annotations
 from profilegen.language.record import Language
 
 
-def _segment(text: str) -> list[tuple[str, str]]:
+def _segment(text: str) -> list[str]:
     import rjieba
 
-    return list(rjieba.tag(text))
+    return list(rjieba.cut(text))
 
 
-LANGUAGE = Language("zh", "Chinese", segment=_segment, comma="、", colon="：", parentheses="（{}）", others="其他")
+LANGUAGE = Language("zh", "Chinese", segment=_segment, comma="、", colon="：")

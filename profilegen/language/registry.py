@@ -13,13 +13,13 @@ DEFAULT_CODE = "en"
 
 # The languages with code of their own: code → the module of this package that holds a `LANGUAGE`.
 _MODULES = {
-    "en": "english",
     "zh": "chinese",
 }
 # The languages of which only the stems are known: code → name, which is that of the Snowball algorithm.
 _STEMMED = {
     "da": "Danish",
     "de": "German",
+    "en": "English",
     "es": "Spanish",
     "fi": "Finnish",
     "fr": "French",

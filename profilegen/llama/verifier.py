@@ -35,6 +35,7 @@ class GgufVerifier(PooledModel, Verifier):
 
     def __init__(self, model: ResolvedModel, *, workers: int) -> None:
         self.threshold, self.veto = model.threshold, model.veto
+        self.languages = model.languages
         if model.answers:
             engine = "profilegen.llama.causal_verifier:CausalVerifyEngine"
             super().__init__(model, engine, workers=workers, backlog=2, answers=model.answers)

@@ -7,6 +7,7 @@ build that is killed goes on where it was, and one that has nothing to do opens 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -18,9 +19,16 @@ from profilegen.ingest import Intake, read_documents
 from profilegen.pipeline.categories import categorise, chosen_taxonomy
 from profilegen.pipeline.clusters import cluster_users, lay_out_users
 from profilegen.pipeline.embedding import embed_documents, update_users
-from profilegen.pipeline.model_choice import models_for, models_of_store, record_embedder
+from profilegen.pipeline.model_choice import (
+    embedder_for,
+    embedder_of_store,
+    record_embedder,
+    verifiers_for,
+    writers_for,
+)
 from profilegen.pipeline.models import Models
-from profilegen.pipeline.profiles import remove_lexicon, start_models, update_profiles
+from profilegen.pipeline.profiles import outdated_users, write_profiles
+from profilegen.pipeline.reading import check_notes, remove_common, write_notes
 from profilegen.pipeline.segments import update_segments
 from profilegen.records import BuildReport, Document
 from profilegen.store import index, overlay
@@ -74,26 +82,31 @@ def build(
     with _opened(settings.store) as ledger, index.standing_by(settings.store) as standby, ExitStack() as opened:
         pending = ledger.is_erasure_pending()
         taxonomy = chosen_taxonomy(ledger, settings.taxonomy)
-        before = None if re_embed else models_of_store(ledger, settings, report)
-        if before:
-            opened.enter_context(before.models)
+        chosen = None if re_embed else embedder_of_store(ledger, settings, report)
 
         def on_new() -> None:
-            """Load the models while the rest of the sources is read."""
-            if before:
-                start_models(ledger, before.models)
+            """Load the embedder while the rest of the sources is read."""
+            if chosen:
+                opened.enter_context(chosen.embedder)
+                chosen.embedder.start()
 
         with clock.stage("read"):
             intake, staged = _read(ledger, sources, mapping or {}, settings, on_new, report)
         if not add and not remove:
             _check_removals(ledger.staged_removals(), confirm)
-        models, reason = before or models_for(intake.languages, settings, report)
-        if not before:
-            opened.enter_context(models)
+        chosen = chosen or embedder_for(intake.languages, settings, report)
+        languages = intake.languages + Counter(ledger.user_languages())
+        models = opened.enter_context(
+            Models(
+                chosen.embedder,
+                writers_for(languages, settings, report),
+                verifiers_for(languages, settings, report),
+            )
+        )
         record_embedder(ledger, models.embedder)
         changes = ledger.apply_staged(add=add)
         if changes.removed_documents:
-            remove_lexicon(ledger)
+            remove_common(ledger)
         with clock.stage("embed"):
             embedded = embed_documents(ledger, models.embedder, report)
         with clock.stage("users"):
@@ -102,8 +115,13 @@ def build(
             cluster_users(ledger, settings, report)
         with clock.stage("map"):
             lay_out_users(ledger, settings, report)
+        wanted = outdated_users(ledger, models, settings)
+        with clock.stage("notes"):
+            failures = write_notes(ledger, wanted, models, settings, report)
+        with clock.stage("verdicts"):
+            check_notes(ledger, models, report)
         with clock.stage("profiles"):
-            written = update_profiles(ledger, models, report)
+            written = write_profiles(ledger, wanted, failures, models, settings, report)
         with clock.stage("categories"):
             categorised = categorise(
                 ledger, taxonomy, models.embedder.embed, lambda done, total: report("categories", done, total)
@@ -115,7 +133,17 @@ def build(
             indexed = _index(ledger, settings.store, standby, report)
         changed = any(changes) or bool(pending or embedded or written or categorised or described or indexed)
         finished = _report(
-            ledger, intake, staged, changes, models, reason, embedded, written, categorised, changed, clock.seconds
+            ledger,
+            intake,
+            staged,
+            changes,
+            models,
+            chosen.reason,
+            embedded,
+            written,
+            categorised,
+            changed,
+            clock.seconds,
         )
         ledger.record_build(finished)
     return finished
@@ -256,7 +284,8 @@ def _report(
         skipped_examples=tuple(intake.skipped_examples),
         embedder=models.embedder.name,
         embedder_reason=reason,
-        writer=models.writer.name,
+        writer=", ".join(writer.name for writer in models.writers),
+        verifier=", ".join(verifier.name for verifier in models.verifiers),
         changed=changed,
         seconds=seconds,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from profilegen.backends import Progress
 from profilegen.config import Settings
 from profilegen.pipeline.fingerprints import fingerprint
-from profilegen.segments import clustering, description, hierarchy, layout
+from profilegen.segments import clustering, hierarchy, layout
 from profilegen.segments.resolution import Labels
 from profilegen.store.ledger import (
     Ledger,
@@ -161,7 +162,7 @@ def _groups(
 
 def _group_id(level: int, segments: Sequence[str]) -> str:
     """Return the id of a new group; a group and the only group in it have different ones."""
-    return description.new_id([str(level), *segments]).replace("seg-", "group-", 1)
+    return _new_id([str(level), *segments]).replace("seg-", "group-", 1)
 
 
 def _numbered(segment_ids: Sequence[str]) -> tuple[list[str], Labels]:
@@ -184,10 +185,16 @@ def _segment_ids(user_ids: Sequence[str], found: clustering.Clusters, membership
     members: dict[int, list[str]] = {}
     for user_id, label in zip(user_ids, found.labels, strict=True):
         members.setdefault(int(label), []).append(user_id)
-    new = {description.new_id(group): group for group in members.values()}
+    new = {_new_id(group): group for group in members.values()}
     old: dict[str, list[str]] = {}
     for membership in memberships:
         old.setdefault(membership.segment_id, []).append(membership.user_id)
     kept = clustering.match_ids(new, old)
-    ids = {label: kept.get(fresh := description.new_id(group), fresh) for label, group in members.items()}
+    ids = {label: kept.get(fresh := _new_id(group), fresh) for label, group in members.items()}
     return [ids[int(label)] for label in found.labels]
+
+
+def _new_id(members: Iterable[str]) -> str:
+    """Return the id of a new segment: a hash of its first members, whatever their order."""
+    digest = hashlib.sha256("\0".join(sorted(members)).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"seg-{digest[:6]}"

@@ -1,33 +1,44 @@
-"""Which embedder and writer a build works with, and why."""
+"""Which models a build works with, and why."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
-from profilegen.backends import Embedder, Options, Progress, Writer, open_embedder, open_writer
+from profilegen.backends import (
+    Embedder,
+    Options,
+    Progress,
+    Verifier,
+    Writer,
+    open_embedder,
+    open_verifier,
+    open_writer,
+)
 from profilegen.config import Settings
 from profilegen.errors import ModelError, StoreError
-from profilegen.llama.catalog import default_model
-from profilegen.pipeline.models import Models
+from profilegen.llama.catalog import default_model, load_catalog
+from profilegen.llama.header import Job
 from profilegen.store.ledger import Ledger
 
-# Below this share of documents in other languages a model for one language still serves.
+# Below this share of texts in other languages a model for one language still serves.
 _MAX_OTHER_LANGUAGES = 0.05
+M = TypeVar("M", Writer, Verifier)
 
 
-class Choice(NamedTuple):
-    """The models, none started yet, and why the embedder is that one."""
+class EmbedderChoice(NamedTuple):
+    """The embedder, not started yet, and why it is that one."""
 
-    models: Models
+    embedder: Embedder
     reason: str
 
 
-def models_of_store(ledger: Ledger, settings: Settings, progress: Progress) -> Choice | None:
-    """Return the models that a store goes on with; None of a new one, for which the texts are looked at first.
+def embedder_of_store(ledger: Ledger, settings: Settings, progress: Progress) -> EmbedderChoice | None:
+    """Return the embedder that a store goes on with; None of a new one, for which the texts are read first.
 
     :param ledger: knows the embedder that the store was made with.
-    :param settings: which models a person named, and how they work.
+    :param settings: which model a person named, and how it works.
     :param progress: called with what is fetched.
     :raises StoreError: the store's vectors are another embedder's than the one that was named.
     """
@@ -38,21 +49,21 @@ def models_of_store(ledger: Ledger, settings: Settings, progress: Progress) -> C
         name, reason = settings.embedder, "named by you"
     else:
         name, reason = made_with["source"], "the store was made with it"
-    embedder = open_embedder(name, _options(settings, progress))
+    embedder = open_embedder(name, options_of(settings, progress))
     if made_with["sha256"] != embedder.fingerprint:
         raise StoreError(
             f"the store {settings.store} was made with the embedder {made_with['name']}, whose vectors do not "
             f"compare with those of {embedder.name}; leave --embedder out, name another --store, or add --re-embed "
             "to embed everything again"
         )
-    return _choice(embedder, reason, settings, progress)
+    return EmbedderChoice(embedder, reason)
 
 
-def models_for(languages: Counter[str], settings: Settings, progress: Progress) -> Choice:
-    """Return the models for the texts of a new store.
+def embedder_for(languages: Counter[str], settings: Settings, progress: Progress) -> EmbedderChoice:
+    """Return the embedder for the texts of a new store.
 
-    :param languages: how many documents are in each language.
-    :param settings: which models a person named, and how they work.
+    :param languages: number of documents in each language.
+    :param settings: which model a person named, and how it works.
     :param progress: called with what is fetched.
     :raises ModelError: a model cannot be had.
     """
@@ -60,7 +71,7 @@ def models_for(languages: Counter[str], settings: Settings, progress: Progress) 
         name, reason = settings.embedder, "named by you"
     else:
         name, reason = _embedder_for(languages)
-    return _choice(open_embedder(name, _options(settings, progress)), reason, settings, progress)
+    return EmbedderChoice(open_embedder(name, options_of(settings, progress)), reason)
 
 
 def record_embedder(ledger: Ledger, embedder: Embedder) -> None:
@@ -76,23 +87,34 @@ def record_embedder(ledger: Ledger, embedder: Embedder) -> None:
     ledger.set_meta("embedder", made_with)
 
 
-def writer_of(settings: Settings, progress: Progress) -> Writer:
-    """Return the writer that was named, or the default one.
+def writers_for(languages: Counter[str], settings: Settings, progress: Progress) -> tuple[Writer, ...]:
+    """Return the writer that was named, or the default ones of the languages.
 
+    :param languages: number of users, or of documents, in each language.
     :param settings: name a writer, and say how it works.
     :param progress: called with what is fetched.
-    :raises ModelError: it cannot be had.
+    :raises ModelError: one cannot be had.
     """
-    name = settings.writer
-    if name == "auto":
-        model = default_model("writer", "en")
-        if model is None:
-            raise ModelError("the catalogue has no default writer; name one with --writer")
-        name = model.name
-    return open_writer(name, _options(settings, progress))
+    return _models("writer", settings.writer, languages, open_writer, options_of(settings, progress))
 
 
-def _options(settings: Settings, progress: Progress) -> Options:
+def verifiers_for(languages: Counter[str], settings: Settings, progress: Progress) -> tuple[Verifier, ...]:
+    """Return the verifier that was named, or the default ones of the languages.
+
+    :param languages: number of users, or of documents, in each language.
+    :param settings: name a verifier, and say how it works.
+    :param progress: called with what is fetched.
+    :raises ModelError: one cannot be had.
+    """
+    return _models("verifier", settings.verifier, languages, open_verifier, options_of(settings, progress))
+
+
+def options_of(settings: Settings, progress: Progress) -> Options:
+    """Return how models work.
+
+    :param settings: of the build.
+    :param progress: called with what is fetched.
+    """
     return Options(
         workers=settings.workers,
         slots=settings.slots,
@@ -102,8 +124,18 @@ def _options(settings: Settings, progress: Progress) -> Options:
     )
 
 
-def _choice(embedder: Embedder, reason: str, settings: Settings, progress: Progress) -> Choice:
-    return Choice(Models(embedder, writer_of(settings, progress)), reason)
+def _models(
+    job: Job, named: str, languages: Counter[str], open_model: Callable[[str, Options], M], options: Options
+) -> tuple[M, ...]:
+    if named != "auto":
+        return (open_model(named, options),)
+    known = Counter({language: count for language, count in languages.items() if language != "und"}) or Counter(en=1)
+    common = [code for code, count in known.most_common() if count >= _MAX_OTHER_LANGUAGES * known.total()]
+    names = {model.name for code in common if (model := default_model(job, code))}
+    if not names:
+        raise ModelError(f"the catalogue has no {job} for the language {common[0]}; name one with --{job}")
+    # In the order of the catalogue, where a model for one language comes before one for all.
+    return tuple(open_model(model.name, options) for model in load_catalog().values() if model.name in names)
 
 
 def _embedder_for(languages: Counter[str]) -> tuple[str, str]:

@@ -1,273 +1,230 @@
-"""The stage that finds claims and has the profiles of users written.
-
-Evidence for the next users is gathered while the writer works on those before, and a finished user is stored at
-once, so that memory is bounded and a killed build loses only the users in flight.
-"""
+"""The stage that makes claims of checked notes, has them summed up, and stores the profiles of users."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from profilegen.backends import Answer, Failure, Progress, Prompt
-from profilegen.claims import evidence, phrases
-from profilegen.claims.categories import Categoriser
-from profilegen.claims.phrases import Lexicon
-from profilegen.claims.taxonomy import shipped_taxonomy
-from profilegen.claims.traits import Trait, load_traits
-from profilegen.claims.works import works_of
+from profilegen.backends import Answer, Failure, Progress, Prompt, Verifier, Writer
+from profilegen.claims.consolidation import Answers, Consolidated, consolidate, merge_questions
+from profilegen.claims.readings import Reading
+from profilegen.claims.special import SpecialSubjects, learn_special_subjects
+from profilegen.claims.verification import CheckedNote
+from profilegen.config import Settings
+from profilegen.language.predicates import predicate
 from profilegen.pipeline.fingerprints import fingerprint
 from profilegen.pipeline.models import Models
-from profilegen.profiles import summaries, user_profile
-from profilegen.profiles.summaries import SummaryInput
-from profilegen.records import BuiltWith, Document, UserProfile, batches
-from profilegen.segments.user_vectors import document_vectors
-from profilegen.store.categories import open_categoriser
-from profilegen.store.ledger import (
-    ClaimVector,
-    Ledger,
-    UserDocuments,
-)
-from profilegen.store.vector_cache import load_vectors, save_vectors
+from profilegen.pipeline.reading import Failures
+from profilegen.profiles import user_profile
+from profilegen.profiles.summaries import Draft, check_drafts, finished, next_prompts, start_draft, with_answers
+from profilegen.records import BuiltWith, Claim, UserProfile, batches
+from profilegen.resources import prompts_hash
+from profilegen.store.ledger import ClaimVector, Ledger, StoredReading, UserDocuments
 from profilegen.vectors import Vectors
 
 _USERS_PER_BATCH = 64
-_PROFILES_PER_WRITE = 8
-_BACKGROUND_USERS = 256
-_LEXICON_USERS = 2_000
-_MAX_CACHED_PHRASES = 50_000
-T = TypeVar("T")
 
 
-def update_profiles(ledger: Ledger, models: Models, progress: Progress) -> int:
-    """Write the profiles that are missing or made from something else.
+def outdated_users(ledger: Ledger, models: Models, settings: Settings) -> dict[str, str]:
+    """Return the hash to store with a new profile, by id of the users whose profile is missing or out of date.
 
-    :param ledger: has users and documents, and gets the profiles.
+    :param ledger: has users and profiles.
     :param models: of this build.
-    :param progress: called with profiles done and in all.
-    :return: how many profiles were written.
+    :param settings: of this build.
     """
-    method = fingerprint(user_profile.METHOD, summaries.templates_hash(), models.writer.fingerprint)
+    method = fingerprint(
+        user_profile.METHOD,
+        prompts_hash(),
+        settings.read,
+        settings.special_subjects,
+        *(model.fingerprint for model in (*models.writers, *models.verifiers)),
+    )
     have = ledger.profile_hashes()
-    wanted = {
+    return {
         user_id: made_of
         for user_id, user_hash in ledger.user_hashes().items()
         if have.get(user_id) != (made_of := f"{user_hash}-{method}")
     }
-    done = 0
-
-    def on_done(count: int) -> None:
-        nonlocal done
-        done += count
-        progress("profiles", done, len(wanted))
-
-    if wanted:
-        progress("profiles", 0, len(wanted))
-    write_profiles(ledger, wanted, models, on_done)
-    return done
 
 
-def start_models(ledger: Ledger, models: Models, prompts: int = 1) -> None:
-    """Begin to load the models beside other work; the writer only if it knows the language of some of the users.
+def write_profiles(
+    ledger: Ledger,
+    wanted: Mapping[str, str],
+    failures: Failures,
+    models: Models,
+    settings: Settings,
+    progress: Progress,
+) -> int:
+    """Make the profiles of users from their checked notes and store them; return how many.
 
-    :param ledger: has the languages of the users.
-    :param models: of this build.
-    :param prompts: how many the writer is going to get, at least.
-    """
-    models.embedder.start()
-    languages = Counter(ledger.user_languages())
-    known = [code for code, _ in languages.most_common() if summaries.can_write_in(code, models.writer.languages)]
-    if known:
-        models.writer.start(summaries.shared_turns(known[0]), prompts=prompts)
+    The profile of a user whom the writer failed at gets no hash, so that the next build tries again.
 
-
-def write_profiles(ledger: Ledger, wanted: Mapping[str, str], models: Models, on_done: Callable[[int], None]) -> None:
-    """Make the profile of each user named and store it.
-
-    :param ledger: has users and documents, and gets the profiles, a few at a time.
+    :param ledger: has the readings, and gets the profiles, a batch at a time.
     :param wanted: the hash to store with the profile, by user id.
+    :param failures: why a writer failed, by id of the users that it failed at.
     :param models: of this build.
-    :param on_done: called with the number of profiles stored since the last call.
+    :param settings: of this build.
+    :param progress: called with profiles done and in all.
     """
-    finished = _finished_profiles(ledger, wanted, models)
-    while batch := list(islice(finished, _PROFILES_PER_WRITE)):
-        ledger.put_profiles(batch)
-        on_done(len(batch))
-
-
-def remove_lexicon(ledger: Ledger) -> None:
-    """Remove the counts of users' phrases, which may hold words of users who are gone; the next stage counts again.
-
-    :param ledger: holds the counts.
-    """
-    ledger.set_meta("lexicon", None)
+    if not wanted:
+        return 0
+    subjects = learn_special_subjects(models.embedder.embed)
+    allowed = subjects.names if settings.special_subjects else ()
+    done = 0
+    for batch in batches(sorted(wanted), _USERS_PER_BATCH):
+        progress("profiles", done, len(wanted))
+        cases = _with_claims(list(_cases(ledger, batch, models)), subjects, allowed, models)
+        cases = _summed_up(cases, models)
+        vectors = _claim_vectors(cases, models)
+        ledger.put_profiles(
+            (
+                _profile(case, failures.get(case.user.user_id), models),
+                "" if case.user.user_id in failures else wanted[case.user.user_id],
+                vectors[case.user.user_id],
+            )
+            for case in cases
+        )
+        done += len(batch)
+    progress("profiles", done, len(wanted))
+    return done
 
 
 @dataclass(frozen=True)
 class _Case:
-    """A user with claims, whose summary is to be written."""
+    """A user whose profile is made.
 
-    user_id: str
-    documents: Sequence[Document]
-    language: str
-    claims: evidence.UserClaims
-
-    @property
-    def summary_input(self) -> SummaryInput:
-        return SummaryInput.of_user(self.language, self.claims.claims)
-
-
-def _finished_profiles(
-    ledger: Ledger, wanted: Mapping[str, str], models: Models
-) -> Iterator[tuple[UserProfile, str, list[ClaimVector]]]:
-    if wanted:
-        start_models(ledger, models, len(wanted))
-    in_progress: dict[str, _Case] = {}
-    ready: list[tuple[UserProfile, list[ClaimVector]]] = []
-
-    def prompts() -> Iterator[tuple[str, Prompt]]:
-        """Give a prompt for each user whose language the writer knows; the others need no writer."""
-        for case in _cases(ledger, wanted, models):
-            if summaries.can_write(case.summary_input, models.writer.languages):
-                in_progress[case.user_id] = case
-                yield case.user_id, summaries.prompt(case.summary_input)
-            else:
-                ready.append(_composed(case, models))
-
-    for user_id, answer in models.writer.write(prompts()):
-        ready.append(_answered(in_progress.pop(user_id), answer, models))
-        while ready:
-            profile, claims = ready.pop()
-            yield profile, _stored_hash(profile, wanted), claims
-    for profile, claims in ready:
-        yield profile, _stored_hash(profile, wanted), claims
-
-
-def _stored_hash(profile: UserProfile, wanted: Mapping[str, str]) -> str:
-    """Return the hash of what a profile was made from; none for a failed one, so that it is tried again."""
-    return "" if profile.status == "failed" else wanted[profile.user_id]
-
-
-def _cases(ledger: Ledger, wanted: Mapping[str, str], models: Models) -> Iterator[_Case]:
-    """Give each user with claims, a batch of users at a time; each phrase is embedded once."""
-    if not wanted:
-        return
-    traits = load_traits()
-    background = _background(ledger)
-    scale = evidence.TraitScale(_trait_vectors(ledger, traits, models), background)
-    lexicon = _lexicon(ledger)
-    vector_of: dict[str, Vectors] = {}
-    with open_categoriser(ledger, shipped_taxonomy(), models.embedder.embed) as categoriser:
-        for users in batches(ledger.iter_users(wanted), _USERS_PER_BATCH):
-            drafts = [_draft(user, traits, lexicon, categoriser) for user in users]
-            if len(vector_of) > _MAX_CACHED_PHRASES:
-                vector_of.clear()
-            missing = sorted({text for draft in drafts for text in draft.texts} - vector_of.keys())
-            vector_of.update(zip(missing, models.embedder.embed(missing), strict=False))
-            for user, draft in zip(users, drafts, strict=True):
-                vectors = document_vectors(user.text_vectors, user.item_vectors)
-                found = evidence.score(draft, vector_of.__getitem__, vectors, background, scale)
-                yield _Case(user.user_id, user.documents, draft.language, found)
-
-
-def _draft(user: UserDocuments, traits: Sequence[Trait], lexicon: Lexicon, categoriser: Categoriser) -> evidence.Draft:
-    """Return what may be claimed of a user; nothing of one who wrote too little."""
-    language = user_profile.main_language(user.documents)
-    if not user_profile.has_enough_text(user.documents):
-        return evidence.draft((), language, traits, lexicon)
-    vectors = document_vectors(user.text_vectors, user.item_vectors)
-    works = works_of(user.documents, vectors, language, categoriser)
-    return evidence.draft(user.documents, language, traits, lexicon, works)
-
-
-def _trait_vectors(ledger: Ledger, traits: Sequence[Trait], models: Models) -> dict[tuple[str, str], Vectors]:
-    """Return the vectors of the examples of traits, embedded again only for another list or embedder."""
-    made_of = [models.embedder.fingerprint, summaries.templates_hash()]
-    if saved := load_vectors(ledger, "trait_vectors", made_of):
-        return {(trait, language): rows for key, rows in saved.items() for trait, language in [key.split()]}
-    found = evidence.trait_vectors(traits, models.embedder.embed)
-    save_vectors(ledger, "trait_vectors", made_of, {" ".join(key): rows for key, rows in found.items()})
-    return found
-
-
-def _lexicon(ledger: Ledger) -> Lexicon:
-    """Return the counts of users' phrases, made again when users are many more or fewer, or a list was edited."""
-    n_users = ledger.counts().users
-    stored = ledger.get_meta("lexicon")
-    if (
-        stored
-        and stored["made_of"] == [user_profile.METHOD, summaries.templates_hash()]
-        and 0.8 < n_users / max(stored["of_users"], 1) < 1.25
-    ):
-        return Lexicon(stored["n_users"], {tuple(key): count for key, count in stored["counts"]})
-    sample = sorted(ledger.user_ids(), key=_hash_order)[:_LEXICON_USERS]
-    users = ledger.iter_users(sample, with_vectors=False)
-    found = phrases.lexicon((user.documents, user_profile.main_language(user.documents)) for user in users)
-    value = {
-        "made_of": [user_profile.METHOD, summaries.templates_hash()],
-        "of_users": n_users,
-        "n_users": found.n_users,
-        "counts": sorted(found.counts.items()),
-    }
-    ledger.set_meta("lexicon", value)
-    return found
-
-
-def _background(ledger: Ledger) -> evidence.Background:
-    """Sample documents by a hash of their users, so that a new user hardly changes the sample."""
-    users = sorted(ledger.user_ids(), key=_hash_order)[:_BACKGROUND_USERS]
-    sample = [document_vectors(user.text_vectors, user.item_vectors) for user in ledger.iter_users(users)]
-    return evidence.Background(np.concatenate(sample))
-
-
-def _hash_order(user_id: str) -> str:
-    return hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def _answered(case: _Case, answer: Answer | Failure, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
-    if isinstance(answer, Failure):
-        return _profile(case, "", built_with(models, by_writer=True), failure=answer.reason)
-    if not (summary := summaries.parse_answer(answer, case.summary_input)):
-        return _composed(case, models)
-    return _profile(case, summary, built_with(models, by_writer=True))
-
-
-def _composed(case: _Case, models: Models) -> tuple[UserProfile, list[ClaimVector]]:
-    summary = summaries.compose(case.summary_input) if case.claims.has_claims else ""
-    return _profile(case, summary, built_with(models, by_writer=False, empty=not summary))
-
-
-def _profile(
-    case: _Case, summary: str, built_with: BuiltWith, failure: str | None = None
-) -> tuple[UserProfile, list[ClaimVector]]:
-    profile = user_profile.profile(
-        case.user_id, case.documents, case.language, case.claims, summary, built_with, failure=failure
-    )
-    positions: dict[str, int] = {}
-    claims = []
-    for kind, claim in profile.iter_claims():
-        at = positions.get(kind, 0)
-        positions[kind] = at + 1
-        claims.append(ClaimVector(kind, at, claim.text, claim.support, case.claims.vectors[kind, at]))
-    return profile, claims
-
-
-def built_with(models: Models, *, by_writer: bool, empty: bool = False) -> BuiltWith:
-    """Return what a profile says of how it was made.
-
-    :param models: the models of this build.
-    :param by_writer: whether the writer wrote its summary, or a template.
-    :param empty: there is no summary.
+    :param checked: the checked notes of all readings.
+    :param claims: made of the notes.
+    :param draft: of the summary; None where there is nothing to sum up.
     """
-    return BuiltWith(
+
+    user: UserDocuments
+    language: str
+    checked: tuple[CheckedNote, ...] = ()
+    claims: Consolidated | None = None
+    draft: Draft | None = None
+
+
+def _cases(ledger: Ledger, user_ids: Sequence[str], models: Models) -> Iterator[_Case]:
+    stored = ledger.readings_of(user_ids)
+    for user in ledger.iter_users(user_ids, with_vectors=False):
+        checked = tuple(note for row in stored.get(user.user_id, ()) for note in _notes(row))
+        yield _Case(user, user_profile.main_language(user.documents), checked)
+
+
+def _notes(row: StoredReading) -> tuple[CheckedNote, ...]:
+    return Reading.model_validate_json(row.record).checked
+
+
+def _with_claims(
+    cases: Sequence[_Case], subjects: SpecialSubjects, allowed: Sequence[str], models: Models
+) -> list[_Case]:
+    """Return the cases with claims; the embedder and each verifier are called once for all of them."""
+    texts = sorted({note.claim for case in cases for note in case.checked})
+    rows = dict(zip(texts, models.embedder.embed(texts), strict=True)) if texts else {}
+    n_dims = models.embedder.dimensions
+    vectors = [np.array([rows[note.claim] for note in c.checked], np.float32).reshape(-1, n_dims) for c in cases]
+    questions: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for case, matrix in zip(cases, vectors, strict=True):
+        questions[case.language].update(merge_questions(case.checked, matrix, subjects.centre))
+    answers: dict[str, Answers] = {}
+    for language, pairs in questions.items():
+        verifier = models.verifier(language)
+        asked = sorted(pairs)
+        answers[language] = dict(zip(asked, verifier.verify(asked), strict=True)) if verifier and asked else {}
+    return [
+        replace(
+            case,
+            claims=consolidate(case.checked, matrix, subjects, answers=answers[case.language], allowed=allowed),
+        )
+        for case, matrix in zip(cases, vectors, strict=True)
+    ]
+
+
+def _summed_up(cases: Sequence[_Case], models: Models) -> list[_Case]:
+    """Return the cases with finished drafts of their summaries."""
+    drafts: dict[str, Draft] = {}
+    languages = {case.user.user_id: case.language for case in cases}
+    for case in cases:
+        writer = models.writer(case.language)
+        if case.claims and any(case.claims.claims.values()):
+            drafts[case.user.user_id] = start_draft(
+                case.claims.claims, case.language, trained=bool(writer and writer.trained)
+            )
+    for writer in models.writers:
+        mine = {id_: draft for id_, draft in drafts.items() if models.writer(languages[id_]) is writer}
+        while asked := {id_: prompts for id_, draft in mine.items() if (prompts := next_prompts(draft))}:
+            answers = _answers(writer, asked)
+            answered = {id_: with_answers(mine[id_], answers[id_]) for id_ in asked}
+            for verifier in models.verifiers:
+                ids = [id_ for id_ in answered if models.verifier(languages[id_]) is verifier]
+                checked = _checked([answered[id_] for id_ in ids], verifier, models)
+                answered |= dict(zip(ids, checked, strict=True))
+            mine |= answered
+            drafts |= answered
+    return [replace(case, draft=drafts.get(case.user.user_id)) for case in cases]
+
+
+def _answers(writer: Writer, asked: Mapping[str, Sequence[Prompt]]) -> dict[str, list[Answer | Failure]]:
+    keys = ((id_, number) for id_, prompts in asked.items() for number in range(len(prompts)))
+    given = dict(writer.write((key, asked[key[0]][key[1]]) for key in keys))
+    return {id_: [given[id_, number] for number in range(len(prompts))] for id_, prompts in asked.items()}
+
+
+def _checked(drafts: Sequence[Draft], verifier: Verifier, models: Models) -> list[Draft]:
+    return check_drafts(drafts, verifier, models.embedder.embed) if drafts else []
+
+
+def _profile(case: _Case, failure: str | None, models: Models) -> UserProfile:
+    assert case.claims is not None
+    summary = finished(case.draft) if case.draft else user_profile.NO_SUMMARY
+    writer, verifier = models.writer(case.language), models.verifier(case.language)
+    made = BuiltWith(
         embedder=models.embedder.name,
-        writer=models.writer.name,
-        prompt=summaries.templates_hash(),
-        summary="none" if empty else "writer" if by_writer else "template",
+        writer=writer.name if writer else "",
+        verifier=verifier.name if verifier else "",
+        prompt=prompts_hash(),
+        summary=summary.made,
     )
+    unread = None
+    if writer is None or verifier is None:
+        job, names = ("writer", models.writers) if writer is None else ("verifier", models.verifiers)
+        known = ", ".join(model.name for model in names)
+        unread = f"the language {case.language} is not known to the {job} ({known}); name another with --{job}"
+    return user_profile.profile(
+        case.user.user_id,
+        case.user.documents,
+        case.language,
+        case.claims.claims,
+        summary,
+        made,
+        left_out=case.claims.left_out,
+        failure=failure,
+        reason=unread,
+    )
+
+
+def _claim_vectors(cases: Sequence[_Case], models: Models) -> dict[str, list[ClaimVector]]:
+    """Return what users are found by, by user id: their claims as predicates."""
+    claims = {
+        case.user.user_id: [
+            (kind, at, claim, _words(claim, case.language))
+            for kind, of_kind in (case.claims.claims if case.claims else {}).items()
+            for at, claim in enumerate(of_kind)
+        ]
+        for case in cases
+    }
+    texts = sorted({words for rows in claims.values() for *_, words in rows})
+    vectors: dict[str, Vectors] = dict(zip(texts, models.embedder.embed(texts), strict=True)) if texts else {}
+    return {
+        user_id: [ClaimVector(kind, at, claim.text, claim.support, vectors[words]) for kind, at, claim, words in rows]
+        for user_id, rows in claims.items()
+    }
+
+
+def _words(claim: Claim, language: str) -> str:
+    """Return the words of a claim that it is found by: what is liked as it is, what is not with its stance."""
+    return predicate(claim.stance, claim.text, language) if claim.polarity == "negative" else claim.text

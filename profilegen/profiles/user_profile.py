@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from profilegen.claims.evidence import UserClaims
 from profilegen.language.detection import count_letters
 from profilegen.language.registry import DEFAULT_CODE
 from profilegen.profiles.behaviour import behaviour
-from profilegen.records import BuiltWith, Document, Status, UserProfile
+from profilegen.profiles.summaries import Summary, summary_text
+from profilegen.records import BuiltWith, Claim, Document, Kind, LeftOut, Status, UserProfile
 
 # Increased when the same documents would give other claims, so that the next build updates stores.
-METHOD = "17"
+METHOD = "18"
 _MIN_LETTERS = 12
+NO_SUMMARY = Summary((), "none")
 
 
 def documents_hash(documents: Sequence[Document]) -> str:
@@ -57,41 +58,52 @@ def profile(
     user_id: str,
     documents: Sequence[Document],
     language: str,
-    user_claims: UserClaims,
-    summary: str,
+    claims: Mapping[Kind, Sequence[Claim]],
+    summary: Summary,
     built_with: BuiltWith,
     *,
+    left_out: LeftOut,
     failure: str | None = None,
+    reason: str | None = None,
 ) -> UserProfile:
     """Return a user's profile: `ok` with claims, `insufficient` without.
 
     :param user_id: the user.
     :param documents: all documents of the user.
     :param language: ISO 639-1 code of the profile's language.
-    :param user_claims: the user's claims.
-    :param summary: the summary; may be empty.
+    :param claims: the user's claims by kind.
+    :param summary: the summary; may be without sentences.
     :param built_with: the models and prompts that the profile is made with.
-    :param failure: why no summary could be written; the profile is `failed` for this reason.
+    :param left_out: numbers of notes that are no claims.
+    :param failure: why the writer failed; the profile is `failed` for this reason.
+    :param reason: why there are no claims, where it is not for lack of text.
     """
     status: Status = "ok"
-    reason = None
     if failure:
         status, reason = "failed", failure
-    elif not user_claims.has_claims:
-        status, reason = "insufficient", _insufficient_reason(documents)
+    elif not any(claims.values()):
+        status, reason = "insufficient", reason or _insufficient_reason(documents, left_out)
+    else:
+        reason = None
     return UserProfile(
         user_id=user_id,
         status=status,
         reason=reason,
         language=language,
-        claims=user_claims.claims,
-        summary=summary,
+        claims={kind: tuple(of_kind) for kind, of_kind in claims.items()},
+        summary=summary_text(summary.sentences, language),
+        sentences=summary.sentences,
+        left_out=left_out,
         behaviour=behaviour(documents),
-        built_with=built_with,
+        built_with=built_with.model_copy(update={"summary": summary.made}),
     )
 
 
-def _insufficient_reason(documents: Sequence[Document]) -> str:
+def _insufficient_reason(documents: Sequence[Document], left_out: LeftOut) -> str:
     characters = sum(len(document.text) for document in documents)
     count = "one document" if len(documents) == 1 else f"{len(documents)} documents"
-    return f"{count} of {characters} characters in all, and no claim that they carry"
+    fallen = left_out.not_shown + left_out.contradicted
+    rest = (
+        f"; {fallen} notes were not shown by their quotes" if fallen > 1 else "; a note was not shown" if fallen else ""
+    )
+    return f"{count} of {characters} characters in all, and no claim that they carry{rest}"

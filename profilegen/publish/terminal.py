@@ -131,7 +131,7 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
     if report.removed_users:
         lines.append(f"removed {_counted(report.removed_users, 'user')} that the input no longer has")
     lines.append(f"embedder: {report.embedder} ({report.embedder_reason})")
-    lines.append(f"writer: {report.writer}")
+    lines.append(f"writer: {report.writer}; verifier: {report.verifier}")
     if report.changed:
         slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:4]
         spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in slowest)
@@ -177,7 +177,7 @@ def _claim(claim: Claim, cited: Mapping[str, Document], number: int | None) -> R
     full = round(claim.support * _BAR_WIDTH)
     line.append("█" * full + "░" * (_BAR_WIDTH - full), style="cyan")
     line.append(f" {claim.support:.2f} ", style="dim")
-    line.append(claim.text)
+    line.append(claim.words)
     if claim.category:
         line.append(f"  {claim.category.name}", style="dim")
     if claim.reviewed:

@@ -159,6 +159,11 @@ class Claim(Record):
         return "negative" if self.stance in _NEGATIVE else "positive"
 
     @property
+    def words(self) -> str:
+        """The text as pages show it, after its stance where that is not plain: "dislikes: glitter"."""
+        return self.text if self.stance in {"is", "likes"} else f"{self.stance}: {self.text}"
+
+    @property
     def shared_name(self) -> str:
         """The words that claims of several users have in common: `name`, or else `text`."""
         return self.name or self.text
@@ -499,7 +504,8 @@ class BuildReport(Record):
     :param skipped_examples: some of them.
     :param embedder: name of the embedder.
     :param embedder_reason: why that embedder was chosen.
-    :param writer: name of the writer.
+    :param writer: name of the writer; several are separated by commas.
+    :param verifier: name of the verifier, in the same way.
     :param changed: whether anything in the store changed.
     :param seconds: wall-clock seconds by stage.
     """
@@ -523,6 +529,7 @@ class BuildReport(Record):
     embedder: str
     embedder_reason: str
     writer: str
+    verifier: str = ""
     changed: bool
     seconds: dict[str, float]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
 
-from profilegen.claims.phrases import keys
 from profilegen.errors import ProfilegenError, UsageError
+from profilegen.language.words import content_stems
 from profilegen.review import security
 from profilegen.review.session import Session
 
@@ -56,7 +56,7 @@ def _warm_up(session: Session) -> None:
     """Load what takes seconds, so that neither the first page nor the first decision waits for it."""
     with contextlib.suppress(ProfilegenError), session.reading() as ledger:  # The next request reports an error.
         session.snapshot(ledger)
-    keys("", "en")
+    content_stems("", "en")
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -11,8 +11,7 @@ import numpy as np
 
 from profilegen.claims.taxonomy import Taxonomy
 from profilegen.language.cleaning import fold
-from profilegen.language.registry import language_of
-from profilegen.language.words import function_words, stem
+from profilegen.language.words import function_words, split_words, stem
 from profilegen.vectors import Vectors, unit_rows
 
 # In standard deviations of the cosines of texts that have nothing to do with each other, after their mean vector is
@@ -120,9 +119,7 @@ def words(text: str, language: str) -> tuple[str, ...]:
     :param text: a short text.
     :param language: ISO 639-1 code of its language.
     """
-    segment = language_of(language).segment
-    folded = fold(text)
-    pieces = [word for word, _ in segment(folded)] if segment else folded.split()
+    pieces = split_words(fold(text), language)
     return tuple(word for piece in pieces for word in _without_marks(piece).split())
 
 

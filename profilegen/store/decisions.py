@@ -11,10 +11,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from profilegen.claims.phrases import keys
 from profilegen.language.cleaning import fold
-from profilegen.profiles import summaries
-from profilegen.profiles.summaries import SummaryInput
+from profilegen.language.words import content_stems
+from profilegen.profiles.summaries import Summary, summary_text, with_claims_changed
 from profilegen.records import (
     KINDS,
     UNSEEN,
@@ -87,7 +86,7 @@ def apply_decisions(
 ) -> UserProfile:
     """Return a profile with reviewers' decisions applied.
 
-    Where a decision changes what the summary is about, the template composes the summary again.
+    Sentences of the summary that tell a claim that was struck or edited are left out; claims with new words are listed.
 
     :param profile: as the machine wrote it.
     :param decisions: all on this user, in order of time.
@@ -100,7 +99,7 @@ def apply_decisions(
     kinds = dict.fromkeys([*profile.claims, *(standing.kind for standing in kept)])
     claims = {kind: [shown(standing) for standing in kept if standing.kind == kind] for kind in kinds}
     laid = profile.with_claims(claims, reviewed=_review(all_standings, decisions))
-    return _with_status(_with_summary(laid, SummaryInput.of_user(profile.language, profile.claims)), profile)
+    return _with_status(_with_summary(laid, profile), profile)
 
 
 def shown(standing: Standing) -> Claim:
@@ -211,12 +210,12 @@ def _same(kind: Kind, claim: Claim, threads: Mapping[tuple[Kind, str], _Thread],
     in_force = [thread for (other, _), thread in threads.items() if other == kind and thread.decision is not None]
     if not in_force:
         return None  # and no word lists are loaded to find that out
-    folded, meant = fold(claim.text), keys(claim.text, language)
+    folded, meant = fold(claim.text), content_stems(claim.text, language)
     for thread in in_force:
         if claim.name and thread.claim.shared_name == claim.name:
             return thread
         for other in {thread.text, thread.words}:
-            if fold(other) == folded or (meant and keys(other, language) == meant):
+            if fold(other) == folded or (meant and content_stems(other, language) == meant):
                 return thread
     return None
 
@@ -255,14 +254,15 @@ def _review(all_standings: Sequence[Standing], decisions: Sequence[Decision]) ->
     )
 
 
-def _with_summary(laid: UserProfile, machine: SummaryInput) -> UserProfile:
-    """Compose the summary again if it is no longer about the claims of the profile."""
-    changed = SummaryInput.of_user(laid.language, laid.claims)
-    if laid.status == "failed" or changed.variables() == machine.variables():
+def _with_summary(laid: UserProfile, machine: UserProfile) -> UserProfile:
+    """Leave out of the summary what is no longer claimed, and add what is claimed now."""
+    if laid.status == "failed":
         return laid
-    summary = summaries.compose(changed) if any(changed.variables().values()) else ""
-    made = laid.built_with.model_copy(update={"summary": "template" if summary else "none"})
-    return laid.model_copy(update={"summary": summary, "built_with": made})
+    before = Summary(machine.sentences, machine.built_with.summary)
+    after = with_claims_changed(before, machine.claims, laid.claims, laid.language)
+    made = laid.built_with.model_copy(update={"summary": after.made})
+    summary = summary_text(after.sentences, laid.language)
+    return laid.model_copy(update={"summary": summary, "sentences": after.sentences, "built_with": made})
 
 
 def _with_status(laid: UserProfile, machine: UserProfile) -> UserProfile:

@@ -143,7 +143,7 @@ class UserSearch:
         # What a person has changed since the last build has no vector yet.
         kind, claim = max(claims, key=lambda row: cosines.get((row[0], row[1].text), -1.0))
         quote = f": “{_shortened(claim.evidence[0].quote)}”" if claim.evidence else ""
-        return f"{kind} “{claim.text}”{quote}"
+        return f"{kind} “{claim.words}”{quote}"
 
     def _segment_cosines(self, user_ids: Sequence[str], question: Vectors, n: int) -> dict[str, float]:
         """Return the cosine of the question and each user's segment; the lowest for users without one."""

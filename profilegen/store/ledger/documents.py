@@ -52,6 +52,11 @@ class DocumentTables(Tables):
         for id_, record in self._paged("SELECT id, record FROM documents WHERE id > ? ORDER BY id LIMIT ?", ""):
             yield self._document(id_, record)
 
+    def highest_rating(self) -> float | None:
+        """Return the highest rating of all documents, None without ratings."""
+        row = self._one("SELECT max(CAST(record ->> '$.rating' AS REAL)) FROM documents")
+        return None if row is None or row[0] is None else float(row[0])
+
     # By user
 
     def user_ids(self) -> Iterator[str]:
@@ -60,11 +65,11 @@ class DocumentTables(Tables):
         return (user_id for (user_id,) in rows)
 
     def user_documents(self, user_id: str) -> list[Document]:
-        """Return the documents of one user, undated first, then by time, then by id.
+        """Return the documents of one user, undated first, then by time, then in the order in which they came.
 
         :param user_id: any; of an unknown user the list is empty.
         """
-        rows = self._rows("SELECT id, record FROM documents WHERE user_id = ?", (user_id,))
+        rows = self._rows("SELECT id, record FROM documents WHERE user_id = ? ORDER BY rowid", (user_id,))
         return sorted((self._document(id_, record) for id_, record in rows), key=_age)
 
     def iter_users(
@@ -79,7 +84,8 @@ class DocumentTables(Tables):
         columns = "text_vector, item_vector" if with_vectors else "NULL, NULL"
         wanted = self.user_ids() if user_ids is None else sorted(set(user_ids))
         rows = self._among(
-            f"SELECT user_id, id, record, {columns} FROM documents WHERE user_id IN {{}} ORDER BY user_id", wanted
+            f"SELECT user_id, id, record, {columns} FROM documents WHERE user_id IN {{}} ORDER BY user_id, rowid",
+            wanted,
         )
         for user_id, group in groupby(rows, key=lambda row: row[0]):
             documents = [(self._document(id_, record), text, item) for _, id_, record, text, item in group]
@@ -139,7 +145,7 @@ class DocumentTables(Tables):
         return 0 if row is None else int(row[0])
 
 
-def _age(document: Document) -> tuple[bool, datetime, str]:
-    """Sort key: undated first, then by time (without a zone it is taken as UTC), then by id."""
+def _age(document: Document) -> tuple[bool, datetime]:
+    """Sort key: undated first, then by time (without a zone it is taken as UTC)."""
     time = document.timestamp or datetime.min
-    return document.timestamp is not None, time if time.tzinfo else time.replace(tzinfo=UTC), document.id
+    return document.timestamp is not None, time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -142,7 +142,7 @@ class Staging(Removal):
         same_text = "CASE WHEN embedded_hash = excluded.embedded_hash"
         written = execute(
             "INSERT INTO main.documents (id, user_id, hash, embedded_hash, record)"
-            " SELECT id, user_id, hash, embedded_hash, record FROM incoming.documents WHERE true"
+            " SELECT id, user_id, hash, embedded_hash, record FROM incoming.documents WHERE true ORDER BY rowid"
             " ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, hash = excluded.hash,"
             " embedded_hash = excluded.embedded_hash, record = excluded.record,"
             f" text_vector = {same_text} THEN text_vector END, item_vector = {same_text} THEN item_vector END"

@@ -1,0 +1,232 @@
+"""The stages in which the writer reads what users wrote and makes notes, and the verifier checks them.
+
+A reading is stored as soon as it is written, and again with its verdicts, so that a killed build reads nothing twice.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+from profilegen.backends import Failure, Progress, Prompt, Verifier, Writer, knows
+from profilegen.claims.common import Common, count_common
+from profilegen.claims.notes import facet_prompt, notes_prompt, parse_notes
+from profilegen.claims.passages import Passage, rating_scale, reading_hash, readings, select_passages
+from profilegen.claims.readings import Reading
+from profilegen.claims.verification import check
+from profilegen.config import Settings
+from profilegen.pipeline.fingerprints import fingerprint
+from profilegen.pipeline.models import Models
+from profilegen.profiles.user_profile import main_language
+from profilegen.records import batches
+from profilegen.segments.user_vectors import document_vectors
+from profilegen.store.ledger import Ledger, StoredReading, UserDocuments
+
+# Increased when the same passages would get other notes, or the same notes other verdicts.
+_METHOD, _CHECK_METHOD = "1", "1"
+_READINGS_PER_WRITE, _READINGS_PER_CHECK = 8, 64
+_COMMON_USERS = 2_000
+
+Failures = dict[str, str]
+"""Why a writer failed at a user, by user id."""
+
+
+def write_notes(
+    ledger: Ledger, wanted: Collection[str], models: Models, settings: Settings, progress: Progress
+) -> Failures:
+    """Have the writers note what passages of users show; what was read before is not read again.
+
+    :param ledger: has users and documents, and gets the readings.
+    :param wanted: ids of the users.
+    :param models: of this build.
+    :param settings: of this build.
+    :param progress: called with users done and in all.
+    :return: the users whom a writer failed at.
+    """
+    failures: Failures = {}
+    if wanted:
+        picker = _Picker(_common(ledger), rating_scale(ledger.highest_rating()), settings.read)
+        for writer in models.writers:
+            job = _NotesJob(ledger, wanted, picker, writer, models, progress)
+            for batch in batches(job.written(failures), _READINGS_PER_WRITE):
+                ledger.put_readings(batch)
+    return failures
+
+
+def check_notes(ledger: Ledger, models: Models, progress: Progress) -> None:
+    """Check the notes that no verifier of this build has checked.
+
+    :param ledger: has the readings, and gets the verdicts.
+    :param models: of this build.
+    :param progress: called with readings done and in all.
+    """
+    method = fingerprint(_CHECK_METHOD, *(verifier.fingerprint for verifier in models.verifiers))
+    total = ledger.count_unchecked(method)
+    done = 0
+    for batch in batches(ledger.unchecked_readings(method), _READINGS_PER_CHECK):
+        progress("verdicts", done, total)
+        parsed = [Reading.model_validate_json(row.record) for row in batch]
+        checked = dict(_checked(parsed, models))
+        ledger.put_readings(
+            row._replace(record=checked[number].model_dump_json(), checked_by=method)
+            for number, row in enumerate(batch)
+        )
+        done += len(batch)
+    if total:
+        progress("verdicts", total, total)
+
+
+def remove_common(ledger: Ledger) -> None:
+    """Remove the counts of what users' texts share, since texts that were counted are gone; they are made again.
+
+    :param ledger: holds the counts.
+    """
+    ledger.set_meta("common", None)
+
+
+def _checked(parsed: Sequence[Reading], models: Models) -> Iterator[tuple[int, Reading]]:
+    """Yield readings with verdicts by their positions; notes that no verifier can read stay without."""
+    by_verifier: dict[int, list[int]] = {}
+    verifiers: dict[int, Verifier] = {}
+    for at, reading in enumerate(parsed):
+        verifier = models.verifier(reading.language)
+        if verifier is None:
+            yield at, reading.model_copy(update={"checked": ()})
+        else:
+            verifiers[id(verifier)] = verifier
+            by_verifier.setdefault(id(verifier), []).append(at)
+    for key, places in by_verifier.items():
+        results = check([parsed[at].case() for at in places], verifiers[key], models.embedder.embed)
+        for at, notes in zip(places, results, strict=True):
+            yield at, parsed[at].model_copy(update={"checked": tuple(notes)})
+
+
+class _Sheet(NamedTuple):
+    hash: str
+    reading: Reading
+    prompt: Prompt
+
+
+class _Picker(NamedTuple):
+    common: Common
+    scale: float | None
+    budget: int
+
+    def readings(self, user: UserDocuments) -> list[tuple[Passage, ...]]:
+        vectors = document_vectors(user.text_vectors, user.item_vectors)
+        picked = select_passages(
+            user.documents, vectors, budget=self.budget, common=self.common, rating_scale=self.scale
+        )
+        return readings(picked)
+
+
+class _NotesJob:
+    """What one writer reads in a build: prompts go out as it has room, and readings come back as it finishes."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        wanted: Collection[str],
+        picker: _Picker,
+        writer: Writer,
+        models: Models,
+        progress: Progress,
+    ) -> None:
+        self._ledger, self._wanted, self._picker = ledger, wanted, picker
+        self._writer, self._models, self._progress = writer, models, progress
+        self._in_flight: dict[tuple[str, str], Reading] = {}
+        self._unanswered: Counter[str] = Counter()
+        self._done = 0
+
+    def written(self, failures: Failures) -> Iterator[StoredReading]:
+        """Yield readings with notes; the reasons of those that failed are put into `failures`."""
+        for key, answer in self._writer.write(self._prompts()):
+            reading = self._in_flight.pop(key)
+            if isinstance(answer, Failure):
+                failures[key[0]] = answer.reason
+            else:
+                notes = parse_notes(
+                    answer.text, len(reading.passages), language=reading.language, finished=answer.finished
+                )
+                yield StoredReading(*key, reading.model_copy(update={"notes": tuple(notes)}).model_dump_json())
+            self._unanswered[key[0]] -= 1
+            self._count(not self._unanswered[key[0]])
+
+    def _prompts(self) -> Iterator[tuple[tuple[str, str], Prompt]]:
+        self._count(False)
+        for user in self._ledger.iter_users(self._wanted):
+            sheets = _unread(self._ledger, user, self._picker, self._writer, self._models)
+            self._unanswered[user.user_id] = len(sheets)
+            self._count(not sheets)
+            for hash_, reading, prompt in sheets:
+                self._in_flight[user.user_id, hash_] = reading
+                yield (user.user_id, hash_), prompt
+
+    def _count(self, is_done: bool) -> None:
+        self._done += is_done
+        self._progress("notes", self._done, len(self._wanted))
+
+
+def _unread(ledger: Ledger, user: UserDocuments, picker: _Picker, writer: Writer, models: Models) -> list[_Sheet]:
+    """Return the readings that this writer has not read yet, and remove those of passages that are gone."""
+    main = main_language(user.documents)
+    if not any(knows(writer, document.language) for document in user.documents) and not knows(writer, main):
+        return []
+    sheets: list[tuple[Writer, _Sheet]] = []
+    for passages in picker.readings(user):
+        language = _language(passages, main)
+        reader = models.writer(language)
+        if reader is not None:
+            reading = Reading(language=language, writer=reader.name, passages=passages, notes=())
+            for prompt in _prompts(reading, trained=reader.trained):
+                hash_ = fingerprint(_METHOD, reader.fingerprint, prompt, reading_hash(passages))
+                sheets.append((reader, _Sheet(hash_, reading, prompt)))
+    ledger.keep_readings(user.user_id, [sheet.hash for _, sheet in sheets])
+    have = ledger.reading_hashes(user.user_id)
+    return [sheet for reader, sheet in sheets if reader is writer and sheet.hash not in have]
+
+
+def _prompts(reading: Reading, *, trained: bool) -> list[Prompt]:
+    """Return the prompts for a reading: one, and for a trained writer one more for the facets that it does not know."""
+    first = notes_prompt(reading.passages, reading.language, trained=trained)
+    second = facet_prompt(reading.passages, reading.language) if trained else None
+    return [first] if second is None else [first, second]
+
+
+def _language(passages: Sequence[Passage], main: str) -> str:
+    counts = Counter(passage.language for passage in passages if passage.language != "und")
+    return counts.most_common(1)[0][0] if counts else main
+
+
+def _common(ledger: Ledger) -> Common:
+    """Return the counts of what texts share, made again when users are many more or fewer."""
+    n_users = ledger.counts().users
+    stored = ledger.get_meta("common")
+    if stored and 0.8 < n_users / max(stored["of_users"], 1) < 1.25:
+        return Common(
+            stored["n_documents"],
+            np.frombuffer(zlib.decompress(base64.b64decode(stored["word_counts"])), np.uint32),
+            np.frombuffer(zlib.decompress(base64.b64decode(stored["sentences"])), np.uint64),
+        )
+    sample = sorted(ledger.user_ids(), key=_hash_order)[:_COMMON_USERS]
+    users = ledger.iter_users(sample, with_vectors=False)
+    common = count_common(chain.from_iterable(user.documents for user in users))
+    value = {
+        "of_users": n_users,
+        "n_documents": common.n_documents,
+        "word_counts": base64.b64encode(zlib.compress(common.word_counts.tobytes())).decode(),
+        "sentences": base64.b64encode(zlib.compress(common.sentences.tobytes())).decode(),
+    }
+    ledger.set_meta("common", value)
+    return common
+
+
+def _hash_order(user_id: str) -> str:
+    return hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
