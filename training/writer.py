@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from profilegen.profiles.written import SUMMARY_TURN
 from torch.nn import functional
 
 from profilegen.claims.notes import NOTES_TURN, Note, format_notes, numbered, passage_text
 from profilegen.language.predicates import predicate
+from profilegen.profiles.summaries import SUMMARY_TURN
 from training.examples import DATA
 from training.lm import LanguageModel, Row, Tokenizer, padded, train
 
