@@ -14,8 +14,8 @@ from profilegen.language.cleaning import fold
 from profilegen.vectors import Vectors, unit_rows
 
 _CHUNK = 512
-# Names of one kind, stance and language; claims that come later and are near none of them keep their own words. It
-# bounds the work: 300,000 different claims of 384 dimensions take about two minutes on two cores.
+# Names of one kind, stance and language; claims that come later and are near none of them keep their own words. So the
+# time grows in proportion to the claims: 40,000 of 384 dimensions, with 5,000 names, take 7 s of a core.
 _MAX_NAMES = 20_000
 _SAMPLE = 4_096
 

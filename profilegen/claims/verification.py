@@ -2,7 +2,8 @@
 
 A note stands if a cited passage, a sentence of one, two neighbouring sentences, or all cited passages together show it.
 Where none does, the passages of the reading that are nearest to the note are tried, since a writer states more truly
-than it cites. Whether a claim is the writer's own, meant, and true now is for the verifier to tell; there is no rule.
+than it cites; they must show it more surely. Whether a claim is the writer's own,
+meant, and true now is for the verifier to tell; there is no rule.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def check(cases: Sequence[Case], verifier: Verifier, embed: Embed | None = None)
     moved = [(flat[at][0]._replace(passages=numbers), flat[at][1]) for at, numbers in zip(failed, nearest, strict=True)]
     asked = [questions_of(note, case, joined=False) for note, case in moved]
     for at, (note, case), questions, verdicts in zip(failed, moved, asked, _ask(moved, asked, verifier), strict=True):
-        second = judge(note, case, questions, verdicts, verifier.threshold)
+        second = judge(note, case, questions, verdicts, _surer(verifier.threshold))
         if second.label == "shown":
             checked[at] = second
     results = iter(checked)
@@ -161,7 +162,7 @@ def judge(
         from it to 1.
     """
     if kind_named(note.kind).strict:
-        threshold = (1 + threshold) / 2
+        threshold = _surer(threshold)
     answers = [(question, verdict.probability) for question, verdict in zip(questions, verdicts, strict=True)]
     best = max((probability for _, probability in answers), default=0.0)
     unjudged = CheckedNote(note.kind, note.stance, note.text, case.language, "not shown", best)
@@ -189,6 +190,11 @@ def judge(
         texts=tuple(question.text for question, _ in best_of.values()),
         days=tuple(sorted({passage.day for passage in passages if passage.day})),
     )
+
+
+def _surer(threshold: float) -> float:
+    """Return a threshold half of the way to 1, for what is less likely to be true from the start."""
+    return (1 + threshold) / 2
 
 
 def _ask(
