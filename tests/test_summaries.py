@@ -182,6 +182,15 @@ def test_claims_in_a_row_with_no_mark_between_them_are_no_sentence(text: str, la
     assert parse_sentences(answer(text), language, claims) == []
 
 
+def test_clauses_with_semicolons_are_sentences() -> None:
+    assert parse_sentences(answer("在成都租房；养了两只猫。"), "zh", []) == ["在成都租房。", "养了两只猫。"]
+
+
+def test_a_blank_is_a_mark_between_claims_in_thai() -> None:
+    text = "ขายก๋วยเตี๋ยว แต่งงานแล้ว"
+    assert parse_sentences(answer(text), "th", text.split()) == [text]
+
+
 def test_quotation_marks_around_a_sentence_are_removed() -> None:
     assert parse_sentences(answer("「過剰な包装は嫌いです。」"), "ja", []) == ["過剰な包装は嫌いです。"]
 

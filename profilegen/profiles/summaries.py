@@ -295,6 +295,8 @@ def parse_sentences(answer: Answer, language: str, claims: Sequence[str]) -> lis
     is_whole = True
     for number, (start, end) in enumerate(spans, 1):
         sentence = " ".join(answer.text[start:end].lstrip(_BULLETS).split())
+        if sentence.endswith(_SEMICOLONS):
+            sentence = sentence[:-1] + _full_stop(language)
         sentence = sentence[1:-1] if _QUOTED.fullmatch(sentence) else sentence
         was_whole = is_whole  # What follows the first part of a sentence that was cut is its second part.
         is_whole = bool(_END.search(sentence)) or (number == len(spans) and _is_finished(answer))
@@ -304,7 +306,7 @@ def parse_sentences(answer: Answer, language: str, claims: Sequence[str]) -> lis
             and not _MARKUP.search(sentence)
             and all(unicodedata.category(character) not in _HIDDEN or character in _JOINERS for character in sentence)
             and count_letters(sentence) <= _MAX_SENTENCE_LETTERS
-            and not _has_run_on(sentence, claims)
+            and not (_full_stop(language) and _has_run_on(sentence, claims))  # In Thai a blank is a mark.
             and not (is_impersonal and count_first_person(sentence, language))
             and fold(sentence).rstrip(_STOPS) not in (fold(other).rstrip(_STOPS) for other in sentences)
         ):
@@ -314,6 +316,7 @@ def parse_sentences(answer: Answer, language: str, claims: Sequence[str]) -> lis
 
 
 _END = re.compile("[.!?。！？؟۔।…][\"'”’»)）」』]*$")
+_SEMICOLONS = ("；", "؛")  # They end sentences as `sentence_spans` has them.
 _MARKUP = re.compile(r"[<>{}\[\]|\\*`#_]|https?:|www\.")
 _BULLETS = "-–—•·*→ "
 _QUOTED = re.compile('「[^」]*」|“[^”]*”|"[^"]*"|«[^»]*»')
