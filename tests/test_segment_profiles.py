@@ -13,7 +13,7 @@ from test_distinctive import StandInVerifier
 from profilegen.backends import Answer, Embedder, Failure, K, Prompt, Verdict, Writer, no_progress, open_embedder
 from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.pipeline.models import Models
-from profilegen.pipeline.segments import groups_of, update_segments
+from profilegen.pipeline.segments import GROUP_PROFILES, groups_of, update_segments
 from profilegen.records import Behaviour, BuiltWith, Document, Segment, UserProfile
 from profilegen.segments.group_claims import UserClaims
 from profilegen.store.ledger import ClaimVector, Ledger, Membership, open_ledger
@@ -155,6 +155,21 @@ def test_a_writer_of_our_own_is_asked_for_summaries_alone(ledger: Ledger, embedd
     runners = by_id(ledger)["runners"]
     assert runners.summary.startswith("Likes running and trail races.")
     assert runners.built_with.summary in ("writer", "mixed")
+
+
+def test_groups_of_segments_get_names_of_their_own(ledger: Ledger, embedder: Embedder) -> None:
+    ledger.set_meta(
+        "segment groups", {"seg-runners": ["group-1"], "seg-bakers": ["group-2"], "seg-tinkerers": ["group-2"]}
+    )
+    described(ledger, embedder, StandInWriter())
+    profiles = ledger.get_meta(GROUP_PROFILES)
+    names = [row["name"] for row in profiles.values()] + [segment.name for segment in ledger.segments()]
+    assert profiles.keys() == {"group-1", "group-2"}
+    assert len(names) == len(set(names))
+    assert by_id(ledger)["bakers"].groups == ("group-2",)
+    writer = StandInWriter()
+    assert (described(ledger, embedder, writer), writer.prompts) == (0, [])
+    assert ledger.get_meta(GROUP_PROFILES) == profiles
 
 
 def test_groups_of_any_level_list_the_most_typical_members_first() -> None:

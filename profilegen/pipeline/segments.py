@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,8 @@ from profilegen.store import overlay
 from profilegen.store.ledger import Ledger
 from profilegen.vectors import Vectors, unit
 
+GROUP_PROFILES = "segment group profiles"
+"""Where the ledger has name, criterion and summary of each group of segments."""
 # Counted up when the same profiles would now give other segments, so that stores are brought up to date.
 METHOD = "8"
 # Users that every group is compared with.
@@ -63,19 +65,58 @@ def update_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
     :return: how many segments were described.
     """
     user_ids, vectors = ledger.user_matrix()
-    groups = groups_of({row.user_id: row.segment_id for row in ledger.memberships()}, user_ids, vectors)
+    segment_of = {row.user_id: row.segment_id for row in ledger.memberships()}
+    groups = groups_of(segment_of, user_ids, vectors)
     hashes = _hashes(ledger, groups, taxonomy, models)
     stored = ledger.segment_hashes()
     kept = {segment.id: segment for segment in ledger.segments() if stored[segment.id] == hashes.get(segment.id)}
     changed = [group for group in groups if group.group_id not in kept]
-    described = describe_groups(ledger, changed, list(kept.values()), taxonomy, models, progress)
-    above = ledger.get_meta("segment groups") or {}
+    taken = [segment.name for segment in kept.values()]
+    described = describe_groups(ledger, changed, taken, taxonomy, models, progress)
+    above: dict[str, Sequence[str]] = ledger.get_meta("segment groups") or {}
     every = {
         segment.id: segment.model_copy(update={"groups": tuple(above.get(segment.id, ()))})
         for segment in (*kept.values(), *described)
     }
     ledger.put_segments((every[group.group_id], hashes[group.group_id], group.centroid) for group in groups)
+    levels = max(map(len, above.values()), default=0)
+    of_level = [
+        {user: above[segment][level] for user, segment in segment_of.items() if len(above.get(segment, ())) > level}
+        for level in range(levels)
+    ]
+    higher = [group for group_of in of_level for group in groups_of(group_of, user_ids, vectors)]
+    _update_higher(ledger, higher, [segment.name for segment in every.values()], taxonomy, models, progress)
     return len(described)
+
+
+def _update_higher(
+    ledger: Ledger,
+    groups: Sequence[Group],
+    names: Sequence[str],
+    taxonomy: Taxonomy,
+    models: Models,
+    progress: Progress,
+) -> None:
+    """Store names, criteria and summaries of the groups of segments, by id; those that have changed are made again.
+
+    No quotes and no members are stored with them.
+
+    :param names: names of the segments, which no group gets.
+    """
+    hashes = _hashes(ledger, groups, taxonomy, models)
+    before: dict[str, dict[str, str]] = ledger.get_meta(GROUP_PROFILES) or {}
+    kept = {id_: row for id_, row in before.items() if row["hash"] == hashes.get(id_)}
+    changed = [group for group in groups if group.group_id not in kept]
+    taken = [*names, *(row["name"] for row in kept.values())]
+    for found in describe_groups(ledger, changed, taken, taxonomy, models, progress):
+        kept[found.id] = {
+            "name": found.name,
+            "criterion": found.criterion,
+            "summary": found.summary,
+            "hash": hashes[found.id],
+        }
+    if kept != before:
+        ledger.set_meta(GROUP_PROFILES, kept)
 
 
 def groups_of(group_of: Mapping[str, str], user_ids: Sequence[str], vectors: Vectors) -> list[Group]:
@@ -101,7 +142,7 @@ def groups_of(group_of: Mapping[str, str], user_ids: Sequence[str], vectors: Vec
 def describe_groups(
     ledger: Ledger,
     groups: Sequence[Group],
-    kept: Sequence[Segment],
+    taken: Collection[str],
     taxonomy: Taxonomy,
     models: Models,
     progress: Progress,
@@ -110,7 +151,7 @@ def describe_groups(
 
     :param ledger: has the profiles of all users.
     :param groups: the groups, of any level of a hierarchy.
-    :param kept: segments that are not described again, whose names no other gets.
+    :param taken: names that no group gets.
     :param taxonomy: what the categories of the profiles are of.
     :param models: of this build. In a language without a verifier, claims are counted by words and vectors, and no
         summary is written.
@@ -143,7 +184,7 @@ def describe_groups(
         )
         progress("segment profiles", done, len(groups))
     wordings = _wordings(found, of_scale, models)
-    names = _names(found, wordings, kept)
+    names = _names(found, wordings, taken)
     summary_of = _summaries(found, models)
     return [
         _segment(group, claims, name, wording, summary_of[group.group_id], models)
@@ -225,9 +266,9 @@ def _wordings(found: Sequence[GroupClaims], of_scale: Mapping[str, Scale], model
     return wordings
 
 
-def _names(found: Sequence[GroupClaims], wordings: Sequence[Wording], kept: Sequence[Segment]) -> list[str]:
+def _names(found: Sequence[GroupClaims], wordings: Sequence[Wording], taken: Collection[str]) -> list[str]:
     """Return a name for each group, no two alike."""
-    taken = {fold(segment.name) for segment in kept}
+    folded = {fold(name) for name in taken}
     names = []
     for group, wording in zip(found, wordings, strict=True):
 
@@ -237,8 +278,8 @@ def _names(found: Sequence[GroupClaims], wordings: Sequence[Wording], kept: Sequ
                 yield from composed.extended_names(wording.name, group)
             yield from composed.compose_names(group)
 
-        name = composed.unlike_others(candidates(), taken, group.group_id)
-        taken.add(fold(name))
+        name = composed.unlike_others(candidates(), folded, group.group_id)
+        folded.add(fold(name))
         names.append(name)
     return names
 
