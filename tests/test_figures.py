@@ -187,7 +187,7 @@ def test_claims_shown_is_the_share_that_the_judge_affirms_and_falls_where_quotes
     assert figure.value == pytest.approx(2 / 3, abs=1e-4)
     assert figure.chance is not None
     assert figure.chance <= 1 / 3 + 1e-4  # Only cat's claim can stand in the words of ben.
-    assert sorted((row.row, row.probability) for row in answers) == [(0, 1.0), (1, 1.0), (2, 0.0)]
+    assert sorted((row.row, row.shown) for row in answers) == [(0, True), (1, True), (2, False)]
 
 
 def test_a_sentence_is_judged_by_the_claims_that_it_names() -> None:

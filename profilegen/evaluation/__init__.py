@@ -174,7 +174,7 @@ def _judged(
             progress("judge", steps, steps)
         finally:
             judge.close()
-        outcomes = outcomes or [calibration.Outcome(row.support, row.probability >= 0.5) for row in answers]
+        outcomes = outcomes or [calibration.Outcome(row.support, row.shown) for row in answers]
     figures, reliability = calibration.measure(outcomes)
     return [*measured, *figures], reliability
 

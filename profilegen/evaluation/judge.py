@@ -43,11 +43,15 @@ _MAX_BYTES = 1_500
 
 
 class Judge(NamedTuple):
-    """A model that says whether texts show statements: its name, its answers as probabilities, and how to close it."""
+    """A model that says whether texts show statements: its name, its answers as probabilities, and how to close it.
+
+    An answer affirms from `threshold` on.
+    """
 
     name: str
     ask: Callable[[Pairs], Probabilities]
     close: Callable[[], None]
+    threshold: float = 0.5
 
 
 def open_judge(source: str | None, *, workers: int, others: Sequence[str]) -> Judge | str:
@@ -61,17 +65,16 @@ def open_judge(source: str | None, *, workers: int, others: Sequence[str]) -> Ju
     if source is None and not is_pulled(DEFAULT):
         return f"no judge: `profilegen models pull {DEFAULT}`, or name another model with --judge"
     options = Options(workers=workers, slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
-    model: Verifier | Writer
     try:
-        model = open_verifier(source or DEFAULT, options)
-        ask = _verdicts(model)
+        verifier = open_verifier(source or DEFAULT, options)
+        judge = Judge(verifier.name, _verdicts(verifier), verifier.close, verifier.threshold)
     except (ModelError, UsageError):
-        model = open_writer(source or DEFAULT, options)
-        ask = _answers(model)
-    if model.name in others:
-        model.close()
-        return f"{model.name} made this store and cannot judge it; name another model with --judge"
-    return Judge(model.name, ask, model.close)
+        writer = open_writer(source or DEFAULT, options)
+        judge = Judge(writer.name, _answers(writer), writer.close)
+    if judge.name in others:
+        judge.close()
+        return f"{judge.name} made this store and cannot judge it; name another model with --judge"
+    return judge
 
 
 def _verdicts(verifier: Verifier) -> Callable[[Pairs], Probabilities]:

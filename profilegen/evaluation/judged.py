@@ -31,11 +31,11 @@ JUDGED = ("claims.shown", "summary.faithful", "segments.judge")
 
 
 class JudgedClaim(NamedTuple):
-    """A claim that was judged: row of its user, support, and the probability that its quotes show it."""
+    """A claim that was judged: row of its user, support, and whether its quotes show it."""
 
     row: int
     support: float
-    probability: float
+    shown: bool
 
 
 def measure_claims(dataset: Dataset, judge: Judge, plain: Statements) -> tuple[Measured, list[JudgedClaim]]:
@@ -51,9 +51,9 @@ def measure_claims(dataset: Dataset, judge: Judge, plain: Statements) -> tuple[M
     answers = judge.ask(list(zip(texts, claims, strict=True)))
     exchanged = judge.ask(list(zip(_exchanged(texts), claims, strict=True)))
     of_plain = judge.ask(list(_plain_pairs(dataset, plain, [row for row, _ in sample])))
-    figure = _share("claims.shown", answers, exchanged, of_plain, "claims", "there are no claims")
+    figure = _share("claims.shown", judge, answers, exchanged, of_plain, "claims", "there are no claims")
     return figure, [
-        JudgedClaim(row, claim.support, float(answer))
+        JudgedClaim(row, claim.support, bool(answer >= judge.threshold))
         for (row, claim), answer in zip(sample, answers, strict=True)
         if not np.isnan(answer)
     ]
@@ -69,7 +69,9 @@ def measure_summaries(dataset: Dataset, judge: Judge) -> Measured:
     texts = [text for text, _ in pairs]
     answers = judge.ask(pairs)
     exchanged = judge.ask([(text, sentence) for text, (_, sentence) in zip(_exchanged(texts), pairs, strict=True)])
-    return _share("summary.faithful", answers, exchanged, np.zeros(0), "sentences", "no summary names its claims")
+    return _share(
+        "summary.faithful", judge, answers, exchanged, np.zeros(0), "sentences", "no summary names its claims"
+    )
 
 
 def measure_segments(dataset: Dataset, judge: Judge) -> Measured:
@@ -114,7 +116,7 @@ def measure_judge(judge: Judge, judgements: Sequence[Judgement]) -> list[Measure
     :param judgements: what a person found.
     """
     some = judgements[:_JUDGEMENTS]
-    answers = judge.ask([(row.text, row.claim) for row in some]) >= 0.5
+    answers = judge.ask([(row.text, row.claim) for row in some]) >= judge.threshold
     holds = np.array([row.holds for row in some], np.bool_)
     true = float(holds.mean()) if len(holds) else 0.0
     yes = float(answers.mean()) if len(answers) else 0.0
@@ -238,20 +240,26 @@ def _exchanged(texts: Sequence[str]) -> list[str]:
 
 
 def _share(
-    name: str, answers: Probabilities, exchanged: Probabilities, plain: Probabilities, unit: str, reason: str
+    name: str,
+    judge: Judge,
+    answers: Probabilities,
+    exchanged: Probabilities,
+    plain: Probabilities,
+    unit: str,
+    reason: str,
 ) -> Measured:
     answered = ~np.isnan(answers)
     return share(
         name,
-        np.nan_to_num(answers) >= 0.5,
+        np.nan_to_num(answers) >= judge.threshold,
         answered,
         reason="the judge answered nothing" if len(answers) else reason,
         unit=unit,
-        chance=_mean(exchanged),
-        plain=_mean(plain),
+        chance=_affirmed(judge, exchanged),
+        plain=_affirmed(judge, plain),
     )
 
 
-def _mean(answers: Probabilities) -> float | None:
+def _affirmed(judge: Judge, answers: Probabilities) -> float | None:
     answered = answers[~np.isnan(answers)]
-    return float((answered >= 0.5).mean()) if len(answered) else None
+    return float((answered >= judge.threshold).mean()) if len(answered) else None
