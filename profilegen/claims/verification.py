@@ -136,11 +136,13 @@ def questions_of(note: Note, case: Case, *, joined: bool = True) -> list[Questio
 
     :param note: a note of the case.
     :param case: the reading.
-    :param joined: whether to ask for all cited passages together too; never for a strict facet.
+    :param joined: whether to ask for all cited passages together too: three at most, or any number of titles, which
+        show what they have in common; never for a strict facet.
     """
     cited = [number for number in note.passages if 0 < number <= len(case.reading)]
     wholes = [_whole(number, case.reading) for number in cited[:_MAX_CITED]]
-    if joined and len(cited) > 1 and not kind_named(note.kind).strict:
+    few = len(cited) <= _MAX_CITED or not any(case.reading[number - 1].text for number in cited)
+    if joined and few and len(cited) > 1 and not kind_named(note.kind).strict:
         together = "\n".join(_whole(number, case.reading).text for number in cited)
         wholes.append(Question(tuple(cited), "", together, whole=True))
     claim = claim_of(note, case.language)
@@ -176,7 +178,11 @@ def judge(
     single = [answer for answer in shown if len(answer[0].passages) == 1]
     if not single:  # Only together do the cited passages show it.
         joined, probability = max(shown, key=lambda answer: answer[1])
-        single = [(_longest_quote(number, answers, case.reading), probability) for number in joined.passages]
+        own = {answer[0].passages[0]: answer[1] for answer in answers if len(answer[0].passages) == 1}
+        first, *rest = sorted(joined.passages, key=lambda number: -own.get(number, 0.0))
+        single = [(_longest_quote(first, answers, case.reading), probability)]
+        # Each of the others adds what it shows by itself.
+        single += [(_longest_quote(number, answers, case.reading), own.get(number, 0.0)) for number in rest]
     best_of: dict[str, tuple[Question, float]] = {}
     for answer in sorted(single, key=_preference):
         best_of.setdefault(case.reading[answer[0].passages[0] - 1].document, answer)
