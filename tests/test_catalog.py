@@ -1,18 +1,22 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 from tiny_gguf import write_tiny_gguf
 
+from profilegen.backends import Cascade, open_verifier
 from profilegen.errors import ModelError, UsageError
 from profilegen.llama.catalog import (
     add_model,
     default_model,
+    download_mb,
     gguf_path,
     is_pulled,
     known_models,
     load_catalog,
+    write_record,
 )
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.resolve import resolve
@@ -202,3 +206,39 @@ def test_a_stored_file_that_was_changed_is_refused(embedder: Path) -> None:
     stored.write_bytes(broken)
     with pytest.raises(ModelError, match="is damaged"):
         resolve("mine", "embedder")
+
+
+@pytest.fixture
+def cascade(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Give the name of a cascade in a catalogue that is a stand-in."""
+    entries = [
+        f'[{name}]\njob = "verifier"\nlanguages = ["en"]\ncontext = 128\nlicence = "MIT"\nsize_mb = 3\n'
+        f'[[{name}.sources]]\nrepo = "r"\nfile = "f"\nsha256 = "{"0" * 64}"\n'
+        for name in ("small", "large")
+    ]
+    entries.append('[both]\njob = "verifier"\ndefault = true\nlanguages = ["en"]\nlicence = "MIT"\n')
+    entries.append('members = ["small", "large"]\n')
+    (tmp_path / "catalog.toml").write_text("\n".join(entries))
+    monkeypatch.setattr("profilegen.llama.catalog.resource", lambda _: tmp_path / "catalog.toml")
+    load_catalog.cache_clear()
+    yield "both"
+    load_catalog.cache_clear()
+
+
+def test_a_cascade_is_downloaded_where_all_its_members_are(cascade: str, models: Path) -> None:
+    assert download_mb(load_catalog()[cascade]) == 6
+    for number, name in enumerate(("small", "large")):
+        assert not is_pulled(cascade)
+        path = write_tiny_gguf(gguf_path(name), "qwen2", seed=number, profilegen__answers=" yes| no| opposite")
+        write_record(name, source="r", fetched={}, sha256=file_sha256(path), size=path.stat().st_size)
+    assert is_pulled(cascade)
+    with open_verifier(cascade) as verifier:
+        assert isinstance(verifier, Cascade)
+        assert verifier.name == "small,large"
+
+
+def test_the_default_verifier_is_the_first_that_knows_the_language(cascade: str) -> None:
+    found = default_model("verifier", "en")
+    assert found is not None
+    assert found.name == cascade
+    assert default_model("verifier", "zh") is None
