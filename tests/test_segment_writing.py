@@ -182,7 +182,8 @@ def test_a_criterion_that_the_verifier_rejects_is_left_out() -> None:
 def test_chinese_words_are_traced() -> None:
     tea = group(shared("普洱茶", language="zh"), language="zh")
     assert checked(Wording("普洱茶", "喜欢普洱茶"), SHOWN, tea) == Wording("普洱茶", "喜欢普洱茶")
-    assert checked(Wording("摄影", ""), SHOWN, tea).name == ""
+    assert checked(Wording("普洱茶爱好者", ""), SHOWN, tea).name == "普洱茶爱好者"
+    assert checked(Wording("摄影爱好者", ""), SHOWN, tea).name == ""
 
 
 # --- how a criterion fits ---------------------------------------------------------------------------------

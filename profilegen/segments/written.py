@@ -29,7 +29,7 @@ _MAX_TOKENS = 80
 _NAME = "Name: "
 # A criterion ends with its first sentence; a Chinese one with its first clause, since small writers do not stop there.
 _ENDS = (".", "。", "，")
-_UNFIT = re.compile(r"[<>{}\[\]|\\*`#_;:@]|https?|www\.")
+_UNFIT = re.compile(r"[<>{}\[\]|\\*`#_;:；：@]|https?|www\.")
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,9 @@ def _traced(wording: Wording, group: GroupClaims, vectors: Mapping[str, Vectors]
 
 
 def _unknown_words(wording: Wording, group: GroupClaims) -> list[str]:
-    """Return the words of meaning that are no words of the claims."""
-    known = {stem for claim in group.shared for stem in stems(claim.predicate, group.language)}
+    """Return the words of meaning that are no words of the claims and none for people who like something."""
+    texts = [phrases_in(group.language)["people"], *(claim.predicate for claim in group.shared)]
+    known = {stem for text in texts for stem in stems(text, group.language)}
     written = [*content_words(wording.name, group.language), *content_words(wording.criterion, group.language)]
     return [word for word in written if not known.issuperset(stems(word, group.language))]
 
