@@ -9,6 +9,7 @@ from pathlib import Path
 
 from profilegen.errors import ProfilegenError
 from profilegen.llama.catalog import is_pulled, known_models, processor_name, read_record
+from profilegen.llama.fetch import is_tunable
 from profilegen.records import Record
 from profilegen.resources import models_dir, prompts_dir
 from profilegen.store import index
@@ -50,7 +51,9 @@ def examine(store: Path) -> list[Check]:
 
 
 def _tuned(name: str) -> str:
-    """Return in words which weight type of a model is used on this machine."""
+    """Return in words which weight type of a model is used on this machine, where there is a choice."""
+    if not is_tunable(known_models()[name]):
+        return name
     record = read_record(name)
     if record is None or record.tuned is None:
         return f"{name}, not tuned; `profilegen models tune` may make it faster"
