@@ -3,9 +3,9 @@
 python -m benchmarks.read_budget ../shared/data/chats ../shared/data/lives
 
 A set is a folder with `reviews.jsonl` and `personas.jsonl` (sentences that are true of a user), or `labels.csv` (what
-the user writes of). A sentence counts as said if a passage, or a sentence of it, is within a cosine of 0.5. Beside the
-passages that are picked stand as many tokens of passages in the order of the documents, in random order, and, as the
-level of chance, the picked passages of another user.
+the user writes of). A sentence counts as said if a passage with its item, or a sentence of it, is within a cosine of
+0.5. Beside the passages that are picked stand as many tokens of passages in the order of the documents, in random
+order, and, as the level of chance, the picked passages of another user.
 """
 
 from __future__ import annotations
@@ -26,28 +26,30 @@ from profilegen.claims import passages
 from profilegen.claims.common import Common, count_common
 from profilegen.claims.passages import Passage, passage_tokens, readings, select_passages
 from profilegen.claims.spans import prose_spans
+from profilegen.claims.verification import passage_text
 from profilegen.ingest import Intake, read_documents
 from profilegen.language.sentences import sentence_spans
 from profilegen.records import Document
 from profilegen.segments.user_vectors import document_vectors
 from profilegen.vectors import Vectors
 
-BUDGETS = (200, 400, 800, 1_600, 3_200)
+BUDGETS = (50, 100, 200, 400, 800, 1_600, 3_200)
 _LIKE = 0.5
 
 
 class Set:
     """The users of a folder, with the vectors of the texts that were asked for."""
 
-    def __init__(self, folder: Path, embed: Callable[[Sequence[str]], Vectors]) -> None:
+    def __init__(self, folder: Path, embed: Callable[[Sequence[str]], Vectors], max_users: int | None = None) -> None:
         documents = sorted(read_documents([str(folder / "reviews.jsonl")], mapping={}, intake=Intake()), key=_user)
         self.truth = dict(_truth(folder))
-        self.users = {user: list(group) for user, group in groupby(documents, key=_user) if user in self.truth}
+        users = {user: list(group) for user, group in groupby(documents, key=_user) if user in self.truth}
+        self.users = {user: users[user] for user in sorted(users, key=_order)[:max_users]}
         self.common: Common = count_common(documents)
         self._embed = embed
         self._vectors: dict[str, Vectors] = {}
         self.add(text for user in self.users.values() for document in user for text in _embedded(document))
-        self.add(sentence for sentences in self.truth.values() for sentence in sentences)
+        self.add(sentence for user in self.users for sentence in self.truth[user])
 
     def add(self, texts: Iterable[str]) -> None:
         """Embed the texts that have no vector yet."""
@@ -82,11 +84,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--embedder", default="all-minilm-l6-v2")
+    parser.add_argument("--users", type=int, help="only so many of a set, by hash")
     options = parser.parse_args()
     with open_embedder(options.embedder, Options(workers=1)) as embedder:
         for folder in options.sets:
-            one = Set(folder, embedder.embed)
-            print(f"{folder.name}: {len(one.users)} users, {sum(map(len, one.truth.values()))} true sentences")
+            one = Set(folder, embedder.embed, options.users)
+            n_true = sum(len(one.truth[user]) for user in one.users)
+            print(f"{folder.name}: {len(one.users)} users, {n_true} true sentences")
             print(
                 f"{'budget':>8}" + "".join(f"{name:>10}" for name in ("picked", "first", "random", "chance", "tokens"))
             )
@@ -101,7 +105,7 @@ def measure(one: Set, budget: int) -> list[float]:
     picked = {user: _picked(one, user, one.users[user], budget) for user in one.users}
     first = {user: _cut(_all(one.users[user]), budget) for user in one.users}
     chance = {user: _cut(_shuffled(_all(one.users[user]), user), budget) for user in one.users}
-    order = sorted(one.users, key=lambda user: random.Random(user).random())
+    order = sorted(one.users, key=_order)
     exchanged = {user: picked[other] for user, other in zip(order, order[1:] + order[:1], strict=True)}
     ways = (picked, first, chance, exchanged)
     one.add(text for way in ways for read in way.values() for passage in read for text in _parts(passage))
@@ -148,7 +152,8 @@ def _embedded(document: Document) -> list[str]:
 
 
 def _parts(passage: Passage) -> list[str]:
-    return [passage.text, *(passage.text[start:end] for start, end in sentence_spans(passage.text))]
+    whole = passage_text(passage.text, passage.item)
+    return [whole, *(passage.text[start:end] for start, end in sentence_spans(passage.text))]
 
 
 def _truth(folder: Path) -> Iterator[tuple[str, Sequence[str]]]:
@@ -160,6 +165,10 @@ def _truth(folder: Path) -> Iterator[tuple[str, Sequence[str]]]:
     with (folder / "labels.csv").open(encoding="utf-8") as stream:
         for user_id, labels in list(csv.reader(stream))[1:]:
             yield user_id, [label.replace("-", " ").replace(".", " ") for label in labels.split("|")]
+
+
+def _order(user: str) -> float:
+    return random.Random(user).random()
 
 
 def _user(document: Document) -> str:

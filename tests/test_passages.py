@@ -4,10 +4,13 @@ import unicodedata
 import zlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.read_budget import Set, measure
+from profilegen.backends import Options, open_embedder
 from profilegen.claims.common import Common, count_common, nothing_common
 from profilegen.claims.passages import (
     MAX_PASSAGE_CHARS,
@@ -117,13 +120,14 @@ def test_frequent_words_give_way_to_rare_ones() -> None:
     assert texts(select(documents, budget=15, common=common)) == ["Sourdough, rye, spelt and barley."]
 
 
-def test_one_more_of_the_same_kind_gives_way_to_another_kind() -> None:
+@pytest.mark.parametrize("in_common", [0, 2], ids=["wide", "narrow"])
+def test_one_more_of_the_same_kind_gives_way_to_another_kind_however_alike_all_vectors_are(in_common: float) -> None:
     documents = [document("I baked rye bread today.", 1), document("I baked spelt bread today.", 2)]
-    documents.append(document("I tuned a violin today.", 3))
-    rows = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
+    documents.append(document("Bob tuned the old violin.", 3))
+    rows = np.array([[in_common, 1, 0], [in_common, 1, 0], [in_common, 0, 1]], np.float32)
     read = select_passages(documents, rows, budget=24, common=nothing_common(), rating_scale=None)
     assert len(read) == 2
-    assert "I tuned a violin today." in texts(read)
+    assert "Bob tuned the old violin." in texts(read)
 
 
 def test_what_is_nearly_the_same_is_read_once() -> None:
@@ -141,6 +145,18 @@ def test_newer_passages_come_before_older_ones_of_the_same_worth() -> None:
     days = [passage.day or "" for passage in read]
     assert np.mean([day > "2025-03-31" for day in days]) > 0.8
     assert days == sorted(days)
+
+
+@pytest.mark.usefixtures("models")
+def test_in_chats_picked_passages_say_more_of_what_is_true_than_as_many_others() -> None:
+    folder = Path(__file__).parents[2] / "shared" / "data" / "chats"
+    if not folder.exists():
+        pytest.skip(f"{folder} is not here")
+    with open_embedder("all-minilm-l6-v2", Options(workers=1)) as embedder:
+        picked, first, shuffled, exchanged, _ = measure(Set(folder, embedder.embed, 60), 50)
+    assert picked > 1.2 * shuffled
+    assert picked > 4 * exchanged
+    assert picked >= first
 
 
 # --- what is left out -------------------------------------------------------------------------------------
@@ -373,8 +389,8 @@ def test_one_short_text_in_another_language_is_read_with_the_others() -> None:
 @pytest.mark.parametrize(
     "text", ["", " ", "\x00\x01\x1b[2J", "\u202e\u200f\u200e", "👍👍👍", "…", "\ud800", ">", "\n" * 50]
 )
-def test_a_text_that_says_nothing_gives_no_text(text: str) -> None:
-    assert [passage for passage in select([document(text)]) if passage.text] == []
+def test_a_text_that_says_nothing_gives_no_passage(text: str) -> None:
+    assert select([document(text)]) == []
 
 
 def test_no_documents_give_no_passages_and_no_readings() -> None:

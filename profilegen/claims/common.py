@@ -7,7 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby, islice
 
 import numpy as np
@@ -59,9 +59,13 @@ class Common:
 
         :param word: as `words` gives it.
         """
-        count = int(self.word_counts[_slot(word)])
-        n = max(self.n_documents, count, _RAREST + 1)
-        return math.log(n / max(count, _RAREST)) / math.log(n / _RAREST)
+        return float(self._rarities[_slot(word)])
+
+    @cached_property
+    def _rarities(self) -> npt.NDArray[np.float64]:
+        """The rarity of each slot."""
+        n = max(self.n_documents, int(self.word_counts.max()), _RAREST + 1)
+        return np.asarray(np.log(n / np.maximum(self.word_counts, _RAREST)) / math.log(n / _RAREST))
 
 
 def nothing_common() -> Common:

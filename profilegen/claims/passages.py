@@ -42,6 +42,8 @@ _COST_EXPONENT = 0.5
 _MIN_VALUE = 0.5
 _SAME_DOCUMENT, _SAME_ITEM_OR_DAY = 0.6, 0.2
 _MAX_SHARED_WEIGHT = 0.85
+# This share of texts is taken for unlike a given one, but not where all are nearly the same.
+_UNLIKE_SHARE, _MAX_LOWEST = 0.1, 0.9
 _RECENT_HALF = 20
 _TITLE_SHARE = 0.25
 
@@ -87,10 +89,11 @@ def select_passages(
     :param rating_scale: the highest rating of the scale of the ratings; None if it is not known.
     :return: passages in the order of time, those of one document in the order of the document.
     """
-    rows = _sampled(documents)
-    titles = [row for row in rows if _is_title(documents[row])]
-    texts = sorted(set(rows) - set(titles))
-    unit_vectors = unit_rows(vectors)
+    sampled = _sampled(documents)
+    documents = [documents[row] for row in sampled]
+    unit_vectors = unit_rows(vectors[sampled])
+    is_title = list(map(_is_title, documents))
+    titles, texts = ([row for row, title in enumerate(is_title) if title == kind] for kind in (True, False))
     picked_titles = _pick_titles(documents, titles, unit_vectors, rating_scale, budget)
     reserved = min(sum(map(passage_tokens, picked_titles)), round(_TITLE_SHARE * budget) if texts else budget)
     candidates = _candidates(documents, texts, common, rating_scale)
@@ -297,11 +300,17 @@ def _pick(candidates: Sequence[_Candidate], vectors: Vectors, budget: int, commo
             continue
         picked.append(candidates[at])
         budget -= int(costs[at])
-        cosines = own_vectors @ own_vectors[at]
+        cosines = _above_chance(own_vectors @ own_vectors[at])
         cosines[rows == rows[at]] = _SAME_DOCUMENT
         same = ((items == items[at]) & (items != "")) | ((days == days[at]) & (days != ""))
         likeness = np.maximum(likeness, cosines + _SAME_ITEM_OR_DAY * same)
     return picked
+
+
+def _above_chance(cosines: Vectors) -> Vectors:
+    """Return cosines as shares of the range that these texts have; those of some embedders are never below 0.7."""
+    lowest = min(max(float(np.quantile(cosines, _UNLIKE_SHARE)), 0.0), _MAX_LOWEST)
+    return np.asarray(np.maximum((cosines - lowest) / (1 - lowest), 0), np.float32)
 
 
 def _is_same(words_of_one: frozenset[str], words_of_other: frozenset[str], common: Common) -> bool:
@@ -334,7 +343,7 @@ def _pick_titles(
         at = int(np.argmax(np.where(is_open, values - likeness, -np.inf)))
         is_open[at] = False
         passage = _passage(documents[rows[at]], "", scale)
-        if all(passage.item != other.item for other in picked):
+        if passage.item and all(passage.item != other.item for other in picked):
             picked.append(passage)
             likeness = np.maximum(likeness, own_vectors @ own_vectors[at])
     return list(_fitting(picked, budget))
