@@ -20,7 +20,7 @@ from profilegen.claims.spans import Span, prose_spans, sentence_hash
 from profilegen.language.first_person import count_first_person
 from profilegen.language.tokens import estimate_tokens, is_in_grapheme, words
 from profilegen.records import Document
-from profilegen.vectors import Vectors, unit_rows
+from profilegen.vectors import Vectors, unit, unit_rows
 
 BUDGET = 1_500
 """Default number of tokens that are read of a user."""
@@ -36,7 +36,7 @@ _MAX_PASSAGES_PER_DOCUMENT, _MIN_PASSAGES = 6, 100
 # Number, period and line break of a passage in a prompt.
 _TOKENS_PER_PASSAGE = 4
 
-_SELF_WEIGHT, _INFO_WEIGHT, _RECENT_WEIGHT, _LIKENESS_WEIGHT = 1.0, 1.0, 0.1, 0.6
+_SELF_WEIGHT, _INFO_WEIGHT, _TYPICAL_WEIGHT, _RECENT_WEIGHT, _LIKENESS_WEIGHT = 1.0, 1.0, 1.0, 0.1, 0.6
 _COST_EXPONENT = 0.5
 # Greetings and phrases of politeness are worth less: a sixth of the tokens of chats, and 1 of 100 persona sentences.
 _MIN_VALUE = 0.5
@@ -76,7 +76,7 @@ def select_passages(
     common: Common,
     rating_scale: float | None,
 ) -> list[Passage]:
-    """Return what is read of a user: passages about the user that say something, differ, and are rather recent.
+    """Return what is read of a user: passages about the user that say something, typical and various ones.
 
     Passages are picked one after another by maximal marginal relevance (Carbonell and Goldstein 1998) until the
     budget is used. The work is bounded: of more than 2,000 documents a sample is looked at, half of it the most recent.
@@ -96,7 +96,7 @@ def select_passages(
     titles, texts = ([row for row, title in enumerate(is_title) if title == kind] for kind in (True, False))
     picked_titles = _pick_titles(documents, titles, unit_vectors, rating_scale, budget)
     reserved = min(sum(map(passage_tokens, picked_titles)), round(_TITLE_SHARE * budget) if texts else budget)
-    candidates = _candidates(documents, texts, common, rating_scale)
+    candidates = _candidates(documents, texts, unit_vectors, common, rating_scale)
     picked = _pick(candidates, unit_vectors, budget - reserved, common)
     left = budget - sum(passage_tokens(candidate.passage) for candidate in picked)
     chosen_titles = list(_fitting(picked_titles, left))
@@ -221,14 +221,14 @@ class _Candidate(NamedTuple):
 
 
 def _candidates(
-    documents: Sequence[Document], rows: Sequence[int], common: Common, scale: float | None
+    documents: Sequence[Document], rows: Sequence[int], vectors: Vectors, common: Common, scale: float | None
 ) -> list[_Candidate]:
     """Return the passages of documents, without sentences that others or the user himself use again and again."""
     limit = min(max(_MAX_CHARS // max(len(rows), 1), _MIN_CHARS_PER_DOCUMENT), _MAX_CHARS_PER_DOCUMENT)
     spans = {row: prose_spans(documents[row].text, documents[row].user_id, limit) for row in rows}
     hashes = {row: [sentence_hash(documents[row].text[a:b]) for a, b in spans[row]] for row in rows}
     repeated = repeated_sentences(list(hashes.values()))
-    recency = _recency(documents, rows)
+    bonus = _bonus(documents, rows, vectors)
     own: list[_Candidate] = []
     copied: list[_Candidate] = []
     for row in rows:
@@ -236,8 +236,8 @@ def _candidates(
         shared = [key in repeated or common.is_shared(key) for key in hashes[row]]
         is_copy = all(shared)
         kept = [span for span, is_shared in zip(spans[row], shared, strict=True) if is_copy or not is_shared]
-        found = (_candidate(document, row, span, common, scale, recency[row]) for span in _joined(document.text, kept))
-        telling = [each for each in found if each.value >= _MIN_VALUE or document.item_title]
+        found = (_candidate(document, row, span, common, scale, bonus[row]) for span in _joined(document.text, kept))
+        telling = [each for each in found if each.value - bonus[row] >= _MIN_VALUE or document.item_title]
         best = sorted(telling, key=lambda candidate: (-candidate.value, zlib.crc32(candidate.passage.text.encode())))
         best = best[: max(_MAX_PASSAGES_PER_DOCUMENT, _MIN_PASSAGES // len(rows))]
         # What is said of an item counts even in words that many use.
@@ -260,14 +260,26 @@ def _joined(text: str, spans: Sequence[Span]) -> Iterator[Span]:
 
 
 def _candidate(
-    document: Document, row: int, span: Span, common: Common, scale: float | None, recency: float
+    document: Document, row: int, span: Span, common: Common, scale: float | None, bonus: float
 ) -> _Candidate:
     text = document.text[slice(*span)]
     found = frozenset(words(text))
     about_self = 1 - 0.5 ** count_first_person(text, document.language)
     rare = sum(common.rarity(word) ** 2 for word in found)
-    value = _SELF_WEIGHT * about_self + _INFO_WEIGHT * (1 - 0.5 ** (rare / 2)) + _RECENT_WEIGHT * recency
+    value = _SELF_WEIGHT * about_self + _INFO_WEIGHT * (1 - 0.5 ** (rare / 2)) + bonus
     return _Candidate(_passage(document, text, scale), row, span[0], found, value)
+
+
+def _bonus(documents: Sequence[Document], rows: Sequence[int], vectors: Vectors) -> dict[int, float]:
+    """Return what is worth in a document, whatever its sentences: being typical of the user, and recent."""
+    if not rows:
+        return {}
+    typical = _above_chance(vectors[rows] @ unit(vectors[rows].mean(axis=0)))
+    recency = _recency(documents, rows)
+    return {
+        row: _TYPICAL_WEIGHT * float(likeness) + _RECENT_WEIGHT * recency[row]
+        for row, likeness in zip(rows, typical, strict=True)
+    }
 
 
 def _recency(documents: Sequence[Document], rows: Sequence[int]) -> dict[int, float]:
