@@ -105,8 +105,8 @@ def test_segments_are_described_from_what_their_members_share(ledger: Ledger, em
     assert described(ledger, embedder, StandInWriter()) == 3
     segments = by_id(ledger)
     assert len({segment.name for segment in segments.values()}) == 3
-    assert segments["bakers"].name == "Baking, baking bread"
-    assert segments["bakers"].criterion == "belongs who likes baking and baking bread"
+    assert segments["bakers"].name == "Baking, sourdough"
+    assert segments["bakers"].criterion == "belongs who likes baking and has two children"
     assert {claim.text for claim in segments["runners"].interests} >= {"running"}
     assert segments["runners"].summary.startswith("Most of them: likes running")
     assert segments["runners"].built_with.summary == "template"

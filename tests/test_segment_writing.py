@@ -85,6 +85,12 @@ def test_a_second_group_with_the_same_best_claim_gets_the_next_distinctive_words
     assert unlike_others(compose_names(RUNNERS), taken | {fold(name)}, "seg-7f3a") not in {name, "Trail running"}
 
 
+def test_a_name_says_no_word_twice() -> None:
+    assert (
+        next(compose_names(group(shared("baking"), shared("baking bread"), shared("sourdough")))) == "Baking, sourdough"
+    )
+
+
 def test_groups_of_the_same_claims_alone_differ_by_id() -> None:
     only = group(shared("dogs"))
     names = [unlike_others(compose_names(only), {"dogs"}, f"seg-{at}") for at in range(2)]
@@ -104,7 +110,7 @@ def test_a_group_without_claims_says_that_there_is_too_little_text() -> None:
 
 
 def test_a_criterion_joins_what_most_members_have_in_common() -> None:
-    claims = [shared("running"), shared("trail races"), shared("opera", 0.4)]
+    claims = [shared("running"), shared("trail running"), shared("trail races"), shared("opera", 0.4)]
     assert compose_criterion(group(*claims)) == "likes running and trail races"
     assert compose_criterion(group(shared("opera", 0.4), shared("works nights", 0.4, "is"))) == (
         "likes opera or works nights"

@@ -15,7 +15,7 @@ from profilegen.language.registry import language_of
 from profilegen.records import Stance
 from profilegen.resources import prompts_dir
 from profilegen.segments.group_claims import GroupClaims, SharedClaim
-from profilegen.segments.likeness import words
+from profilegen.segments.likeness import content_words, stems, words
 
 MOST = 0.5
 """The share of members from which a claim holds of most of them."""
@@ -39,7 +39,7 @@ def compose_names(group: GroupClaims) -> Iterator[str]:
         yield _headed(parts[:1], comma)
     for size in (2, 3):
         for chosen in combinations(parts, size):
-            if _size(comma.join(chosen), group.language) <= MAX_NAME_WORDS:
+            if _size(comma.join(chosen), group.language) <= MAX_NAME_WORDS and _differ(chosen, group.language):
                 yield _headed(chosen, comma)
     yield from (_headed([part], comma) for part in parts)
     if not parts:
@@ -83,7 +83,10 @@ def compose_criterion(group: GroupClaims) -> str:
     """
     phrases = phrases_in(group.language)
     of_most = [claim for claim in group.distinctive if claim.share >= MOST]
-    chosen = (of_most or group.distinctive)[:_MAX_CRITERION_CLAIMS]
+    chosen: list[SharedClaim] = []
+    for claim in of_most or group.distinctive:
+        if len(chosen) < _MAX_CRITERION_CLAIMS and _differ([each.text for each in (*chosen, claim)], group.language):
+            chosen.append(claim)
     join = phrases["both" if of_most else "any"].join
     texts: dict[Stance, list[str]] = {}
     for claim in chosen:
@@ -153,6 +156,12 @@ def _parts(claims: Sequence[SharedClaim], language: str) -> list[str]:
     texts = liked + [claim.predicate for claim in claims if claim.stance != "likes"]
     short = [text for text in texts if 0 < _size(text, language) <= _MAX_PART_WORDS]
     return short or texts[:1]
+
+
+def _differ(texts: Sequence[str], language: str) -> bool:
+    """Return whether no word of meaning stands in two of the texts."""
+    stemmed = [{key for word in content_words(text, language) for key in stems(word, language)} for text in texts]
+    return sum(map(len, stemmed)) == len(set().union(*stemmed))
 
 
 def _size(text: str, language: str) -> int:
