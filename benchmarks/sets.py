@@ -57,7 +57,8 @@ def table(evaluations: Mapping[str, Evaluation]) -> str:
     """
     figures = {name: {figure.name: figure for figure in made.figures} for name, made in evaluations.items()}
     rows = list(dict.fromkeys(name for of_set in figures.values() for name in of_set))
-    lines = ["| figure | " + " | ".join(figures) + " |", "|---" * (len(figures) + 1) + "|"]
+    heads = [f"{name} ({made.users} users)" for name, made in evaluations.items()]
+    lines = ["| figure | " + " | ".join(heads) + " |", "|---" * (len(figures) + 1) + "|"]
     for row in rows:
         cells = []
         for of_set in figures.values():
@@ -77,7 +78,8 @@ def _measured(name: str, options: argparse.Namespace) -> Evaluation:
     folder, store = options.folder / name, _store(name, options)
     texts = _texts(name, folder, store.with_suffix(".jsonl"), options.users)
     start = time.perf_counter()
-    report = profilegen.build(texts, store=store, writer=options.writer, embedder=options.embedder, remove=True)
+    models = {"writer": options.writer, "verifier": options.verifier, "embedder": options.embedder}
+    report = profilegen.build(texts, store=store, remove=True, **models)
     print(f"{name}: {report.users} users, built in {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     result = store.with_suffix(".figures.json")
     if result.exists():
@@ -151,6 +153,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--stores", type=Path, default=Path("bench-stores"), help="directory of stores and figures")
     parser.add_argument("--users", type=int, help="users a set; by default all")
     parser.add_argument("--writer", help="name or path of a writer; by default the catalogue's")
+    parser.add_argument("--verifier", help="name or path of a verifier; by default it follows the texts")
     parser.add_argument("--embedder", help="name or path of an embedder; by default it follows the texts")
     parser.add_argument("--judge", help="name or path of the model that judges claims")
     parser.add_argument("--judgements", type=Path, help="claims that a person has read")

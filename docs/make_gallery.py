@@ -37,25 +37,27 @@ def main() -> None:
     """Build a store of each sample with each writer, as far as it is not built yet, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--writer", action="append", help="name or path of a writer; may be repeated")
+    parser.add_argument("--verifier", help="name or path of the verifier")
     parser.add_argument("--stores", type=Path, default=Path("gallery-stores"), help="directory of the stores")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write")
     options = parser.parse_args()
     stores = {}
     for name in SAMPLES:
-        stores[name] = [build(name, writer, options.stores) for writer in options.writer or [None]]
+        stores[name] = [build(name, writer, options.verifier, options.stores) for writer in options.writer or [None]]
     options.page.write_text(render(stores), "utf-8")
     print(f"wrote {options.page}")
 
 
-def build(sample: str, writer: str | None, folder: Path) -> Path:
+def build(sample: str, writer: str | None, verifier: str | None, folder: Path) -> Path:
     """Return the store of a sample with a writer; what is built already is not built again.
 
     :param sample: name of the sample.
     :param writer: name or path of the writer; None for the default.
+    :param verifier: name or path of the verifier; None for the default.
     :param folder: directory of the stores.
     """
     store = folder / f"{sample}-{Path(writer).stem if writer else 'default'}"
-    profilegen.build(resource(f"examples/{sample}.jsonl"), store=store, writer=writer)
+    profilegen.build(resource(f"examples/{sample}.jsonl"), store=store, writer=writer, verifier=verifier)
     return store
 
 

@@ -98,4 +98,4 @@ def _resamples(n: int) -> Iterator[Array]:
 
 
 def _rounded(value: float) -> float:
-    return round(float(value), 4)
+    return round(float(value), 4) + 0.0  # -0.0 becomes 0.0
