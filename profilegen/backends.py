@@ -104,11 +104,13 @@ class Repeat:
     :param parts: the sequence.
     :param at_most: how many times.
     :param separator: what stands between one and the next.
+    :param at_least: how many times it must stand.
     """
 
     parts: Parts
     at_most: int
     separator: str
+    at_least: int = 1
 
 
 Part = str | Choices | Text | Numbers | Alternatives | Repeat

@@ -169,6 +169,7 @@ def test_the_numbers_of_the_passages_may_stand_after_the_text() -> None:
         "[99999999999999999999] interest, likes: boats",
         "[] interest, likes: boats",
         "[1] interest, likes: ",
+        "[1] interest, likes: 1-2-3",
         "interest, likes: boats",
         "interest, likes: [1]",
         "[1] budget, is: enormous",
@@ -202,11 +203,13 @@ def test_a_line_separator_in_a_text_begins_no_other_note() -> None:
 
 def test_a_text_that_stands_in_the_instructions_and_not_in_the_passages_is_left_out() -> None:
     theremin = (HOUSEHOLD.model_copy(update={"about": "Who plays the theremin at home."}),)
-    answer = "[1] household, is: Plays the theremin\n[1] household, is: lives with two boys"
+    answer = "[1] household, is: Plays the theremin\n[1] household, is: one who plays the theremin at home\n"
+    answer += "[1] household, is: lives with two boys"
     prompt = notes_prompt(TENTS, "en", theremin, trained=False)
     assert [note.text for note in parse_notes(answer, 2, theremin, prompt=prompt)] == ["lives with two boys"]
     prompt = notes_prompt([Passage("Nobody plays the theremin as I do.")], "en", theremin, trained=False)
-    assert len(parse_notes(answer, 2, theremin, prompt=prompt)) == 2
+    kept = [note.text for note in parse_notes(answer, 2, theremin, prompt=prompt)]
+    assert kept == ["Plays the theremin", "lives with two boys"]
 
 
 # --- real models ------------------------------------------------------------------------------------------

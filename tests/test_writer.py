@@ -182,11 +182,12 @@ def test_numbers_ascend_and_none_comes_twice(writer: GgufWriter, at_most: int) -
 
 
 @pytest.mark.parametrize("separator", ["\n", "; "])
-def test_a_sequence_is_repeated_no_more_than_it_may(writer: GgufWriter, separator: str) -> None:
-    lines: Shape = (Repeat((Choices(("likes", "buys")), " ", Text(20)), 3, separator), "\n\n")
+@pytest.mark.parametrize("at_least", [1, 3])
+def test_a_sequence_is_repeated_as_often_as_it_may(writer: GgufWriter, separator: str, at_least: int) -> None:
+    lines: Shape = (Repeat((Choices(("likes", "buys")), " ", Text(20)), 3, separator, at_least), "\n\n")
     answer = written(writer, ask("Interests: tents", shape=lines))
     assert answer.finished
-    assert 1 <= len(answer.text.split(separator)) <= 3
+    assert at_least <= len(answer.text.split(separator)) <= 3
     assert all(re.fullmatch(r"(likes|buys) [^\n]{1,20}", line) for line in answer.text.split(separator))
 
 

@@ -32,9 +32,12 @@ _MAX_CHARS, _MAX_CHARS_OF_SYLLABLES = 90, 40
 _SYLLABIC = ("zh", "ja", "ko")
 # A reading has about ten passages. More notes come from a writer that repeats itself.
 _MAX_NOTES, _MAX_CITED, _MAX_TOKENS = 8, 6, 320
+# A small general model stops after one note where it may, though there is more to note.
+_MIN_NOTES = 3
 # A model ends what it writes as it is used to, with a period or the line; then the numbers begin.
 _ENDS = ("[", "\n[", ".\n[", ". [", "。\n[", "。[")
 _NUMBERS_BELOW = re.compile(r"\n(\[[\d,]+\])(?=\n|\Z)")
+_MAX_SHARED_WORDS = 4
 # A small model that may put a comma lists what it read and does not come to an end.
 _BETWEEN = ",;()，；、（）،"
 _STANCES_OF: Mapping[str, tuple[Stance, ...]] = {
@@ -108,10 +111,11 @@ def notes_prompt(
         wanted = tuple(facet for facet in wanted if facet.name in SHIPPED)
         kinds, text = Choices(tuple(facet.name for facet in wanted)), Text(_max_chars(language))
         line: Parts = (*_numbers(reading), " ", kinds, ", ", Choices(STANCES), ": ", text)
-        return _prompt((("system", NOTES_TURN),), reading, "", line)
+        return _prompt((("system", NOTES_TURN),), reading, "", Repeat(line, _MAX_NOTES, "\n"))
     *shared, (_, question) = _instructions(language, wanted)
     note = Alternatives(tuple(_statement(facet, language) for facet in wanted))
-    return _prompt(tuple(shared), reading, question, (note, Choices(_ENDS), *_numbers(reading)[1:]))
+    lines = Repeat((note, Choices(_ENDS), *_numbers(reading)[1:]), _MAX_NOTES, "\n", at_least=_MIN_NOTES)
+    return _prompt(tuple(shared), reading, question, lines)
 
 
 def facet_prompt(reading: Sequence[Readable], language: str, facets: Sequence[Facet] | None = None) -> Prompt | None:
@@ -176,10 +180,10 @@ def parse_notes(
 # --- the prompt -------------------------------------------------------------------------------------------
 
 
-def _prompt(shared: tuple[Turn, ...], reading: Sequence[Readable], question: str, line: Parts) -> Prompt:
+def _prompt(shared: tuple[Turn, ...], reading: Sequence[Readable], question: str, lines: Repeat) -> Prompt:
     passages = numbered([passage_text(passage.text, passage.item, passage.rating) for passage in reading])
     request = f"{passages}\n\n{question}" if question else passages
-    answer = (Alternatives(((NOTHING,), (Repeat(line, _MAX_NOTES, "\n"),))),)
+    answer = (Alternatives(((NOTHING,), (lines,))),)
     return Prompt(shared, request, answer, _MAX_TOKENS)
 
 
@@ -238,17 +242,20 @@ def _parsed(line: str, n_passages: int) -> Note | None:
 
 
 def _is_valid(note: Note, facet: Facet | None, language: str) -> bool:
-    if facet is None:
+    if facet is None or not any(character.isalpha() for character in note.text):
         return False
     # Before the numbers of passages the last character is a blank.
     return note.text in facet.one_of if facet.one_of else len(note.text) < _max_chars(language) - 1
 
 
 def _is_copied(text: str, prompt: Prompt) -> bool:
-    """Return whether a text stands in the instructions word for word and not in the passages, as small models copy."""
-    instructions = "\n".join(turn for _, turn in prompt.shared) + "\n" + prompt.request[len(_passages(prompt)) :]
-    return fold(text) in fold(instructions) and fold(text) not in fold(_passages(prompt))
+    """Return whether a text repeats the instructions, and not the passages, word for word, as small models do.
 
-
-def _passages(prompt: Prompt) -> str:
-    return prompt.request.partition("\n\n")[0]
+    That is four words in a row, or all of a shorter text.
+    """
+    passages, _, question = prompt.request.partition("\n\n")
+    read, instructions = fold(passages), fold("\n".join([*(turn for _, turn in prompt.shared), question]))
+    words = fold(text).split()
+    size = min(len(words), _MAX_SHARED_WORDS)
+    runs = (" ".join(words[at : at + size]) for at in range(len(words) - size + 1))
+    return any(run in instructions and run not in read for run in runs)

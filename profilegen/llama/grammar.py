@@ -57,7 +57,7 @@ def _rule(part: Part, after: frozenset[str], rules: dict[str, str]) -> str:
         return f"({' | '.join(_sequence(option, after, rules) for option in _some(part.options))})"
     if isinstance(part, Repeat):
         rule = _named(_sequence(part.parts, after | {part.separator[:1]}, rules), rules)
-        return f"{rule} ({_literal(part.separator)} {rule}){{0,{part.at_most - 1}}}"
+        return f"{rule} ({_literal(part.separator)} {rule}){{{part.at_least - 1},{part.at_most - 1}}}"
     if isinstance(part, Numbers):
         return _numbers(part, rules)
     if "" in after:
