@@ -104,6 +104,7 @@ def build(
             remove=remove,
             confirm=None if json_ or "-" in files else progress.asking(_confirm_removal),
             progress=progress,
+            announce=progress.announce,
         )
     if json_:
         print_json(report.model_dump(mode="json"))
@@ -131,7 +132,9 @@ def demo(
     print_text("Building the sample: 68 invented users, English and Chinese. The first time takes a few minutes.")
     with progress_bars() as progress:
         ask = progress.asking(_confirm_removal)
-        report = run([str(sample)], load_settings(store=store), confirm=ask, progress=progress)
+        report = run(
+            [str(sample)], load_settings(store=store), confirm=ask, progress=progress, announce=progress.announce
+        )
     print_page(terminal.build_summary(report, str(store)))
     with open_store(store) as opened:
         print_text(f"\n$ profilegen segments --store {store}", bold=True)

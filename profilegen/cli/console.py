@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from profilegen.publish.output import escaping_console
+from profilegen.publish.output import escaping_console, print_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -51,6 +51,16 @@ class ProgressBars:
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total or None)
         self._bars.update(self._tasks[stage], completed=done, total=total or None)
+
+    def announce(self, sentence: str) -> None:
+        """Print a sentence on standard error, above the bars.
+
+        :param sentence: the sentence.
+        """
+        if self._bars is None:
+            print_text(sentence, error=True)
+        else:
+            self._bars.console.print(sentence, markup=False, highlight=False)
 
     def asking(self, question: Callable[[T], bool]) -> Callable[[T], bool] | None:
         """Return a question that is asked without bars that move beside it; None where nobody can be asked.

@@ -19,6 +19,7 @@ from profilegen.ingest import Intake, read_documents
 from profilegen.pipeline.categories import categorise, chosen_taxonomy
 from profilegen.pipeline.clusters import cluster_users, lay_out_users
 from profilegen.pipeline.embedding import embed_documents, update_users
+from profilegen.pipeline.estimate import time_needed
 from profilegen.pipeline.model_choice import (
     embedder_for,
     embedder_of_store,
@@ -57,6 +58,7 @@ def build(
     remove: bool = False,
     confirm: Callable[[Removals], bool] | None = None,
     progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> BuildReport:
     """Read what users wrote and bring the store up to date with it.
 
@@ -68,6 +70,7 @@ def build(
     :param remove: allow to remove many users, those of whom the sources have no text.
     :param confirm: asked before many users are removed, where `remove` does not allow it.
     :param progress: called with the stage, what is done of it, and how much there is.
+    :param announce: called with a sentence that says how long the writers will take, where they take long.
     :raises RemovalError: more than a tenth of the users, or more than ten, would go, and neither `remove` nor `confirm`
         allows it; the store is as it was.
     :raises InputError: too many bad lines, or nothing to read; the store is as it was.
@@ -116,6 +119,8 @@ def build(
         with clock.stage("map"):
             lay_out_users(ledger, settings, report)
         wanted = outdated_users(ledger, models, settings)
+        if announce and (sentence := time_needed(ledger, wanted, models, settings, report)):
+            announce(sentence)
         with clock.stage("notes"):
             failures = write_notes(ledger, wanted, models, settings, report)
         with clock.stage("verdicts"):

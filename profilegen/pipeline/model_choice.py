@@ -128,7 +128,9 @@ def _models(
     job: Job, named: str, languages: Counter[str], open_model: Callable[[str, Options], M], options: Options
 ) -> tuple[M, ...]:
     if named != "auto":
-        return (open_model(named, options),)
+        # Of writers, several may be named; of a language, the first that knows it is used. Verifiers form a cascade.
+        parts = named.split(",") if job == "writer" else [named]
+        return tuple(open_model(part.strip(), options) for part in parts)
     known = Counter({language: count for language, count in languages.items() if language != "und"}) or Counter(en=1)
     common = [code for code, count in known.most_common() if count >= _MAX_OTHER_LANGUAGES * known.total()]
     names = {model.name for code in common if (model := default_model(job, code))}
