@@ -17,7 +17,7 @@ from profilegen.backends import (
     open_writer,
 )
 from profilegen.config import Settings
-from profilegen.errors import ModelError, StoreError
+from profilegen.errors import StoreError
 from profilegen.llama.catalog import default_model, load_catalog
 from profilegen.llama.header import Job
 from profilegen.store.ledger import Ledger
@@ -93,6 +93,7 @@ def writers_for(languages: Counter[str], settings: Settings, progress: Progress)
     :param languages: number of users, or of documents, in each language.
     :param settings: name a writer, and say how it works.
     :param progress: called with what is fetched.
+    :return: none if the catalogue has none for these languages.
     :raises ModelError: one cannot be had.
     """
     return _models("writer", settings.writer, languages, open_writer, options_of(settings, progress))
@@ -104,6 +105,7 @@ def verifiers_for(languages: Counter[str], settings: Settings, progress: Progres
     :param languages: number of users, or of documents, in each language.
     :param settings: name a verifier, and say how it works.
     :param progress: called with what is fetched.
+    :return: none if the catalogue has none for these languages.
     :raises ModelError: one cannot be had.
     """
     return _models("verifier", settings.verifier, languages, open_verifier, options_of(settings, progress))
@@ -134,8 +136,6 @@ def _models(
     known = Counter({language: count for language, count in languages.items() if language != "und"}) or Counter(en=1)
     common = [code for code, count in known.most_common() if count >= _MAX_OTHER_LANGUAGES * known.total()]
     names = {model.name for code in common if (model := default_model(job, code))}
-    if not names:
-        raise ModelError(f"the catalogue has no {job} for the language {common[0]}; name one with --{job}")
     # In the order of the catalogue, where a model for one language comes before one for all.
     return tuple(open_model(model.name, options) for model in load_catalog().values() if model.name in names)
 

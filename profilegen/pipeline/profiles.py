@@ -192,7 +192,7 @@ def _profile(case: _Case, failure: str | None, models: Models) -> UserProfile:
     unread = None
     if writer is None or verifier is None:
         job, names = ("writer", models.writers) if writer is None else ("verifier", models.verifiers)
-        known = ", ".join(model.name for model in names)
+        known = ", ".join(model.name for model in names) or "there is none"
         unread = f"the language {case.language} is not known to the {job} ({known}); name another with --{job}"
     return user_profile.profile(
         case.user.user_id,
