@@ -1,8 +1,8 @@
 """What the verifier is trained on: texts, claims and whether the text shows the claim, from the data of this folder.
 
 Pairs are examples as they are. A user gives one for each note (the cited passages show it), one for each trap (the
-passage does not), one for a note and a passage that it does not cite, and two for sentences of summaries, of which the
-notes show one.
+passage does not), one for a note and passages that it does not cite, one for a note of another user, and two for
+sentences of summaries, of which the notes show one.
 """
 
 from __future__ import annotations
@@ -49,6 +49,12 @@ def is_held_out(example: Example) -> bool:
     return int.from_bytes(digest[:4], "big") < _HELD_OUT_SHARE * 2**32
 
 
+def held_out_users() -> list[dict[str, Any]]:
+    """Return the users who are for measuring, in order of a hash."""
+    users = [user for user in _read("users") if is_held_out(Example("", "", 0, "", "", user["id"]))]
+    return sorted(users, key=lambda user: _number(user["id"]))
+
+
 def _of_summaries() -> Iterator[Example]:
     """Give for each user with a summary one of its sentences, which the notes show, and one that they do not."""
     sentences: dict[tuple[str, str], list[tuple[str, str]]] = {}
@@ -77,20 +83,43 @@ def _of_pairs() -> Iterator[Example]:
 
 
 def _of_users() -> Iterator[Example]:
-    for user in _read("users"):
+    """Give examples of one passage and of several for every label, so that the number says nothing of the label."""
+    users = list(_read("users"))
+    like: dict[tuple[str, str], list[int]] = {}
+    for at, user in enumerate(users):
+        like.setdefault((user["language"], user["form"]), []).append(at)
+    for at, user in enumerate(users):
         passages = [passage_text(p.get("text", ""), p.get("item"), p.get("rating")) for p in user["passages"]]
         context = user["language"], user["form"], user["id"]
+        others = [users[other] for other in like[user["language"], user["form"]] if other != at] or [user]
         for note in user["notes"]:
             claim = predicate(note["polarity"], note["text"], user["language"])
             cited = [passages[number - 1] for number in note["passages"]]
-            yield Example("\n".join(cited), claim, 0, *context)
-            others = [text for number, text in enumerate(passages, 1) if number not in note["passages"]]
-            if others:
-                chosen = _number(claim) % len(others)
-                yield Example(others[chosen], claim, 1, *context)
+            rest = [text for number, text in enumerate(passages, 1) if number not in note["passages"]]
+            chosen = _number(claim)
+            # One more passage beside those that show the note does not make it less true.
+            shown = [*cited, rest[chosen % len(rest)]] if rest and chosen % 3 == 0 else cited
+            yield Example("\n".join(shown), claim, 0, *context)
+            if rest:
+                yield Example("\n".join(_some(rest, len(cited), chosen)), claim, 1, *context)
+            other = others[chosen % len(others)]
+            if other["notes"] and other is not user:
+                theirs = other["notes"][chosen % len(other["notes"])]
+                wrong = predicate(theirs["polarity"], theirs["text"], user["language"])
+                yield Example("\n".join(_some(passages, len(cited) + 1, chosen)), wrong, 1, *context)
         for trap in user.get("traps", ()):
             label = 2 if trap["why"] in _CONTRADICTED else 1
-            yield Example(passages[trap["passage"] - 1], trap["claim"], label, *context)
+            text = passages[trap["passage"] - 1]
+            rest = [other for other in passages if other != text]
+            chosen = _number(trap["claim"])
+            texts = [text, *_some(rest, 1, chosen)] if chosen % 2 == 0 else [text]
+            yield Example("\n".join(texts), trap["claim"], label, *context)
+
+
+def _some(texts: list[str], count: int, number: int) -> list[str]:
+    """Return so many of the texts in their order, or all, beginning with the one of a number."""
+    start = number % len(texts) if texts else 0
+    return [text for _, text in zip(range(count), [*texts[start:], *texts[:start]], strict=False)]
 
 
 def _read(folder: str) -> Iterator[dict[str, Any]]:
