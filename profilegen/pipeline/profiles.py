@@ -17,6 +17,7 @@ from profilegen.config import Settings
 from profilegen.language.predicates import predicate
 from profilegen.pipeline.fingerprints import fingerprint
 from profilegen.pipeline.models import Models
+from profilegen.pipeline.names import share_names
 from profilegen.pipeline.reading import Failures
 from profilegen.profiles import user_profile
 from profilegen.profiles.summaries import Draft, check_drafts, finished, next_prompts, start_draft, with_answers
@@ -88,6 +89,7 @@ def write_profiles(
             for case in cases
         )
         done += len(batch)
+    share_names(ledger, subjects.centre)
     progress("profiles", done, len(wanted))
     return done
 
