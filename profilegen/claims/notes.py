@@ -110,7 +110,7 @@ def notes_prompt(
     if trained:
         wanted = tuple(facet for facet in wanted if facet.name in SHIPPED)
         kinds, text = Choices(tuple(facet.name for facet in wanted)), Text(_max_chars(language))
-        line: Parts = (*_numbers(reading), " ", kinds, ", ", Choices(STANCES), ": ", text)
+        line: Parts = (kinds, ", ", Choices(STANCES), ": ", text, *_numbers(reading))
         return _prompt((("system", NOTES_TURN),), reading, "", Repeat(line, _MAX_NOTES, "\n"))
     *shared, (_, question) = _instructions(language, wanted)
     note = Alternatives(tuple(_statement(facet, language) for facet in wanted))
@@ -136,7 +136,7 @@ def format_notes(notes: Sequence[Note]) -> str:
     :param notes: in the order of their first passages.
     """
     lines = [
-        f"[{','.join(map(str, note.passages))}] {note.kind}, {note.stance}: {' '.join(note.text.split())}"
+        f"{note.kind}, {note.stance}: {' '.join(note.text.split())} [{','.join(map(str, note.passages))}]"
         for note in notes
     ]
     return "\n".join(lines) or NOTHING

@@ -139,14 +139,15 @@ def questions_of(note: Note, case: Case, *, joined: bool = True) -> list[Questio
     :param joined: whether to ask for all cited passages together too: three at most, or any number of titles, which
         show what they have in common; never for a strict facet.
     """
+    claim = claim_of(note, case.language)
     cited = [number for number in note.passages if 0 < number <= len(case.reading)]
-    wholes = [_whole(number, case.reading) for number in cited[:_MAX_CITED]]
+    likely = sorted(cited, key=lambda number: -_shared(claim, _whole(number, case.reading).text))[:_MAX_CITED]
+    wholes = [_whole(number, case.reading) for number in likely]
     few = len(cited) <= _MAX_CITED or not any(case.reading[number - 1].text for number in cited)
     if joined and few and len(cited) > 1 and not kind_named(note.kind).strict:
         together = "\n".join(_whole(number, case.reading).text for number in cited)
         wholes.append(Question(tuple(cited), "", together, whole=True))
-    claim = claim_of(note, case.language)
-    spans = [span for number in cited[:_MAX_CITED] for span in _spans(number, case.reading)]
+    spans = [span for number in likely for span in _spans(number, case.reading)]
     spans.sort(key=lambda span: -_shared(claim, span.quote))
     return [*wholes, *spans[: _MAX_QUESTIONS - len(wholes)]]
 
