@@ -229,6 +229,7 @@ def train(
     batch_tokens: int,
     seed: int,
     checkpoint: Path,
+    max_steps: int | None = None,
 ) -> None:
     """Train the adapter; a run that was stopped goes on from its last checkpoint.
 
@@ -239,6 +240,7 @@ def train(
     :param batch_tokens: tokens of a batch, padding counted.
     :param seed: of the order.
     :param checkpoint: file for the state.
+    :param max_steps: number of steps, at most; by default all batches of the epochs.
     """
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01, betas=(0.9, 0.98))
@@ -247,7 +249,7 @@ def train(
         for epoch, rows in enumerate(epochs)
         for batch in _shuffled([len(row.prompt) + len(row.answer) for row in rows], batch_tokens, seed + epoch)
     ]
-    steps = len(batches)
+    steps = min(max_steps or len(batches), len(batches))
     warmup = max(1, round(_WARMUP_SHARE * steps))
     print(f"{sum(p.numel() for p in parameters):,} weights are trained in {steps} steps", flush=True)
     begin = 0

@@ -56,11 +56,13 @@ def main() -> int:
         batch_tokens=options.batch_tokens,
         seed=options.seed,
         checkpoint=options.out / "checkpoint.pt",
+        max_steps=options.steps,
     )
     report = {
         "users": len(kept),
         "held out": len(held_out),
         "epochs": options.epochs,
+        "steps": options.steps,
         "minutes": round((time.perf_counter() - start) / 60, 1),
         "loss, held out": round(_held_out_loss(model, measured), 4),
     }
@@ -158,6 +160,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="directory for the adapter, the state and the report")
     parser.add_argument("--rank", type=int, default=16, help="of LoRA")
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--steps", type=int, help="stop earlier, after so many steps")
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--batch-tokens", type=int, default=4_096)
     parser.add_argument("--languages", nargs="*", default=[], help="only these")
