@@ -40,7 +40,7 @@ def main() -> int:
     held_out = [example for example in everything if is_held_out(example)]
     rows = [Row(prompt(tokenizer, each.text, each.claim), [each.label]) for each in kept]
     print(f"{len(rows):,} examples of {np.mean([len(row.prompt) for row in rows]):.0f} tokens", flush=True)
-    model = LanguageModel(options.base, options.rank, options.layers)
+    model = LanguageModel(options.base, options.rank, options.layers, options.trained_layers)
 
     def loss(model: LanguageModel, batch: list[Row]) -> torch.Tensor:
         labels = torch.tensor([row.answer[0] for row in batch])
@@ -113,6 +113,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="directory for the adapter, the state and the report")
     parser.add_argument("--rank", type=int, default=16, help="of LoRA")
     parser.add_argument("--layers", type=int, help="use only the first blocks")
+    parser.add_argument("--trained-layers", type=int, help="train only so many of the last blocks, in less time")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--batch-tokens", type=int, default=2_048)

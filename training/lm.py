@@ -73,7 +73,7 @@ class Adapted(nn.Module):  # type: ignore[misc, unused-ignore]
 
     :param weights: matrices (n_out, n_in), by their names in the file.
     :param biases: of some of them.
-    :param rank: of the change.
+    :param rank: of the change; 0 for none.
     :param scale: of the change.
     """
 
@@ -84,17 +84,21 @@ class Adapted(nn.Module):  # type: ignore[misc, unused-ignore]
         bias = torch.cat([biases.get(name, torch.zeros(size)) for name, size in self.names.items()])
         self.register_buffer("bias", bias.to(torch.bfloat16) if biases else None, persistent=False)
         n_out, n_in = self.weight.shape
-        self.a = nn.Parameter(torch.randn(rank, n_in) / n_in**0.5)
-        self.b = nn.Parameter(torch.zeros(n_out, rank))
-        self.scale = scale
+        if rank:
+            self.a = nn.Parameter(torch.randn(rank, n_in) / n_in**0.5)
+            self.b = nn.Parameter(torch.zeros(n_out, rank))
+        self.rank, self.scale = rank, scale
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the product with the changed matrix.
 
         :param x: (..., n_in) bfloat16.
         """
+        product = functional.linear(x, self.weight, self.bias)
+        if not self.rank:
+            return product
         change = functional.linear(functional.linear(x, self.a.to(x.dtype)), self.b.to(x.dtype))
-        return functional.linear(x, self.weight, self.bias) + self.scale * change
+        return product + self.scale * change
 
 
 class Layer(nn.Module):  # type: ignore[misc, unused-ignore]
@@ -150,14 +154,15 @@ class Shape(NamedTuple):
 
 
 class LanguageModel(nn.Module):  # type: ignore[misc, unused-ignore]
-    """A decoder of the architecture `llama` or `qwen2` with LoRA in every block.
+    """A decoder of the architecture `llama` or `qwen2` with LoRA in every block, or in the last ones.
 
     :param path: the GGUF file.
     :param rank: of LoRA.
     :param n_layers: use only the first blocks.
+    :param n_trained: number of blocks with LoRA, the last ones; training them alone takes less time.
     """
 
-    def __init__(self, path: Path, rank: int, n_layers: int | None = None) -> None:
+    def __init__(self, path: Path, rank: int, n_layers: int | None = None, n_trained: int | None = None) -> None:
         super().__init__()
         reader = GGUFReader(path)
         fields = {n: field.contents() for n, field in reader.fields.items() if not n.startswith("tokenizer.ggml.")}
@@ -177,7 +182,10 @@ class LanguageModel(nn.Module):  # type: ignore[misc, unused-ignore]
         )
         self.rank, self.scale = rank, 2.0
         n_layers = n_layers or int(fields[f"{arch}.block_count"])
-        self.layers = nn.ModuleList(Layer(n, weights, self.shape, rank, self.scale) for n in range(n_layers))
+        self.first_trained = n_layers - min(n_trained or n_layers, n_layers)
+        self.layers = nn.ModuleList(
+            Layer(n, weights, self.shape, rank if n >= self.first_trained else 0, self.scale) for n in range(n_layers)
+        )
         self.register_buffer("embedding", weights["token_embd.weight"].to(torch.bfloat16), persistent=False)
         output = weights.get("output.weight", weights["token_embd.weight"])
         self.register_buffer("output", output.to(torch.bfloat16), persistent=False)
@@ -190,7 +198,10 @@ class LanguageModel(nn.Module):  # type: ignore[misc, unused-ignore]
         """
         x = self.embedding[ids]
         cos, sin = _positions(ids.shape[1], self.shape)
-        for layer in self.layers:
+        with torch.no_grad():
+            for layer in self.layers[: self.first_trained]:
+                x = layer(x, cos, sin)
+        for layer in self.layers[self.first_trained :]:
             x = layer(x, cos, sin)
         return _norm(x, self.norm, self.shape.epsilon)
 
@@ -211,7 +222,7 @@ class LanguageModel(nn.Module):  # type: ignore[misc, unused-ignore]
         """
         tensors: dict[str, Any] = {}
         for module in self.modules():
-            if isinstance(module, Adapted):
+            if isinstance(module, Adapted) and module.rank:
                 parts = module.b.detach().split(list(module.names.values()))
                 for name, part in zip(module.names, parts, strict=True):
                     tensors[f"{name}.lora_a"] = module.a.detach().numpy().astype(np.float16)

@@ -46,7 +46,7 @@ def main() -> int:
     measured += [_summary_row(user, tokenizer) for user in held_out if user["summary"]]
     tokens = sum(len(row.prompt) + len(row.answer) for row in epochs[0])
     print(f"{len(kept):,} users, {len(epochs[0]):,} examples, {tokens:,} tokens an epoch", flush=True)
-    model = LanguageModel(options.base, options.rank)
+    model = LanguageModel(options.base, options.rank, n_trained=options.trained_layers)
     start = time.perf_counter()
     train(
         model,
@@ -159,6 +159,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--base", type=Path, required=True, help="GGUF file of the language model")
     parser.add_argument("--out", type=Path, required=True, help="directory for the adapter, the state and the report")
     parser.add_argument("--rank", type=int, default=16, help="of LoRA")
+    parser.add_argument("--trained-layers", type=int, help="train only so many of the last blocks, in less time")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--steps", type=int, help="stop earlier, after so many steps")
     parser.add_argument("--rate", type=float, default=8e-4)
