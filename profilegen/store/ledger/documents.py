@@ -97,6 +97,27 @@ class DocumentTables(Tables):
 
     # Vectors
 
+    def document_matrix(self, user_ids: Iterable[str], most: int) -> tuple[list[str], Vectors, Vectors]:
+        """Return the vectors of users' documents.
+
+        :param user_ids: the users.
+        :param most: number of documents of a user, at most; those that came last.
+        :return: the user of each document, and its vectors of text and item, each (n_documents, n_dims) float32, rows
+            L2-normalised, zero rows where there is none.
+        """
+        rows = list(
+            self._among(
+                "SELECT user_id, text_vector, item_vector FROM (SELECT user_id, text_vector, item_vector,"
+                " row_number() OVER (PARTITION BY user_id ORDER BY rowid DESC) AS number FROM documents"
+                f" WHERE user_id IN {{}}) WHERE number <= {most:d}",
+                user_ids,
+            )
+        )
+        dims = self._dims()
+        with self._intact("a vector of a document"):
+            texts, items = unpack([row[1] for row in rows], dims), unpack([row[2] for row in rows], dims)
+        return [row[0] for row in rows], texts, items
+
     def documents_missing_vectors(self) -> Iterator[Document]:
         """Yield the documents that have no vector, in order of id; vectors may be stored meanwhile."""
         rows = self._paged(
