@@ -17,6 +17,8 @@ _PREDICATES: dict[str, dict[str, str]] = {
     "hi": {"likes": "पसंद:", "dislikes": "नापसंद:", "wants": "चाहिए:", "avoids": "बचता है:"},
     "th": {"likes": "ชอบ", "dislikes": "ไม่ชอบ", "wants": "อยากได้", "avoids": "หลีกเลี่ยง"},
     "ru": {"likes": "любит:", "dislikes": "не любит:", "wants": "хочет:", "avoids": "избегает:"},
+    "it": {"likes": "ama", "dislikes": "non ama", "wants": "vuole", "avoids": "evita"},
+    "id": {"likes": "suka", "dislikes": "tidak suka", "wants": "ingin", "avoids": "menghindari"},
 }
 
 
