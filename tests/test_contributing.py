@@ -79,10 +79,10 @@ def run(folder: Path, *arguments: str, typed: str | None = None) -> str:
 
 def follow(section: str, folder: Path) -> str:
     """Do what a section says in a copy of the package; return how its console session differs from what it shows."""
-    file, line, session = code_blocks(section)
-    assert (line.language, session.language) == ("diff", "pycon")
-    apply(file, folder)
-    apply(line, folder)
+    *changes, session = code_blocks(section)
+    assert (changes[-1].language, session.language) == ("diff", "pycon")
+    for change in changes:
+        apply(change, folder)
     (folder / "session.txt").write_text(session.code, encoding="utf-8")
     return run(folder, "-m", "doctest", "session.txt")
 
@@ -95,35 +95,42 @@ def test_one_file_and_one_line_do_what_contributing_shows(section: str, tmp_path
 
 
 @pytest.fixture(scope="module")
-def new_kind(tmp_path_factory: pytest.TempPathFactory, models: dict[str, ResolvedModel]) -> Path:
-    """Return a copy of the package with the kind of claim that CONTRIBUTING adds, and the store that it builds."""
+def new_kind(tmp_path_factory: pytest.TempPathFactory, models: dict[str, ResolvedModel]) -> tuple[Path, str]:
+    """Return a copy of the package with the kind of claim that CONTRIBUTING adds, and what the terminal review showed.
+
+    The copy has a store with a claim of this kind, which a person added.
+    """
     folder = package_copy(tmp_path_factory.mktemp("kind"))
     assert follow("Add a kind of claim", folder) == ""
-    return folder
+    (folder / "posts.csv").write_text("user,text\nann,I swim every morning before work.\n", encoding="utf-8")
+    command, store = ("-m", "profilegen"), ("--store", "goals-store")
+    run(folder, *command, "build", "posts.csv", *store)
+    screen = run(folder, *command, "review", "--terminal", *store, typed="?\n+ goal learn to swim\nq\n")
+    run(folder, *command, "build", "posts.csv", *store)
+    return folder, screen
 
 
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
         ("show ann", "\nGoals\n"),
-        ("export users", '"goals":[{"text":"trains for a marathon"'),
+        ("export users", '"goals":[{"text":"learn to swim"'),
         ("export users --format csv", ",lifestyle,goals,behaviour,"),
         ("show ann --format html", "<h3>Goals</h3>"),
-        ("search marathon", "goal “trains for a marathon”"),
+        ("search swim", "goal “learn to swim”"),
     ],
 )
-def test_a_new_kind_of_claim_is_shown_and_exported(new_kind: Path, command: str, expected: str) -> None:
-    assert expected in run(new_kind, "-m", "profilegen", *command.split(), "--store", "goals-store")
+def test_a_new_kind_of_claim_is_shown_and_exported(new_kind: tuple[Path, str], command: str, expected: str) -> None:
+    assert expected in run(new_kind[0], "-m", "profilegen", *command.split(), "--store", "goals-store")
 
 
-def test_a_new_kind_of_claim_can_be_added_on_the_terminal(new_kind: Path) -> None:
-    review = ("-m", "profilegen", "review", "--terminal", "--store", "goals-store")
-    screen = run(new_kind, *review, typed="?\n+ goal learn to swim\nq\n")
+def test_a_new_kind_of_claim_can_be_added_on_the_terminal(new_kind: tuple[Path, str]) -> None:
+    screen = new_kind[1]
     assert "KIND is one of interest, value, lifestyle, goal" in screen
     assert "1.00 learn to swim" in screen
 
 
-def test_a_new_kind_of_claim_can_be_added_on_the_review_page(new_kind: Path) -> None:
+def test_a_new_kind_of_claim_can_be_added_on_the_review_page(new_kind: tuple[Path, str]) -> None:
     script = """
 from pathlib import Path
 from starlette.testclient import TestClient
@@ -131,6 +138,6 @@ from profilegen.review.app import make_app
 with TestClient(make_app(Path("goals-store"), token="t"), base_url="http://127.0.0.1:8765") as client:
     print(client.get("/user?id=ann&token=t").text)
 """
-    page = run(new_kind, "-c", script)
+    page = run(new_kind[0], "-c", script)
     assert "<h3>Goals</h3>" in page
     assert "<option>goal</option>" in page

@@ -105,7 +105,6 @@ def test_a_choice_is_said_in_the_words_of_the_file_or_else_after_the_heading(pro
         ('name = "goal"\nkey = "user_id"\nabout = "x"', "'user_id' is a field of profiles"),
         ('name = "values"\nabout = "x"', "facet 'values': 'values' is taken by facet 'value'; rename one"),
         ('name = "value"\nkey = "v"\nabout = "x"', "'value' is taken by facet 'value'"),
-        ('name = "goal"\nabout = "x"\ntraits = "../goals.toml"', "facet 'goal': traits: "),
     ],
 )
 def test_a_wrong_facet_is_refused_with_the_file_the_facet_and_what_to_do(

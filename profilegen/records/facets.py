@@ -45,7 +45,6 @@ class Facet(BaseModel):
     :param one_of: the only texts that such claims may have, if any; a user has one of them or none.
     :param claim: of a facet with `one_of`, what is said of the user, with `{}` for the choice: `has a {} budget`.
     :param strict: whether such a claim counts only where a passage says it plainly.
-    :param traits: file in `prompts/` with the traits that these claims are chosen from, if any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +57,6 @@ class Facet(BaseModel):
     one_of: tuple[_Choice, ...] = Field(default=(), max_length=20)
     claim: Annotated[_Line, StringConstraints(max_length=100)] = ""
     strict: bool = False
-    traits: Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*$")] | None = None
 
     @model_validator(mode="before")
     @classmethod
