@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     min_cluster_size: int | None = Field(
         None,
         ge=2,
-        description="Smallest segment; by default grows with the square root of the number of users.",
+        description="Smallest segment; by default chosen by how well segments separate users.",
     )
     max_bad: float = Field(0.01, ge=0, le=1, description="Share of bad input lines past which a build stops.")
     workers: int = Field(

@@ -59,13 +59,17 @@ def build(
         float | None, typer.Option(help="Highest share of bad lines; with more, nothing is built. [default: 0.01]")
     ] = None,
     min_cluster_size: Annotated[
-        int | None, typer.Option(help="Smallest segment. [default: grows with the number of users]")
+        int | None, typer.Option(help="Smallest segment. [default: chosen by how well segments separate users]")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the clustering. [default: 42]")] = None,
     workers: Workers = None,
     json_: Json = False,
 ) -> None:
     """Read what users wrote and make or update the store.
+
+    A writer notes what passages of each user show, a verifier checks each note against the words it cites, and what
+    stands becomes claims and a summary. Users in a language that no writer or verifier knows get segments, no claims.
+    Before the writer starts, the build says about how long it will take.
 
     CSV, TSV, JSON Lines, JSON and Parquet, plain or compressed. The store ends up with what the files hold: users and
     texts that are in it already are not worked on again, those that are gone are removed. If more than a tenth of the
@@ -75,6 +79,8 @@ def build(
     Example: profilegen build reviews.jsonl --store store
 
     Example: profilegen build posts.csv --map user_id=handle --map text=body
+
+    Example: profilegen build reviews.jsonl --read 400 --writer qwen2.5-coder-1.5b-instruct
 
     Example: profilegen build reviews.jsonl --taxonomy audience-taxonomy-1.1.tsv
     """

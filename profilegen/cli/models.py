@@ -101,7 +101,7 @@ def models_pull(
 
     For any other model, download its GGUF file and use `profilegen models add`.
 
-    Example: profilegen models pull all-minilm-l6-v2 smollm2-135m-instruct
+    Example: profilegen models pull all-minilm-l6-v2 profilegen-writer-135m profilegen-verifier-22m
     """
     from profilegen.llama.catalog import load_catalog
     from profilegen.llama.fetch import pull
@@ -173,7 +173,7 @@ def _print_examinations(examined: Sequence[Examination]) -> None:
         for fault in one.faults:
             print_text(f"  it cannot hold the task: {fault}")
     if examined[0].verifier is None:
-        print_text("The notes were not checked: no verifier ships yet; name one with --verifier.")
+        print_text("The notes were not checked: the catalogue has no verifier; name one with --verifier.")
     for samples in islice(zip(*(one.samples for one in examined), strict=True), _SHOWN_SAMPLES):
         print_text(f"\n{samples[0].user}", bold=True)
         for number, passage in enumerate(samples[0].passages, 1):
@@ -200,7 +200,7 @@ def models_tune(
     """Find the weight type in which a model is fastest on this processor, at equal quality.
 
     `pull` does this for models of less than a gigabyte. Each weight type is measured and compared with the published
-    file.
+    file. Models that profilegen trained, and verifiers, are used in the type that they have.
 
     Example: profilegen models tune smollm2-135m-instruct
     """

@@ -33,6 +33,14 @@ Category = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Count = Annotated[int, typer.Option("-n", min=1, max=1000, help="How many users.")]
 Embedder = Annotated[str | None, typer.Option(help="Name or path of the embedding model. [default: follows the data]")]
-Writer = Annotated[str | None, typer.Option(help="Name or path of the writing model. [default: follows the data]")]
-Verifier = Annotated[str | None, typer.Option(help="Name or path of the verifying model. [default: follows the data]")]
+Writer = Annotated[
+    str | None,
+    typer.Option(
+        help="Name or path of the writing model; of A,B the first that knows a language. [default: follows the data]"
+    ),
+]
+Verifier = Annotated[
+    str | None,
+    typer.Option(help="Name or path of the verifying model; A,B for a cascade. [default: follows the data]"),
+]
 Workers = Annotated[int | None, typer.Option(min=1, max=256, help="Processes that run models. [default: one a core]")]

@@ -57,7 +57,7 @@ def search(
     store: Store = None,
     json_: Json = False,
 ) -> None:
-    """Find users by their interests and values, with the reason for each result.
+    """Find the users whom a description fits, with the reason for each result.
 
     Example: profilegen search "people who train dogs"
 

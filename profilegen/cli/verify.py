@@ -24,7 +24,10 @@ _MAX_SHOWN_CHARS = 80
 @app.command()
 def verify(
     file: Annotated[str, typer.Argument(help="JSON Lines with text and claim, - for standard input.")],
-    verifier: Annotated[str | None, typer.Option(help="Name or path of the verifier; A,B for a cascade.")] = None,
+    verifier: Annotated[
+        str | None,
+        typer.Option(help="Name or path of the verifier; A,B for a cascade. [default: that of the catalogue]"),
+    ] = None,
     workers: Workers = None,
     json_: Json = False,
 ) -> None:
@@ -34,7 +37,7 @@ def verify(
     predicate without subject, as in "has a dog", and has to be true now. Where lines have "holds" (true or false),
     precision and recall follow. --json prints a list with text, claim, verdict and probability.
 
-    Example: echo '{"text": "My dog loves it.", "claim": "has a dog"}' | profilegen verify - --verifier V.gguf
+    Example: echo '{"text": "My dog loves it.", "claim": "has a dog"}' | profilegen verify -
     """
     from profilegen.backends import Options, open_verifier
     from profilegen.claims.statements import gate_figures, read_statements
