@@ -38,8 +38,8 @@ _TOKENS_PER_PASSAGE = 4
 
 _SELF_WEIGHT, _INFO_WEIGHT, _TYPICAL_WEIGHT, _RECENT_WEIGHT, _LIKENESS_WEIGHT = 1.0, 1.0, 1.0, 0.1, 0.6
 _COST_EXPONENT = 0.5
-# Greetings and phrases of politeness are worth less: on chats 12% of the tokens (169 of a user are read instead of 192),
-# and 1 of 100 persona sentences.
+# Greetings and phrases of politeness are worth less: on chats 12% of the tokens (169 of a user are read instead of
+# 192), and 1 of 100 persona sentences.
 _MIN_VALUE = 0.5
 _SAME_DOCUMENT, _SAME_ITEM_OR_DAY = 0.6, 0.2
 _MAX_SHARED_WEIGHT = 0.85

@@ -15,8 +15,8 @@ from profilegen.language.words import function_words, split_words, stem
 from profilegen.vectors import Vectors, unit_rows
 
 # In standard deviations of the cosines of texts that have nothing to do with each other, after their mean vector is
-# subtracted. Of thirty hand-written pairs, half of which say the same, about 24 (MiniLM) and 20 (e5) are on the right side
-# of the first. What lies between the two is for a verifier to tell.
+# subtracted. Of thirty hand-written pairs, half of which say the same, about 24 (MiniLM) and 20 (e5) are on the right
+# side of the first. What lies between the two is for a verifier to tell.
 _SAME, _RELATED = 4.8, 3.5
 _CACHE_SIZE = 50_000
 
