@@ -1,4 +1,4 @@
-"""A build from files to a store that is read and searched, with the real models."""
+"""A build from files to a store that is read and searched, with the real models unless a test names stand-ins."""
 
 import json
 import os
@@ -7,24 +7,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from stand_in_models import stand_ins
 
 import profilegen
+from profilegen.backends import Failure, Prompt
+from profilegen.claims.notes import NOTES_TURN
+from profilegen.claims.readings import Reading
 from profilegen.config import load_settings
 from profilegen.errors import InputError, ModelError, StoreError
 from profilegen.llama.catalog import ResolvedModel, gguf_path
 from profilegen.llama.embedder import GgufEmbedder
+from profilegen.llama.writer import GgufWriter
 from profilegen.pipeline.clusters import lay_out_users, settled_users
 from profilegen.pipeline.embedding import embed_documents
 from profilegen.records import BuildReport, Document, SearchResult, UserProfile
 from profilegen.resources import resource
 from profilegen.store import index
-from profilegen.store.ledger import Ledger, Membership, open_ledger
+from profilegen.store.ledger import Ledger, Membership, StoredReading, open_ledger
 
 Rows = list[dict[str, Any]]
 
@@ -49,6 +54,39 @@ def profiles(store: Path) -> dict[str, UserProfile]:
 
 def build(source: Path, store: Path, **options: Any) -> BuildReport:
     return profilegen.build(source, store=store, **{"workers": 1, **options})
+
+
+def readings(store: Path) -> dict[tuple[str, str], StoredReading]:
+    """Give what was read, by user and hash; nothing of a store that is not there yet."""
+    try:
+        with open_ledger(store, read_only=True) as ledger:
+            of_users = ledger.readings_of(list(ledger.user_ids()))
+    except StoreError:
+        return {}
+    return {(row.user_id, row.hash): row for rows in of_users.values() for row in rows}
+
+
+def records(store: Path) -> list[Reading]:
+    return [Reading.model_validate_json(row.record) for row in readings(store).values()]
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Give a list that gets the key (user, hash) of every reading that a writer is asked to read."""
+    keys: list[Any] = []
+    write = GgufWriter.write
+
+    def noted(self: GgufWriter, prompts: Iterable[tuple[Any, Prompt]]) -> Any:
+        def passed_on() -> Iterator[tuple[Any, Prompt]]:
+            for key, prompt in prompts:
+                if prompt.shared == (("system", NOTES_TURN),):
+                    keys.append(key)
+                yield key, prompt
+
+        return write(self, passed_on())
+
+    monkeypatch.setattr(GgufWriter, "write", noted)
+    return keys
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +115,23 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- what comes out ---------------------------------------------------------------------------------------
 
 
-def test_every_user_of_the_sample_has_a_profile_that_is_ok_or_says_that_there_is_too_little(sample_store: Path) -> None:
-    status = {user: profile.status for user, profile in profiles(sample_store).items()}
-    assert status.keys() == {row["user_id"] for row in SAMPLE}
-    assert {user for user, word in status.items() if word != "ok"} == {"just_jo", "xiaozhang_"}
-    assert status["just_jo"] == status["xiaozhang_"] == "insufficient"
+def test_every_user_of_the_sample_has_a_profile_and_the_writer_failed_at_nobody(sample_store: Path) -> None:
+    made = profiles(sample_store)
+    assert made.keys() == {row["user_id"] for row in SAMPLE}
+    assert {profile.status for profile in made.values()} <= {"ok", "insufficient"}
+
+
+def test_most_users_of_the_sample_who_write_english_have_claims(sample_store: Path) -> None:
+    english = [profile.status for profile in profiles(sample_store).values() if profile.language == "en"]
+    assert english.count("ok") > len(english) / 2
+
+
+def test_of_a_user_who_wrote_two_letters_the_profile_says_that_there_is_too_little(sample_store: Path) -> None:
+    jo = profiles(sample_store)["just_jo"]
+    assert (jo.status, jo.reason) == (
+        "insufficient",
+        "one document of 2 characters in all, and no claim that they carry",
+    )
 
 
 def test_a_profile_that_is_ok_has_claims_and_a_summary_and_one_that_is_insufficient_has_neither(
@@ -90,6 +140,15 @@ def test_a_profile_that_is_ok_has_claims_and_a_summary_and_one_that_is_insuffici
     for profile in profiles(sample_store).values():
         assert bool(list(profile.iter_claims())) == bool(profile.summary) == (profile.status == "ok")
         assert bool(profile.reason) == (profile.status != "ok")
+
+
+def test_a_summary_is_its_sentences_and_each_tells_claims_of_the_profile(sample_store: Path) -> None:
+    told = [profile for profile in profiles(sample_store).values() if profile.sentences]
+    assert told
+    for profile in told:
+        assert all(sentence.text in profile.summary for sentence in profile.sentences)
+        n_claims = len(list(profile.iter_claims()))
+        assert all({*sentence.claims} <= {*range(n_claims)} and sentence.claims for sentence in profile.sentences)
 
 
 def test_every_quote_stands_word_for_word_in_a_document_of_its_user(sample_store: Path) -> None:
@@ -103,8 +162,10 @@ def test_every_quote_stands_word_for_word_in_a_document_of_its_user(sample_store
     ]
     assert quotes
     for user_id, evidence in quotes:
-        assert evidence.quote in documents[evidence.document].text
-        assert documents[evidence.document].user_id == user_id
+        document = documents[evidence.document]
+        assert document.user_id == user_id
+        assert evidence.quote
+        assert evidence.quote in document.text or evidence.quote == document.item_title
 
 
 def test_every_user_is_a_member_of_exactly_the_segment_that_the_profile_names(sample_store: Path) -> None:
@@ -134,7 +195,108 @@ def test_one_changed_text_makes_one_user_again(store: Path, tmp_path: Path) -> N
     report = build(written(tmp_path / "six.jsonl", rows), store)
     assert (report.embedded, report.written) == (1, 1)
     after = profiles(store)
-    assert {user for user in after if after[user] != before[user]} == {rows[0]["user_id"]}
+    assert {user for user in after if after[user] != before[user]} <= {rows[0]["user_id"]}
+
+
+def test_a_new_document_costs_one_reading_or_two_and_the_others_are_not_read_again(
+    store: Path, tmp_path: Path, read: list[Any]
+) -> None:
+    before = readings(store)
+    new = rows_of("maya_t")[0] | {"text": "My new puppy learned to sit within a week.", "item_title": "Puppy pads"}
+    build(written(tmp_path / "six.jsonl", [*rows_of(*SIX), new]), store)
+    after = readings(store)
+    assert {*read} == after.keys() - before.keys()
+    assert {user for user, _ in read} == {"maya_t"}
+    assert 1 <= len(read) <= 2  # Where a reading ends depends on the hashes of the passages around.
+    assert all(after[key] == row for key, row in before.items() if key[0] != "maya_t")
+
+
+def test_another_verifier_checks_again_what_is_not_read_again(store: Path, tmp_path: Path, read: list[Any]) -> None:
+    before = readings(store)
+    source = written(tmp_path / "six.jsonl", rows_of(*SIX))
+    twice = ",".join(["profilegen-verifier-22m"] * 2)  # which is another verifier, though it judges as one alone
+    report = build(source, store, verifier=twice)
+    after = readings(store)
+    assert (read, after.keys()) == ([], before.keys())
+    assert all(row.checked_by != before[key].checked_by for key, row in after.items())
+    assert (report.written, report.verifier) == (len(SIX), twice)
+
+
+def test_what_was_removed_is_in_no_reading_and_no_quote(store: Path, tmp_path: Path) -> None:
+    gone, *rest = rows_of("maya_t")
+    assert gone["text"][:40] in " ".join(row.record for row in readings(store).values())
+    build(written(tmp_path / "six.jsonl", [*rest, *rows_of(*SIX[1:])]), store)
+    kept = " ".join(row["text"] for row in rest)
+    passages = [
+        passage.text
+        for key, reading in zip(readings(store), records(store), strict=True)
+        if key[0] == "maya_t"
+        for passage in reading.passages
+    ]
+    assert passages
+    assert all(passage in kept for passage in passages)
+    for _, claim in profiles(store)["maya_t"].iter_claims():
+        assert all(evidence.quote in kept for evidence in claim.evidence if evidence.quote != gone["item_title"])
+
+
+def test_nothing_stays_read_of_a_user_whose_new_texts_no_writer_knows(tmp_path: Path) -> None:
+    english = [{"user_id": "ann", "text": REVIEW}]
+    french = [{"user_id": "ann", "text": "Ce moulin à café est silencieux et le café moulu a très bon goût."}]
+    with stand_ins(lambda _: "[1] interest, likes: coffee"):
+        build(written(tmp_path / "ann.jsonl", english), tmp_path / "store")
+        assert len(readings(tmp_path / "store")) == 1
+        build(written(tmp_path / "ann.jsonl", french), tmp_path / "store", remove=True)
+    assert readings(tmp_path / "store") == {}
+    assert list(profiles(tmp_path / "store")["ann"].iter_claims()) == []
+
+
+def test_texts_without_a_time_are_read_in_the_order_of_their_file(tmp_path: Path) -> None:
+    texts = [f"On day {number} I planted {what} in my garden." for number, what in enumerate(["beans", "peas", "kale"])]
+    with stand_ins():
+        build(written(tmp_path / "x.jsonl", [{"user_id": "ann", "text": text} for text in texts]), tmp_path / "store")
+    read = [[texts.index(passage.text) for passage in reading.passages] for reading in records(tmp_path / "store")]
+    assert sorted(number for numbers in read for number in numbers) == [0, 1, 2]
+    assert all(numbers == sorted(numbers) for numbers in read)
+
+
+def test_a_user_whom_a_stand_in_for_the_writer_fails_at_says_why_and_the_next_build_tries_again(tmp_path: Path) -> None:
+    source, store = written(tmp_path / "x.jsonl", [{"user_id": "ann", "text": REVIEW}]), tmp_path / "store"
+    with stand_ins(lambda _: Failure("it had no words")):
+        assert build(source, store).failed == 1
+    assert (profiles(store)["ann"].status, profiles(store)["ann"].reason) == ("failed", "it had no words")
+    with stand_ins(lambda _: "[1] interest, likes: fresh coffee"):
+        report = build(source, store)
+        assert (report.failed, report.ok, report.written) == (0, 1, 1)
+        assert not build(source, store).changed
+
+
+def test_claims_on_special_subjects_are_made_if_a_person_wants_them_and_without_another_reading(
+    tmp_path: Path,
+) -> None:
+    rows = [{"user_id": "ann", "text": "I go to church every Sunday, and I sing in the choir of the parish."}]
+    source, store = written(tmp_path / "x.jsonl", rows), tmp_path / "store"
+    with stand_ins(lambda _: "[1] lifestyle, is: goes to church every Sunday") as writer:
+        build(source, store)
+        held_back = profiles(store)["ann"]
+        asked = len(writer.prompts)
+        build(source, store, special_subjects=True)
+        wanted = profiles(store)["ann"]
+        assert NOTES_TURN not in {turn for prompt in writer.prompts[asked:] for _, turn in prompt.shared}
+    assert (held_back.status, held_back.left_out.held_back, list(held_back.iter_claims())) == ("insufficient", 1, [])
+    assert wanted.left_out.held_back == 0
+    assert [claim.text for claim in wanted.lifestyle] == ["goes to church every Sunday"]
+
+
+@pytest.mark.usefixtures("budget_facet")
+def test_a_facet_that_a_team_added_is_asked_for_and_stands_in_the_profile(tmp_path: Path) -> None:
+    def answer(prompt: Prompt) -> str:
+        return "none" if prompt.shared == (("system", NOTES_TURN),) else "budget, is: low [1]"
+
+    rows = [{"user_id": "ann", "text": "I count every cent, and I buy only what is on sale."}]
+    with stand_ins(answer):
+        build(written(tmp_path / "x.jsonl", rows), tmp_path / "store")
+    (claim,) = profiles(tmp_path / "store")["ann"].claims["budget"]
+    assert (claim.text, claim.evidence[0].quote in rows[0]["text"]) == ("low", True)
 
 
 def places(store: Path) -> dict[str, tuple[Membership, list[float]]]:
@@ -283,23 +445,16 @@ def test_search_answers_as_before_when_the_index_is_gone_or_damaged(
 # --- builds that are stopped, or meet ---------------------------------------------------------------------
 
 
-def test_a_build_that_is_killed_or_stopped_goes_on_where_it_was_and_lets_no_other_in(tmp_path: Path) -> None:
-    english = sorted({row["user_id"] for row in SAMPLE if row["text"].isascii()})[:24]
-    source, store = written(tmp_path / "many.jsonl", rows_of(*english)), tmp_path / "store"
-    # One segment, since clustering is slow to start; one answer at a time, so that there is time to be stopped.
-    options = {"min_cluster_size": 20, "slots": 1}
-
-    def n_profiles() -> int:
-        try:
-            with open_ledger(store, read_only=True) as ledger:
-                return len(ledger.profile_hashes())
-        except StoreError:
-            return 0
+def test_a_build_that_is_killed_or_stopped_reads_nothing_twice_and_lets_no_other_in(
+    tmp_path: Path, read: list[Any]
+) -> None:
+    source, store = written(tmp_path / "six.jsonl", rows_of(*SIX[:5])), tmp_path / "store"
+    # One answer at a time, so that there is time to be stopped.
+    options = {"slots": 1}
 
     def begun(more_than: int) -> subprocess.Popen[str]:
-        """Start a build and wait until it has stored more profiles than there were."""
-        command = [sys.executable, "-m", "profilegen", "build", str(source), "--store", str(store)]
-        command += ["--workers", "1", "--min-cluster-size", "20"]
+        """Start a build and wait until it has stored more readings than there were."""
+        command = [sys.executable, "-m", "profilegen", "build", str(source), "--store", str(store), "--workers", "1"]
         process = subprocess.Popen(
             command,
             env=os.environ | {"PROFILEGEN_SLOTS": "1"},
@@ -308,7 +463,7 @@ def test_a_build_that_is_killed_or_stopped_goes_on_where_it_was_and_lets_no_othe
             text=True,
             start_new_session=True,
         )
-        while n_profiles() <= more_than:
+        while len(readings(store)) <= more_than:
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
         return process
@@ -319,28 +474,29 @@ def test_a_build_that_is_killed_or_stopped_goes_on_where_it_was_and_lets_no_othe
     assert "\n" not in str(refused.value)
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
-    after_kill = profiles(store)
-    assert 0 < len(after_kill) < len(english)
+    after_kill = readings(store)
 
     stopped = begun(len(after_kill))
     os.killpg(stopped.pid, signal.SIGINT)  # as a terminal does on Ctrl-C
     out, err = stopped.communicate()
     assert (stopped.returncode, out) == (130, "")
     assert err.splitlines() == ["error: stopped; a build goes on from where it was with the same command"]
-    after_stop = profiles(store)
-    assert len(after_kill) < len(after_stop) < len(english)
+    after_stop = readings(store)
+    assert after_kill.items() <= after_stop.items()
+    assert profiles(store) == {}
 
     report = build(source, store, **options)
-    assert (report.ok + report.insufficient, report.written) == (len(english), len(english) - len(after_stop))
-    finished = profiles(store)
-    assert all(profile.summary == finished[user].summary for user, profile in after_stop.items())
+    finished = readings(store)
+    assert (report.written, report.failed) == (5, 0)
+    assert {*read} == finished.keys() - after_stop.keys()
+    assert after_stop.keys() < finished.keys()
 
 
 def test_a_build_that_is_killed_while_it_embeds_keeps_what_it_has_and_goes_on_to_the_same_vectors(
     tmp_path: Path, models: dict[str, ResolvedModel]
 ) -> None:
     words = [row["text"] for row in SAMPLE if row["text"].isascii()]
-    rows = [{"user_id": f"u{n % 40}", "text": f"{n}. " + " ".join(words[n % 50 : n % 50 + 8])} for n in range(500)]
+    rows = [{"user_id": f"u{n % 40}", "text": f"{n}. " + " ".join(words[n % 50 : n % 50 + 8])} for n in range(160)]
     source, store = written(tmp_path / "many.jsonl", rows), tmp_path / "store"
     command = [sys.executable, "-m", "profilegen", "build", str(source), "--store", str(store), "--workers", "1"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -435,7 +591,7 @@ def cut_gguf(folder: Path) -> Path:
 
 
 def a_writer(folder: Path) -> Path:
-    return gguf_path("smollm2-135m-instruct")
+    return gguf_path("profilegen-writer-135m")
 
 
 @pytest.mark.usefixtures("models")
@@ -460,25 +616,38 @@ REVIEW = "The coffee grinder is quiet and the espresso tastes of chocolate. I gr
 def test_users_so_few_and_so_alike_have_profiles_and_one_segment(n_users: int, tmp_path: Path) -> None:
     rows = [{"user_id": f"u{n}", "text": REVIEW, "item_title": "Coffee Grinder"} for n in range(n_users)]
     report = build(written(tmp_path / "few.jsonl", rows), tmp_path / "store")
-    assert (report.users, report.ok, report.segments) == (n_users, n_users, 1)
+    assert (report.users, report.written, report.failed, report.segments) == (n_users, n_users, 0, 1)
     with profilegen.open_store(tmp_path / "store") as opened:
         assert len(opened.search("coffee", 5)) == n_users
         assert len(opened.similar("u0", 5)) == n_users - 1
 
 
-def test_users_in_a_language_without_templates_are_told_by_the_english_one(tmp_path: Path) -> None:
+def test_users_of_a_language_that_the_writer_does_not_know_are_found_and_get_the_reason(tmp_path: Path) -> None:
     texts = {
         "Moulin à café manuel": "Ce moulin à café est silencieux et le café moulu a très bon goût.",
         "Cafetière italienne": "La cafetière italienne fait un excellent café, toute la famille l'adore le matin.",
-        "Café en grains": "Un café en grains bien frais, parfait avec mon moulin à café.",
-        "Filtres à café": "Des filtres à café solides, le café coule lentement.",
     }
     rows = [{"user_id": "marie", "text": text, "item_title": title} for title, text in texts.items()]
-    report = build(written(tmp_path / "fr.jsonl", rows), tmp_path / "store")
-    marie = profiles(tmp_path / "store")["marie"]
+    source, store = written(tmp_path / "fr.jsonl", rows), tmp_path / "store"
+    report = build(source, store, writer="profilegen-writer-135m", verifier="profilegen-verifier-22m")
+    marie = profiles(store)["marie"]
     assert report.embedder == "multilingual-e5-small"
-    assert (marie.language, marie.status, marie.built_with.summary) == ("fr", "ok", "template")
-    assert "cafetière italienne" in marie.summary
+    assert (marie.language, marie.status, list(marie.iter_claims()), marie.summary) == ("fr", "insufficient", [], "")
+    assert marie.reason == (
+        "the language fr is not known to the writer (profilegen-writer-135m); name another with --writer"
+    )
+    with profilegen.open_store(store) as opened:
+        assert [found.user_id for found in opened.search("coffee", 5)] == ["marie"]
+
+
+def test_without_a_verifier_of_the_language_nothing_is_claimed_and_the_reason_names_it(tmp_path: Path) -> None:
+    source, store = written(tmp_path / "x.jsonl", [{"user_id": "ann", "text": REVIEW}]), tmp_path / "store"
+    with stand_ins(lambda _: "[1] interest, likes: fresh coffee"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stand_in_models.StandInVerifier.languages", ("fr",))
+        build(source, store)
+    ann = profiles(store)["ann"]
+    assert (ann.status, list(ann.iter_claims())) == ("insufficient", [])
+    assert ann.reason == "the language en is not known to the verifier (stand-in); name another with --verifier"
 
 
 HOSTILE = {
@@ -528,6 +697,5 @@ def test_hostile_texts_are_built_to_the_end_and_stay_text(tmp_path: Path) -> Non
     assert "ansi[bold]" in shown
     for profile in profiles(tmp_path / "store").values():
         said = profile.model_dump_json()
-        assert "PWNED" not in profile.summary
         assert not {"\x1b", "\x9b", "\u202e", "\x00"} & {*profile.summary, *said}
         assert "49" not in profile.summary

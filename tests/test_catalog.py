@@ -20,7 +20,7 @@ from profilegen.llama.catalog import (
 )
 from profilegen.llama.digest import file_sha256
 from profilegen.llama.resolve import resolve
-from profilegen.llama.sources import HubSource, PackageSource, PiecesSource
+from profilegen.llama.sources import AdapterSource, HubSource, PackageSource, PiecesSource
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def writer(tmp_path: Path) -> Path:
 
 def test_every_file_of_the_catalogue_has_its_sha256_pinned() -> None:
     sources = [source for model in load_catalog().values() for source in model.sources]
-    assert {type(source) for source in sources} == {PackageSource, PiecesSource, HubSource}
+    assert {type(source) for source in sources} == {PackageSource, PiecesSource, HubSource, AdapterSource}
     digests = [digest for source in sources for digest in source.pinned.values()]
     assert len(digests) >= len(sources)
     assert all(len(bytes.fromhex(digest)) == 32 for digest in digests)
@@ -59,7 +59,8 @@ def test_a_hub_file_without_a_pinned_hash_is_refused_by_the_catalogue() -> None:
     [
         ("embedder", "en", "all-minilm-l6-v2"),
         ("embedder", "zh", "multilingual-e5-small"),
-        ("writer", "en", "smollm2-135m-instruct"),
+        ("writer", "en", "profilegen-writer-135m"),
+        ("verifier", "en", "profilegen-verifier-22m"),
     ],
 )
 def test_the_default_is_the_first_model_that_knows_the_language(job: str, language: str, name: str) -> None:

@@ -20,7 +20,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_without_file_variables_and_flags_every_setting_has_a_default() -> None:
     settings = load_settings()
-    assert (settings.store, settings.embedder, settings.writer) == (Path("store"), "auto", "auto")
+    assert settings.store == Path("store")
+    assert settings.embedder == settings.writer == settings.verifier == "auto"
+    assert not settings.special_subjects
     assert settings.workers >= 1
 
 
@@ -57,6 +59,8 @@ def test_zero_is_a_flag_and_not_the_lack_of_one(monkeypatch: pytest.MonkeyPatch)
         ("slots", "256"),
         ("context_tokens", "10"),
         ("gpu_layers", "-2"),
+        ("read", "99"),
+        ("special_subjects", "perhaps"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_was_given(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

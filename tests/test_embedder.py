@@ -18,7 +18,7 @@ from profilegen.llama.embedder import GgufEmbedder
 from profilegen.llama.writer import GgufWriter
 from profilegen.pipeline.models import Models
 
-MINILM, E5, WRITER = "all-minilm-l6-v2", "multilingual-e5-small", "smollm2-135m-instruct"
+MINILM, E5, WRITER = "all-minilm-l6-v2", "multilingual-e5-small", "profilegen-writer-135m"
 TEXTS = [
     f"The {what} for my {who} is {how}."
     for what in ("leash", "tent", "serum", "kettle")

@@ -34,7 +34,7 @@ from profilegen.llama.embedder import GgufEmbedder
 from profilegen.llama.writer import GgufWriter, WriteEngine
 from profilegen.pipeline.models import Models
 
-EMBEDDER, WRITER = "all-minilm-l6-v2", "smollm2-135m-instruct"
+EMBEDDER, WRITER = "all-minilm-l6-v2", "profilegen-writer-135m"
 SHARED: tuple[Turn, ...] = (
     ("system", "You write one plain sentence about a person."),
     ("user", "Interests: running shoes; energy gel"),

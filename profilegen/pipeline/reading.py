@@ -31,7 +31,7 @@ from profilegen.store.ledger import Ledger, StoredReading, UserDocuments
 
 # Increased when the same passages would get other notes, or the same notes other verdicts.
 _METHOD, _CHECK_METHOD = "1", "1"
-_READINGS_PER_WRITE, _READINGS_PER_CHECK = 8, 64
+_READINGS_PER_CHECK = 64
 _COMMON_USERS = 2_000
 
 Failures = dict[str, str]
@@ -51,12 +51,15 @@ def write_notes(
     :return: the users whom a writer failed at.
     """
     failures: Failures = {}
-    if wanted:
+    if not models.writers:
+        for user_id in wanted:
+            ledger.keep_readings(user_id, ())
+    elif wanted:
         picker = _Picker(_common(ledger), rating_scale(ledger.highest_rating()), settings.read)
         for writer in models.writers:
             job = _NotesJob(ledger, wanted, picker, writer, models, progress)
-            for batch in batches(job.written(failures), _READINGS_PER_WRITE):
-                ledger.put_readings(batch)
+            for reading in job.written(failures):
+                ledger.put_readings([reading])
     return failures
 
 
@@ -141,19 +144,23 @@ class _NotesJob:
     ) -> None:
         self._ledger, self._wanted, self._picker = ledger, wanted, picker
         self._writer, self._models, self._progress = writer, models, progress
-        self._in_flight: dict[tuple[str, str], Reading] = {}
+        self._in_flight: dict[tuple[str, str], _Sheet] = {}
         self._unanswered: Counter[str] = Counter()
         self._done = 0
 
     def written(self, failures: Failures) -> Iterator[StoredReading]:
         """Yield readings with notes; the reasons of those that failed are put into `failures`."""
         for key, answer in self._writer.write(self._prompts()):
-            reading = self._in_flight.pop(key)
+            _, reading, prompt = self._in_flight.pop(key)
             if isinstance(answer, Failure):
                 failures[key[0]] = answer.reason
             else:
                 notes = parse_notes(
-                    answer.text, len(reading.passages), language=reading.language, finished=answer.finished
+                    answer.text,
+                    len(reading.passages),
+                    language=reading.language,
+                    finished=answer.finished,
+                    prompt=prompt,
                 )
                 yield StoredReading(*key, reading.model_copy(update={"notes": tuple(notes)}).model_dump_json())
             self._unanswered[key[0]] -= 1
@@ -165,9 +172,9 @@ class _NotesJob:
             sheets = _unread(self._ledger, user, self._picker, self._writer, self._models)
             self._unanswered[user.user_id] = len(sheets)
             self._count(not sheets)
-            for hash_, reading, prompt in sheets:
-                self._in_flight[user.user_id, hash_] = reading
-                yield (user.user_id, hash_), prompt
+            for sheet in sheets:
+                self._in_flight[user.user_id, sheet.hash] = sheet
+                yield (user.user_id, sheet.hash), sheet.prompt
 
     def _count(self, is_done: bool) -> None:
         self._done += is_done
@@ -177,7 +184,10 @@ class _NotesJob:
 def _unread(ledger: Ledger, user: UserDocuments, picker: _Picker, writer: Writer, models: Models) -> list[_Sheet]:
     """Return the readings that this writer has not read yet, and remove those of passages that are gone."""
     main = main_language(user.documents)
-    if not any(knows(writer, document.language) for document in user.documents) and not knows(writer, main):
+    codes = {main, *(document.language for document in user.documents)}
+    if not any(knows(writer, code) for code in codes):
+        if not any(models.writer(code) for code in codes):
+            ledger.keep_readings(user.user_id, ())
         return []
     sheets: list[tuple[Writer, _Sheet]] = []
     for passages in picker.readings(user):

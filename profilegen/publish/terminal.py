@@ -50,6 +50,7 @@ def user_page(
     ]
     made = profile.built_with
     wrote = {"writer": f"written by {made.writer}", "template": "composed by template", "none": "no summary"}
+    wrote["mixed"] = f"{wrote['writer']} and {wrote['template']}"
     parts += [Text(), Text(f"{wrote[made.summary]} · embedded by {made.embedder}", style="dim")]
     return Group(*parts)
 
