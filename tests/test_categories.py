@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 import profilegen
 from profilegen.claims.categories import Categoriser
-from profilegen.claims.taxonomy import load_taxonomy, shipped_taxonomy
+from profilegen.claims.taxonomy import Node, load_taxonomy, shipped_taxonomy
 from profilegen.cli import app
 from profilegen.errors import UsageError
 from profilegen.llama.catalog import ResolvedModel
@@ -144,6 +145,15 @@ def stripped(profile: UserProfile) -> Any:
     return plain
 
 
+@pytest.fixture(scope="module")
+def common(sample_store: Path) -> Node:
+    """Give the category that most interests of the sample have."""
+    with profilegen.open_store(sample_store) as opened:
+        claims = [claim for profile in opened.users() for claim in profile.interests]
+    counts = Counter(claim.category.id for claim in claims if claim.category)
+    return shipped_taxonomy().by_id[counts.most_common(1)[0][0]]
+
+
 def test_interests_of_the_sample_have_categories_in_the_language_of_their_user(sample_store: Path) -> None:
     claims = [(profile, claim) for profile in users(sample_store).values() for claim in profile.interests]
     given = [(profile.language, claim.category) for profile, claim in claims if claim.category]
@@ -157,8 +167,9 @@ def test_interests_of_the_sample_have_categories_in_the_language_of_their_user(s
 def test_a_segment_counts_the_categories_of_its_users(sample_store: Path) -> None:
     with profilegen.open_store(sample_store) as opened:
         profiles = list(opened.users())
-        for segment in opened.segments():
-            assert segment.categories
+        segments = opened.segments()
+        assert any(segment.categories for segment in segments)
+        for segment in segments:
             for count in segment.categories:
                 having = [
                     profile
@@ -170,18 +181,23 @@ def test_a_segment_counts_the_categories_of_its_users(sample_store: Path) -> Non
             assert opened.segment(segment.id) == segment
 
 
-@pytest.mark.parametrize("category", ["dogs", "Dogs", "狗", "pets", "宠物"])
+@pytest.mark.parametrize("named", ["by its id", "in English", "in Chinese", "by its group"])
 def test_users_are_searched_and_exported_by_category_and_by_the_group_that_holds_it(
-    sample_store: Path, category: str
+    sample_store: Path, common: Node, named: str
 ) -> None:
+    names = {"by its id": common.id, "in English": common.name("en"), "in Chinese": common.name("zh")}
+    below = [common.parent, *(node.id for node in shipped_taxonomy().nodes if node.parent == common.parent)]
+    wanted = below if named == "by its group" else [common.id]
+    category = names.get(named) or str(common.parent)
+    having = {
+        user_id
+        for user_id, profile in users(sample_store).items()
+        if any(claim.category and claim.category.id in wanted for claim in profile.interests)
+    }
     with profilegen.open_store(sample_store) as opened:
-        exported = {profile.user_id for profile in opened.with_category(category)}
+        assert {profile.user_id for profile in opened.with_category(category)} == having
         hits = opened.search("people and what they like", n=60, category=category)
-    assert exported
-    assert {hit.user_id for hit in hits} == exported
-    for user_id in exported:
-        ids = {claim.category.id for claim in users(sample_store)[user_id].interests if claim.category}
-        assert ids & {"dogs", "cats", "fish", "pet-birds"}
+    assert {hit.user_id for hit in hits} == having != set()
 
 
 def test_a_category_that_there_is_not_is_refused(sample_store: Path) -> None:
@@ -199,8 +215,9 @@ def test_another_taxonomy_gives_other_categories_and_changes_nothing_else_and_st
 ) -> None:
     before = users(store)
     path = tmp_path / "ours.txt"
-    path.write_text("Dog walking: dog leash, dog harness, 牵引绳\nCoffee brewing: espresso, coffee beans, 咖啡豆\n")
-    monkeypatch.setattr("profilegen.llama.writer.Writer.__init__", lambda *_: pytest.fail("the writer was started"))
+    texts = [claim.text for profile in before.values() for claim in profile.interests]
+    path.write_text("".join(f"Category {at}: {text}\n" for at, text in enumerate(texts[:4])), "utf-8")
+    monkeypatch.setattr("profilegen.llama.writer.GgufWriter.write", lambda *_: pytest.fail("the writer was asked"))
     report = profilegen.build(SAMPLE, store=store, taxonomy=str(path), workers=1)
     assert (report.embedded, report.written) == (0, 0)
     assert report.categorised == sum(bool(profile.interests) for profile in before.values())
@@ -212,7 +229,7 @@ def test_another_taxonomy_gives_other_categories_and_changes_nothing_else_and_st
     assert schemes == {"ours"}
 
     path.unlink()
-    monkeypatch.setattr("profilegen.llama.embedder.Embedder.__init__", lambda *_, **__: pytest.fail("embedded"))
+    monkeypatch.setattr("profilegen.llama.embedder.GgufEmbedder.embed", lambda *_, **__: pytest.fail("embedded"))
     again = profilegen.build(SAMPLE, store=store, workers=1)
     assert not again.changed
     assert users(store) == after
@@ -231,7 +248,7 @@ def test_a_build_that_was_killed_between_profiles_and_categories_is_finished_by_
     ledger.close()
     report = profilegen.build(SAMPLE, store=store, workers=1)
     assert report.written == 0
-    assert report.categorised == sum(bool(before[user_id].interests) for user_id, _ in rows)
+    assert report.categorised == sum(bool(before[user_id].interests) for user_id, _ in rows) > 0
     assert users(store) == before
 
 

@@ -12,7 +12,19 @@ from handmade_store import build_report, remove_users
 from pydantic import TypeAdapter, ValidationError
 
 from profilegen.errors import InputError, UsageError
-from profilegen.records import UNSEEN, Behaviour, BuiltWith, Claim, Decision, Document, Evidence, Segment, UserProfile
+from profilegen.records import (
+    UNSEEN,
+    Behaviour,
+    BuiltWith,
+    Claim,
+    Decision,
+    Document,
+    Evidence,
+    Segment,
+    Sentence,
+    Stance,
+    UserProfile,
+)
 from profilegen.review import actions
 from profilegen.review.transfer import import_decisions
 from profilegen.store import decisions, overlay
@@ -35,14 +47,18 @@ TEXTS = {
 BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="writer")
 
 
-def claim(text: str, quote: str = "", document: str = "d1", support: float = 0.5) -> Claim:
+def claim(
+    text: str, quote: str = "", document: str = "d1", support: float = 0.5, *, stance: Stance = "is", name: str = ""
+) -> Claim:
     evidence = (Evidence(document=document, quote=quote),) if quote else ()
-    return Claim(text=text, support=support, evidence=evidence)
+    return Claim(text=text, stance=stance, name=name or None, support=support, evidence=evidence)
 
 
 def profile(*interests: Claim, **rest: Any) -> UserProfile:
     base: dict[str, Any] = {"user_id": "ann", "status": "ok" if interests else "insufficient", "language": "en"}
-    base |= {"interests": interests, "summary": "Written by the writer.", "behaviour": Behaviour(documents=2)}
+    sentence = Sentence(text="Written by the writer.", claims=tuple(range(len(interests))))
+    base |= {"interests": interests, "summary": sentence.text, "sentences": (sentence,)}
+    base |= {"behaviour": Behaviour(documents=2)}
     return UserProfile.model_validate({**base, "built_with": BUILT_WITH, **rest})
 
 
@@ -142,38 +158,57 @@ def test_a_struck_claim_of_one_kind_may_be_made_of_another(ledger: Ledger) -> No
     assert says(ledger) == ["green tea", "dogs"]
 
 
-def test_a_struck_value_does_not_come_back_in_what_else_it_is_looked_for(ledger: Ledger) -> None:
-    before, after = (
-        claim(f"comfort ({thing})").model_copy(update={"name": "comfort"}) for thing in ("dog bed", "old coat")
-    )
-    write(ledger, profile(DOGS, values=(before,)))
-    assert read(ledger).values[0].name == "comfort"
-    actions.decide_on_claim(ledger, "ann", "value", before.text, "strike", by="bea", version=UNSEEN)
-    write(ledger, profile(DOGS, values=(after,)))
-    assert says(ledger) == ["dogs"]
+@pytest.mark.parametrize(("struck", "again"), [("likes", "dislikes"), ("avoids", "wants")])
+def test_the_contrary_of_a_struck_claim_is_open_for_a_decision(ledger: Ledger, struck: Stance, again: Stance) -> None:
+    write(ledger, profile(claim("glitter", stance=struck), TEA))
+    decide(ledger, "strike", "glitter")
+    write(ledger, profile(claim("glitter", stance=again), TEA))
+    (first, _) = read(ledger).interests
+    assert (first.stance, first.text, first.reviewed) == (again, "glitter", None)
+    decide(ledger, "approve", "glitter")
+    assert read(ledger).interests[0].reviewed is not None
 
 
-def test_an_approved_value_keeps_what_it_is_looked_for_in_and_the_words_it_rests_on(ledger: Ledger) -> None:
-    before = claim("comfort (dog bed)", "the older dog naps all day").model_copy(update={"name": "comfort"})
-    after = claim("comfort (old coat)", "Green tea every morning", "d2").model_copy(update={"name": "comfort"})
-    write(ledger, profile(DOGS, values=(before,)))
-    actions.decide_on_claim(ledger, "ann", "value", before.text, "approve", by="bea", version=UNSEEN)
-    write(ledger, profile(DOGS, values=(after,)))
-    (value,) = read(ledger).values
-    assert (value.text, value.evidence) == (before.text, before.evidence)
+def test_an_approved_claim_does_not_turn_into_its_contrary(ledger: Ledger) -> None:
+    write(ledger, profile(claim("glitter", "My dogs", stance="likes"), TEA))
+    decide(ledger, "approve", "glitter")
+    write(ledger, profile(claim("glitter", "My dogs", stance="dislikes"), TEA))
+    assert [stated.words for stated in read(ledger).interests] == ["glitter", "green tea"]
 
 
-def test_an_edited_value_is_no_longer_one_of_the_list(ledger: Ledger) -> None:
-    value = claim("comfort (dog bed)").model_copy(update={"name": "comfort"})
-    write(ledger, profile(DOGS, values=(value,)))
-    actions.decide_on_claim(ledger, "ann", "value", value.text, "edit", by="bea", version=UNSEEN, words="a warm bed")
-    assert [stated.shared_name for stated in read(ledger).values] == ["a warm bed"]
-    assert "Cares about a warm bed." in read(ledger).summary
+def test_an_edited_claim_has_the_stance_of_the_machines(ledger: Ledger) -> None:
+    write(ledger, profile(claim("glitter", stance="dislikes"), TEA))
+    decide(ledger, "edit", "glitter", "glitter on cards")
+    assert read(ledger).interests[0].words == "dislikes: glitter on cards"
+    assert "Dislikes: glitter on cards." in read(ledger).summary
 
 
-def test_users_are_counted_by_the_name_of_a_value_not_by_what_it_is_looked_for_in(ledger: Ledger) -> None:
-    value = claim("comfort (dog bed)").model_copy(update={"name": "comfort"})
-    write(ledger, profile(DOGS, values=(value, claim("calm")), lifestyle=(claim("has a dog"),)))
+def test_a_struck_claim_does_not_come_back_in_another_wording_of_the_same_name(ledger: Ledger) -> None:
+    write(ledger, profile(claim("hiking with children", name="hiking"), TEA))
+    decide(ledger, "strike", "hiking with children")
+    write(ledger, profile(claim("day hikes", name="hiking"), TEA))
+    assert says(ledger) == ["green tea"]
+
+
+def test_an_approved_claim_keeps_its_wording_and_the_words_it_rests_on(ledger: Ledger) -> None:
+    before = claim("hiking with children", "the older dog naps all day", name="hiking")
+    write(ledger, profile(before, TEA))
+    decide(ledger, "approve", before.text)
+    write(ledger, profile(claim("day hikes", "Green tea every morning", "d2", name="hiking"), TEA))
+    first = read(ledger).interests[0]
+    assert (first.text, first.evidence) == (before.text, before.evidence)
+
+
+def test_an_edited_claim_has_no_name_in_common_with_others(ledger: Ledger) -> None:
+    write(ledger, profile(claim("hiking with children", name="hiking"), TEA))
+    decide(ledger, "edit", "hiking with children", "a warm bed")
+    assert [stated.shared_name for stated in read(ledger).interests] == ["a warm bed", "green tea"]
+    assert "a warm bed" in read(ledger).summary
+
+
+def test_users_are_counted_by_the_name_of_a_claim_not_by_its_wording(ledger: Ledger) -> None:
+    value, dog = claim("comfort in a dog bed", name="comfort"), claim("has an old dog", name="has a dog")
+    write(ledger, profile(DOGS, values=(value, claim("calm")), lifestyle=(dog,)))
     assert ledger.trait_counts() == {("value", "comfort"): 1, ("value", "calm"): 1, ("lifestyle", "has a dog"): 1}
     actions.decide_on_claim(ledger, "ann", "value", "calm", "strike", by="bea", version=UNSEEN)
     overlay.refresh_claims(ledger, lambda texts: np.tile(np.array([1, 0], np.float32), (len(texts), 1)))

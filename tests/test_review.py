@@ -29,7 +29,7 @@ from starlette.testclient import TestClient
 
 import profilegen
 from profilegen.publish import report
-from profilegen.records import UNSEEN, Behaviour, Category, Claim, Document, Evidence, UserProfile
+from profilegen.records import UNSEEN, Behaviour, Category, Claim, Document, Evidence, LeftOut, Stance, UserProfile
 from profilegen.resources import resource
 from profilegen.review import actions
 from profilegen.review import app as review_app
@@ -749,6 +749,52 @@ def store_of(tmp_path: Path, attack: str) -> Path:
     return tmp_path / "store"
 
 
+def profile_page(tmp_path: Path, **fields: Any) -> str:
+    """Return the page of a user with a claim of each stance, and with these fields besides."""
+    stances: dict[Stance, str] = {"likes": "slow films", "dislikes": "glitter", "wants": "a boat", "is": "works nights"}
+    claims = [Claim(text=text, stance=stance, support=0.5, evidence=()) for stance, text in stances.items()]
+    profile = UserProfile.model_validate(
+        {"user_id": "ann", "status": "ok", "language": "en", "segment": "seg-1", "interests": claims}
+        | {"behaviour": Behaviour(documents=1), "built_with": BUILT_WITH, **fields}
+    )
+    documents = [Document(id="d", user_id="ann", text="a text")]
+    write_store(tmp_path / "store", [(profile, documents)], {"seg-1": ["ann"]}, {"seg-1": "name"})
+    with TestClient(make_app(tmp_path / "store", token=TOKEN), base_url=ORIGIN) as client:
+        return client.get(f"/user?id=ann&token={TOKEN}").text
+
+
+def test_a_claim_is_shown_with_its_stance_where_that_is_not_plain(tmp_path: Path) -> None:
+    claims = re.findall(r'<p class="text" dir="auto"><bdi>(.*?)</bdi>', profile_page(tmp_path))
+    assert claims == ["slow films", "dislikes: glitter", "wants: a boat", "works nights"]
+
+
+def test_what_is_edited_is_the_text_of_a_claim_without_its_stance(tmp_path: Path) -> None:
+    assert 'name="words" value="glitter"' in profile_page(tmp_path)
+
+
+@pytest.mark.parametrize("summary", ["A summary.", ""])
+def test_the_page_counts_the_notes_that_are_no_claims(tmp_path: Path, summary: str) -> None:
+    page = profile_page(tmp_path, summary=summary, left_out=LeftOut(not_shown=4, contradicted=2, held_back=1))
+    assert "left out: 4 not shown by the texts, 2 contradicted, 1 on special subjects" in page
+
+
+def test_the_page_of_a_user_of_whom_every_note_is_a_claim_counts_none(tmp_path: Path) -> None:
+    assert "left out" not in profile_page(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("writer", "written by <bdi>w</bdi>"),
+        ("mixed", "written by <bdi>w</bdi> and composed by template"),
+        ("template", "composed by template"),
+    ],
+)
+def test_the_page_says_who_made_a_summary(tmp_path: Path, made: str, said: str) -> None:
+    page = profile_page(tmp_path, summary="A summary.", built_with=BUILT_WITH.model_copy(update={"summary": made}))
+    assert f'<p class="note">{said}</p>' in page
+
+
 def test_nothing_that_a_store_holds_acts_on_the_terminal_of_a_review(tmp_path: Path) -> None:
     store = store_of(tmp_path, f"{ESCAPE}\u202e")
     done = subprocess.run(
@@ -808,14 +854,13 @@ class Directions(HTMLParser):
 def test_decisions_survive_a_build_that_writes_the_profile_again(sample_store: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     shutil.copytree(sample_store, store)
-    user_id = "oldboy_walter"
     with open_ledger(store) as ledger:
-        written = ledger.profile(user_id)
-        assert written is not None
-        struck, edited = written.interests[0].text, written.interests[1].text
-        actions.decide_on_claim(ledger, user_id, "interest", struck, "strike", by="Bea", version="0")
+        written = next(user for user in overlay.profiles(ledger) if len(list(user.iter_claims())) > 1)
+        user_id = written.user_id
+        (kind, struck), (other_kind, edited), *_ = written.iter_claims()
+        actions.decide_on_claim(ledger, user_id, kind, struck.text, "strike", by="Bea", version=UNSEEN)
         actions.decide_on_claim(
-            ledger, user_id, "interest", edited, "edit", by="Bea", version="0", words="steam locomotives"
+            ledger, user_id, other_kind, edited.text, "edit", by="Bea", version=UNSEEN, words="steam locomotives"
         )
         actions.request_rewrite(ledger, user_id, by="Bea")
         before = overlay.profile(ledger, user_id)
@@ -825,9 +870,9 @@ def test_decisions_survive_a_build_that_writes_the_profile_again(sample_store: P
         after = opened.user(user_id)
         assert before is not None
         assert after is not None
-        assert struck not in {claim.text for claim in after.interests}
+        assert (kind, struck.text) not in {(each, claim.text) for each, claim in after.iter_claims()}
         assert "steam locomotives" in after.summary
-        assert after.interests == before.interests
+        assert after.claims == before.claims
         found = {hit.user_id: hit for hit in opened.search("steam locomotives", 68)}
     assert "steam locomotives" in found[user_id].why
 

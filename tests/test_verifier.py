@@ -1,4 +1,4 @@
-"""Whether texts show claims, by llama.cpp. The heads here are stand-ins, since no trained one ships yet."""
+"""Whether texts show claims, by llama.cpp. The heads here are stand-ins, since training changes those that ship."""
 
 from __future__ import annotations
 
@@ -214,12 +214,26 @@ def test_the_command_prints_a_verdict_a_line_and_the_figures(merged: Path, tmp_p
     assert all(answer.keys() == {"text", "claim", "verdict", "probability"} for answer in answers)
 
 
+def test_without_a_name_the_command_asks_the_default_verifier(models: dict[str, ResolvedModel]) -> None:
+    line = json.dumps({"text": PAIRS[0][0], "claim": PAIRS[0][1]})
+    answers = [
+        json.loads(CliRunner().invoke(app, ["verify", "-", "--json", "--workers", "1", *named], input=line).stdout)
+        for named in ([], ["--verifier", "profilegen-verifier-22m"])
+    ]
+    assert answers[0] == answers[1]
+
+
+def test_a_catalogue_without_verifiers_is_named_as_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profilegen.llama.catalog.default_model", lambda *_: None)
+    done = CliRunner().invoke(app, ["verify", "-"], input='{"text": "a", "claim": "b"}')
+    assert "name one with --verifier" in str(done.exception)
+
+
 def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n")
     for arguments, reason in (
         ([str(tmp_path / "none.jsonl")], "cannot read"),
         ([str(tmp_path / "empty.jsonl"), "--verifier", "any"], "holds no statement"),
-        (["-"], "no verifier ships yet; name one with --verifier"),
     ):
         done = CliRunner().invoke(app, ["verify", *arguments], input='{"text": "a", "claim": "b"}')
         assert done.exit_code == 1

@@ -71,8 +71,13 @@ def standings(profile: UserProfile, decisions: Sequence[Decision], documents: Ma
             found.append(Standing(kind, claim.text, claim, None, UNSEEN))
         elif (kind, thread.text) not in taken:
             taken.add((kind, thread.text))
+            contrary = thread.decision is not None and claim.polarity != thread.claim.polarity
+            if contrary and thread.struck:
+                # Who struck that somebody likes a thing did not strike that he dislikes it.
+                found.append(Standing(kind, thread.text, claim, None, thread.last.id))
+                continue
             # What was found now is evidence of another thing than the person read.
-            elsewhere = claim.name is not None and claim.text != thread.text
+            elsewhere = contrary or (claim.name is not None and claim.text != thread.text)
             found.append(thread.standing(kind, _still_carried(thread.claim, documents) if elsewhere else claim))
     for (kind, text), thread in threads.items():
         if (kind, text) not in taken and thread.decision is not None:
@@ -118,7 +123,7 @@ def shown(standing: Standing) -> Claim:
         at=decision.at,
         wrote=standing.text if changed and not standing.added else None,
     )
-    # A category and a trait belong to the machine's words.
+    # A category and a shared name belong to the machine's words.
     theirs = {"category": None, "name": None} if changed else {}
     return standing.claim.model_copy(update={"text": words, "reviewed": word, **theirs})
 
@@ -173,6 +178,11 @@ class _Thread(NamedTuple):
         return self.text
 
     @property
+    def struck(self) -> bool:
+        """Whether the decision in force is a strike."""
+        return self.decision is not None and self.decision.action == "strike"
+
+    @property
     def claim(self) -> Claim:
         """The claim as it stood when it was decided on."""
         claim = (self.decision.claim if self.decision else None) or self.first.claim
@@ -203,10 +213,7 @@ def _threads(decisions: Sequence[Decision]) -> dict[tuple[Kind, str], _Thread]:
 
 
 def _same(kind: Kind, claim: Claim, threads: Mapping[tuple[Kind, str], _Thread], language: str) -> _Thread | None:
-    """Return the decisions in force on a claim that says the same in other words: case, form or order.
-
-    A value is the same in whatever else the user looks for it now.
-    """
+    """Return the decisions in force on a claim that says the same in other words: case, form, order, or one name."""
     in_force = [thread for (other, _), thread in threads.items() if other == kind and thread.decision is not None]
     if not in_force:
         return None  # and no word lists are loaded to find that out

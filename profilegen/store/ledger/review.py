@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat
 
-from profilegen.records import Record
+from profilegen.records import KINDS, Record
 from profilegen.store.ledger.tables import Tables
 
 
@@ -46,12 +46,16 @@ class ReviewTables(Tables):
         return dict(self._rows("SELECT language, count(*) FROM users GROUP BY 1 ORDER BY 2 DESC, 1"))
 
     def trait_counts(self) -> dict[tuple[str, str], int]:
-        """Return how many users have each value and lifestyle trait, by (kind, name)."""
+        """Return how many users have each claim, but of interests, by (kind, name that the claims of users share)."""
+        keys = {kind.name: kind.key for kind in KINDS.values() if kind.name != "interest"}
         rows = self._rows(
-            "WITH named AS (SELECT DISTINCT claim.value ->> '$.text' AS text, claim.value ->> '$.name' AS trait"
-            " FROM profiles, json_each(profiles.record, '$.values') AS claim WHERE trait IS NOT NULL)"
-            " SELECT kind, coalesce(trait, claims.text), count(*) FROM claims"
-            " LEFT JOIN named ON kind = 'value' AND named.text = claims.text WHERE kind <> 'interest' GROUP BY 1, 2"
+            "WITH named AS (SELECT DISTINCT keys.key AS kind, claim.value ->> '$.text' AS text,"
+            " claim.value ->> '$.name' AS name FROM profiles, json_each(?) AS keys,"
+            " json_each(profiles.record, '$.' || keys.value) AS claim WHERE claim.value ->> '$.name' IS NOT NULL)"
+            " SELECT claims.kind, coalesce(named.name, claims.text), count(DISTINCT user_id) FROM claims"
+            " LEFT JOIN named ON named.kind = claims.kind AND named.text = claims.text"
+            " WHERE claims.kind <> 'interest' GROUP BY 1, 2",
+            (json.dumps(keys),),
         )
         return {(kind, name): count for kind, name, count in rows}
 
