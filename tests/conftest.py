@@ -21,9 +21,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(scope="session")
 def models() -> dict[str, ResolvedModel]:
-    """Give the catalogue's default models by name, pulled where they are not there yet."""
-    defaults = [model for model in load_catalog().values() if model.default]
-    return {model.name: resolve(model.name, model.job, pull=True) for model in defaults}
+    """Give the default models of the catalogue and the base of our writer, pulled where they are not there yet."""
+    wanted = [model for model in load_catalog().values() if model.default or model.name == "smollm2-135m-instruct"]
+    return {model.name: resolve(model.name, model.job, pull=True) for model in wanted}
 
 
 @pytest.fixture(scope="session")
