@@ -1,8 +1,8 @@
-"""Embedders and writers: their protocols, prompts and answers, and the backends that provide them.
+"""Embedders, writers and verifiers: their protocols, prompts and answers, and the backends that provide them.
 
-A backend is a module with the functions `open_embedder` and `open_writer`, and one line in `BACKENDS`. Its models are
-named `scheme:name`, as in `--writer gguf:qwen3-4b-instruct`; a name without a scheme is the default backend's.
-CONTRIBUTING.md shows how to add one.
+A backend is a module with the functions `open_embedder` and `open_writer`, perhaps `open_verifier`, and one line in
+`BACKENDS`. Its models are named `scheme:name`, as in `--writer gguf:qwen3-4b-instruct`; a name without a scheme is the
+default backend's. CONTRIBUTING.md shows how to add one.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class Failure:
 
 
 class Model(Protocol):
-    """What embedders and writers have in common. Close a model after use, or open it in a `with` block."""
+    """What embedders, writers and verifiers have in common. Close a model after use, or open it in a `with` block."""
 
     name: str
     """Name for reports, such as `qwen3-4b-instruct`."""

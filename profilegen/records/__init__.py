@@ -410,7 +410,7 @@ class Segment(ClaimHolder):
     """A cluster of users.
 
     :param id: stays the same from build to build while most members do.
-    :param name: name of two to five words, by the writer or a reviewer.
+    :param name: a few words, by the writer or a reviewer, or composed of what sets it apart.
     :param criterion: who belongs to it, as in "belongs who repairs old radios".
     :param groups: ids of the groups of segments that it belongs to, the largest first; empty where segments are few.
     :param size: number of users.

@@ -1,4 +1,4 @@
-"""Vectors of lists (categories, examples of traits) in the ledger, so that they are embedded once."""
+"""Vectors of lists, such as the names of categories, in the ledger, so that they are embedded once."""
 
 from __future__ import annotations
 
