@@ -105,6 +105,9 @@ def new_kind(tmp_path_factory: pytest.TempPathFactory, models: dict[str, Resolve
     (folder / "posts.csv").write_text("user,text\nann,I swim every morning before work.\n", encoding="utf-8")
     command, store = ("-m", "profilegen"), ("--store", "goals-store")
     run(folder, *command, "build", "posts.csv", *store)
+    # A profile that is flagged is in the queue, whatever the models made of it.
+    flag = '{"by": "Bea", "action": "flag", "user_id": "ann", "words": "no goal"}'
+    run(folder, *command, "review", "--import", "-", *store, typed=flag)
     screen = run(folder, *command, "review", "--terminal", *store, typed="?\n+ goal learn to swim\nq\n")
     run(folder, *command, "build", "posts.csv", *store)
     return folder, screen
