@@ -1,7 +1,8 @@
 """A whole build, what it costs to build again, and beside it what the obvious pipeline takes.
 
-The two do different jobs, so there is no ratio: a build embeds texts and item titles, finds claims with evidence and
-has the writer choose fourteen tokens a user; the obvious pipeline embeds texts and writes a hundred tokens a user.
+The two do different jobs, so there is no ratio: a build embeds texts and item titles, has a writer note what passages
+show, checks each note, and has a summary written and checked; the obvious pipeline embeds texts and writes a hundred
+tokens a user.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ All engines get the same job: the same passages, prompt, weights file, sampling 
 interests, two values and a summary, blanks included), so the answers differ by rounding only. llama.cpp gets the form
 as a GBNF grammar, since its own grammar for a JSON schema lets the model write blanks and line breaks without end.
 
-`writing.stage` is the writing stage of a build. It is another job (claims found by the embedder, fourteen tokens
-written), so no ratio is printed for it.
+`writing.stage` is what a build does after embedding and clustering: notes, verdicts, claims and summaries of users. It
+is another job, so no ratio is printed for it.
 """
 
 from __future__ import annotations
