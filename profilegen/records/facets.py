@@ -23,9 +23,9 @@ SHIPPED: Mapping[str, str] = {"interest": "interests", "value": "values", "lifes
 # Fields of profiles and segments, beside which the claims of a facet stand in JSON, and `claims` that search stores.
 _TAKEN = frozenset(
     {
-        *("behaviour", "built_with", "categories", "claims", "criterion", "exemplars", "id", "keyphrases", "language"),
-        *("left_out", "members", "name", "reason", "reviewed", "segment", "segment_assigned", "segment_confidence"),
-        *("sentences", "size", "status", "summary", "user_id"),
+        *("behaviour", "built_with", "categories", "claims", "criterion", "exemplars", "groups", "id", "keyphrases"),
+        *("language", "left_out", "members", "name", "near_segments", "reason", "reviewed", "segment"),
+        *("segment_assigned", "segment_confidence", "sentences", "size", "status", "summary", "user_id"),
     }
 )
 _NAME = "[a-z][a-z0-9_]{0,39}"
