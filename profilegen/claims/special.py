@@ -48,6 +48,7 @@ def learn_special_subjects(embed: Callable[[Sequence[str]], Vectors]) -> Special
     :param embed: `Embedder.embed`.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     examples = [
         (claim, subject)
@@ -58,7 +59,8 @@ def learn_special_subjects(embed: Callable[[Sequence[str]], Vectors]) -> Special
     vectors = embed([claim for claim, _ in examples])
     centre = vectors.mean(axis=0)
     model = LogisticRegression(C=_INVERSE_REGULARISATION, max_iter=1_000)
-    model.fit(unit_rows(vectors - centre), [subject for _, subject in examples])
+    with threadpool_limits(1):  # On busy cores, threads that wait for each other take a hundred times as long.
+        model.fit(unit_rows(vectors - centre), [subject for _, subject in examples])
     return SpecialSubjects(
         tuple(map(str, model.classes_)),
         np.asarray(centre, np.float32),

@@ -71,7 +71,7 @@ def _duration(seconds: float) -> str:
 
 
 def _faster(writers: Collection[Writer]) -> str | None:
-    """Return the largest writer of the catalogue that is smaller than those in use and knows their languages."""
+    """Return the largest writer of our own that is smaller than those in use and knows their languages."""
     catalog = load_catalog()
     sizes = [catalog[writer.name].size_mb for writer in writers if writer.name in catalog]
     if len(sizes) < len(writers):
@@ -80,6 +80,9 @@ def _faster(writers: Collection[Writer]) -> str | None:
     smaller = [
         model
         for model in catalog.values()
-        if model.job == "writer" and model.size_mb < min(sizes) and {*model.languages} & {*wanted, "*"}
+        if model.trained
+        and model.job == "writer"
+        and model.size_mb < min(sizes)
+        and ({*model.languages} >= wanted or "*" in model.languages)
     ]
     return max(smaller, key=lambda model: model.size_mb).name if smaller else None

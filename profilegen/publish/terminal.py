@@ -63,10 +63,13 @@ def segment_page(segment: Segment, cited: Mapping[str, Document]) -> RenderableT
     """
     head = Text(segment.name, style="bold")
     head.append(f"  {segment.id}  {_counted(segment.size, 'user')}", style="dim")
-    parts: list[RenderableType] = [head, Text(), Text(segment.summary)]
+    parts: list[RenderableType] = [head]
+    if segment.criterion:
+        parts.append(Text(segment.criterion, style="italic"))
+    parts += [Text(), Text(segment.summary)]
     parts += _claims(segment, cited, {})
     if segment.keyphrases:
-        parts += [Text(), Text("Keyphrases", style="bold")]
+        parts += [Text(), Text("What sets them apart", style="bold")]
         parts.append(_indented(Text(" · ".join(segment.keyphrases)), 2))
     if segment.categories:
         parts += [Text(), Text("Categories of its users", style="bold")]
