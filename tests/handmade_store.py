@@ -5,7 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from profilegen.records import Behaviour, BuildReport, BuiltWith, Claim, Document, Evidence, Segment, UserProfile
+from profilegen.records import (
+    STANCES,
+    Behaviour,
+    BuildReport,
+    BuiltWith,
+    Claim,
+    Document,
+    Evidence,
+    LeftOut,
+    Segment,
+    Sentence,
+    UserProfile,
+)
 from profilegen.store.ledger import Changes, ClaimVector, Ledger, Membership, open_ledger
 
 SCRIPT = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
@@ -19,7 +31,7 @@ HOSTILE_TEXTS = [
     "Line one.\r\n\r\n- not a list\n# not a heading\n1. not a number",
 ]
 HOSTILE_IDS = ["..", "a/b?c=d&e#f", "<b>bold</b>", "它们", "x" * 300, "new\nline", "'; DROP TABLE users; --"]
-BUILT_WITH = BuiltWith(embedder="e", writer="w", prompt="p", summary="template")
+BUILT_WITH = BuiltWith(embedder="e", writer="w", verifier="v", prompt="p", summary="mixed")
 
 
 def hostile_store(store: Path) -> Path:
@@ -60,6 +72,7 @@ def write_store(
                 Segment(
                     id=id_,
                     name=names[id_],
+                    criterion=names[id_],
                     size=len(members),
                     language="en",
                     summary=names[id_],
@@ -99,8 +112,18 @@ def _user(
         )
         for number in range(3)
     ]
-    quote = Evidence(document=documents[0].id, quote=text[:60])
-    stated = tuple(Claim(text=f"{text[:90]} {number}", support=0.5, evidence=(quote,)) for number in range(claims))
+    quote = Evidence(document=documents[0].id, quote=text[:60], verdict=0.9)
+    stated = tuple(
+        Claim(
+            text=f"{text[:90]} {number}",
+            stance=STANCES[number % len(STANCES)],
+            support=0.5,
+            first="2024-01-05",
+            last="2024-03-25",
+            evidence=(quote,),
+        )
+        for number in range(claims)
+    )
     profile = UserProfile.model_validate(
         {
             "user_id": user_id,
@@ -109,6 +132,8 @@ def _user(
             "language": "en",
             "interests": stated,
             "summary": text if claims else "",
+            "sentences": (Sentence(text=text, claims=(0,)),) if claims else (),
+            "left_out": LeftOut(not_shown=2, contradicted=1, held_back=1),
             "behaviour": Behaviour(documents=3, first="2024-01-05", last="2024-03-25", mean_rating=2, spend=28.5),
             "built_with": BUILT_WITH,
         }

@@ -24,9 +24,10 @@ ROOT = Path(__file__).parents[1]
 STAYING = ("maya_t", "espresso_elias")
 GOING = "walrus-keeper-7f3a"
 SIX_WORDS = "purple walruses juggle seventeen copper lanterns"
+ONE_TEXT = "I keep amber kettledrums beneath nine frozen harbours."
 
 
-def source(path: Path, *, with_going: bool) -> Path:
+def source(path: Path, *, with_going: bool, with_text: bool = True) -> Path:
     rows = [json.loads(line) for line in resource("examples/sample.jsonl").read_text("utf-8").splitlines()]
     kept = [row for row in rows if row["user_id"] in STAYING]
     going = [
@@ -34,6 +35,8 @@ def source(path: Path, *, with_going: bool) -> Path:
         for row in rows
         if row["user_id"] == "tomato_tony"
     ]
+    if with_text:
+        going.append({"user_id": GOING, "text": ONE_TEXT})
     path.write_text("".join(json.dumps(row) + "\n" for row in kept + going * with_going), "utf-8")
     return path
 
@@ -60,11 +63,11 @@ def fewer(tmp_path: Path) -> Path:
     return source(tmp_path / "fewer.jsonl", with_going=False)
 
 
-def holders(store: Path) -> set[str]:
-    """Return the names of the files that hold the user's id or words."""
+def holders(store: Path, *traces: str) -> set[str]:
+    """Return the names of the files that hold the user's id or words, or others."""
     files = [path for path in store.rglob("*") if path.is_file()]
-    traces = [GOING.encode(), SIX_WORDS.encode()]
-    return {path.name for path, trace in itertools.product(files, traces) if trace in path.read_bytes()}
+    wanted = traces or (GOING, SIX_WORDS, ONE_TEXT[2:-1])
+    return {path.name for path, trace in itertools.product(files, wanted) if trace.encode() in path.read_bytes()}
 
 
 @contextmanager
@@ -110,6 +113,14 @@ def test_after_a_build_without_a_user_no_file_holds_the_user(store: Path, fewer:
     with open_ledger(store, read_only=True) as ledger:
         assert ledger.audience_users("all") == list(STAYING)
         assert list(ledger.iter_decisions()) == []
+
+
+def test_after_a_build_without_a_text_no_file_holds_it_though_its_author_stays(store: Path, tmp_path: Path) -> None:
+    words = ONE_TEXT[2:-1]
+    assert LEDGER_FILE in holders(store, words)
+    profilegen.build(source(tmp_path / "all.jsonl", with_going=True, with_text=False), store=store, workers=1)
+    assert holders(store, words) == set()
+    assert holders(store, GOING)
 
 
 def test_a_build_beside_a_reader_says_that_the_user_is_still_there_and_the_next_one_erases(

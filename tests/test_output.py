@@ -12,7 +12,7 @@ from test_cli import Done, on_terminal, profilegen_
 
 import profilegen
 from profilegen.publish.output import printable_lines
-from profilegen.records import Behaviour, Claim, Document, Evidence, UserProfile
+from profilegen.records import Behaviour, Claim, Document, Evidence, Sentence, UserProfile
 
 # A window title, clearing the screen, C1 controls, going back over what stands there, a text turned round, Rich markup.
 ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\x08\x7f\u202egnp.\u2066 [bold red]"
@@ -32,7 +32,8 @@ def raw_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document = Document(
         id="d1", user_id=f"u{ATTACK}", text=ATTACK, title=ATTACK, item_title=f"{ATTACK}[/nothing]", language="en"
     )
-    claim = Claim(text=f"{ATTACK}[/nothing]", support=0.5, evidence=(Evidence(document="d1", quote=ATTACK),))
+    quote = Evidence(document="d1", quote=ATTACK)
+    claim = Claim(text=f"{ATTACK}[/nothing]", stance="dislikes", support=0.5, first=ATTACK, evidence=(quote,))
     profile = UserProfile(
         user_id=document.user_id,
         status="failed",
@@ -42,6 +43,7 @@ def raw_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         claims={"interest": (claim,)},
         behaviour=Behaviour(documents=1, first=ATTACK, last=ATTACK),
         summary=ATTACK,
+        sentences=(Sentence(text=ATTACK, claims=(0,)),),
         built_with=BUILT_WITH,
     )
     store = tmp_path_factory.mktemp("raw") / "store"

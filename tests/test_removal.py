@@ -1,13 +1,18 @@
-"""A build that would remove many users asks, or needs to be allowed: real builds of a few short texts."""
+"""A build that would remove many users asks, or needs to be allowed: builds of a few short texts.
+
+The writer of the builds in this process is a stand-in that notes nothing: who is removed does not depend on notes.
+"""
 
 import json
 import os
 import pty
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stand_in_models import stand_ins
 from test_cli import COMMAND, environment, profilegen_
 
 import profilegen
@@ -21,6 +26,12 @@ USERS = [f"user{number}" for number in range(12)]
 def source(path: Path, users: list[str]) -> Path:
     path.write_text("".join(json.dumps({"user_id": user, "text": "A dog."}) + "\n" for user in users), "utf-8")
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stand_in_writer() -> Iterator[None]:
+    with stand_ins():
+        yield
 
 
 @pytest.fixture(scope="module")
