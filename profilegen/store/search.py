@@ -148,6 +148,8 @@ class UserSearch:
     def _nearest_documents(self, user_ids: Sequence[str], question: Vectors) -> dict[str, float]:
         """Return the mean cosine of the question and each user's three nearest documents."""
         owners, texts, items = self._ledger.document_matrix(user_ids, _MAX_DOCUMENTS)
+        if not owners:  # All of them have gone since the index was made.
+            return {}
         cosines: dict[str, list[float]] = defaultdict(list)
         for owner, cosine in zip(owners, (document_vectors(texts, items) @ question).tolist(), strict=True):
             cosines[owner].append(cosine)
