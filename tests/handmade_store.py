@@ -31,7 +31,7 @@ HOSTILE_TEXTS = [
     "Line one.\r\n\r\n- not a list\n# not a heading\n1. not a number",
 ]
 HOSTILE_IDS = ["..", "a/b?c=d&e#f", "<b>bold</b>", "它们", "x" * 300, "new\nline", "'; DROP TABLE users; --"]
-BUILT_WITH = BuiltWith(embedder="e", writer="w", verifier="v", prompt="p", summary="mixed")
+BUILT_WITH = BuiltWith(embedder="e", writer="w", verifier="v", prompt="p", summary="template")
 
 
 def hostile_store(store: Path) -> Path:

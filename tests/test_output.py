@@ -44,7 +44,7 @@ def raw_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         behaviour=Behaviour(documents=1, first=ATTACK, last=ATTACK),
         summary=ATTACK,
         sentences=(Sentence(text=ATTACK, claims=(0,)),),
-        built_with=BUILT_WITH,
+        built_with=BUILT_WITH.model_copy(update={"summary": "mixed"}),
     )
     store = tmp_path_factory.mktemp("raw") / "store"
     write_store(store, [(profile, [document])], {"seg-1": [document.user_id]}, {"seg-1": ATTACK})
