@@ -150,7 +150,7 @@ def test_an_overwritten_ledger_is_a_store_error_when_read(store: Path) -> None:
     with (store / LEDGER_FILE).open("r+b") as file:
         file.seek(50_000)
         file.write(os.urandom(300_000))
-    with open_ledger(store) as ledger, pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreError, match="damaged"), open_ledger(store) as ledger:
         list(ledger.iter_documents())
 
 

@@ -23,8 +23,8 @@ BUDGET = Facet(
 HOUSEHOLD = Facet(name="household", about="who lives in the home of the person")
 FACETS = (*KINDS.values(), BUDGET, HOUSEHOLD)
 NUMBERS, STATEMENT = r"\[(\d+(?:,\d+)*)\]", r"(\w+), (?:likes|dislikes|wants|avoids|is): [^\n\[]{1,90}"
-LINES = {True: re.compile(f"{NUMBERS} {STATEMENT}"), False: re.compile(f"{STATEMENT}{NUMBERS}")}
-"""The notes of trained writers, and of others, without a line break before the numbers."""
+LINE = re.compile(f"{STATEMENT}{NUMBERS}")
+"""A note, without a line break before the numbers."""
 
 
 @dataclass(frozen=True)
@@ -245,9 +245,9 @@ def test_every_answer_of_a_real_model_is_none_or_notes(answers: dict[tuple[str, 
         if lines == ["none"]:
             continue
         for line in lines if answer.finished else lines[:-1]:
-            match = LINES[trained].fullmatch(line)
+            match = LINE.fullmatch(line)
             assert match, line
-            numbers, kind = match.groups() if trained else match.groups()[::-1]
+            kind, numbers = match.groups()
             assert kind in ([*KINDS] if trained else [facet.name for facet in FACETS])
             cited = [int(number) for number in numbers.split(",")]
             assert cited == sorted(set(cited))

@@ -76,7 +76,7 @@ def test_a_language_without_a_record_is_spaced_and_has_the_defaults() -> None:
 
 
 def test_words_with_meaning_are_what_a_text_is_about() -> None:
-    assert content_stems("He likes the long hikes", "en") == {stem(word, "en") for word in ("likes", "long", "hikes")}
+    assert content_stems("He likes the steep hikes", "en") == {stem(word, "en") for word in ("likes", "steep", "hikes")}
     assert {"喜欢", "北京"} <= content_stems("我喜欢北京", "zh")
     assert content_stems("likes, LIKES!", "xx") == {"likes"}
 

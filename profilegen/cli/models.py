@@ -173,7 +173,7 @@ def _print_examinations(examined: Sequence[Examination]) -> None:
         for fault in one.faults:
             print_text(f"  it cannot hold the task: {fault}")
     if examined[0].verifier is None:
-        print_text("The notes were not checked: the catalogue has no verifier; name one with --verifier.")
+        print_text("The notes were not checked: the catalogue has no default verifier; name one with --verifier.")
     for samples in islice(zip(*(one.samples for one in examined), strict=True), _SHOWN_SAMPLES):
         print_text(f"\n{samples[0].user}", bold=True)
         for number, passage in enumerate(samples[0].passages, 1):

@@ -98,5 +98,5 @@ def _default_verifier(statements: Sequence[Statement]) -> str:
     (language, _), *_ = Counter(detect_language(f"{one.text}\n{one.claim}") for one in statements).most_common(1)
     model = default_model("verifier", language) or default_model("verifier", "en")
     if model is None:
-        raise ModelError("no verifier ships yet; name one with --verifier (training/README.md says how to make one)")
+        raise ModelError("the catalogue has no default verifier; name one with --verifier")
     return model.name
