@@ -337,7 +337,6 @@ READ = {
     "profiles with vectors": lambda ledger: list(ledger.iter_profile_vectors()),
     "claims": lambda ledger: ledger.claims_of(["u1", "u2"]),
     "claim vectors": lambda ledger: ledger.claim_matrix(["u1", "u2"]),
-    "interests": lambda ledger: ledger.interest_vectors(["likes tea"]),
     "not categorised": lambda ledger: ledger.not_categorised("t"),
     "traits": Ledger.trait_counts,
     "found users": lambda ledger: ledger.find_users(Filters(language="en"), 0, 10),
@@ -696,6 +695,15 @@ def test_a_document_with_only_an_item_vector_is_not_missing(ledger: Ledger) -> N
     ((_, _, text_vectors, item_vectors),) = ledger.iter_users()
     np.testing.assert_array_equal(text_vectors, [[0, 0]])
     np.testing.assert_array_equal(item_vectors, [[0, 1]])
+
+
+@pytest.mark.parametrize(("add", "languages"), [(False, {"en": 1, "de": 1}), (True, {"en": 1, "de": 1, "zh": 1})])
+def test_staged_languages_are_of_the_documents_that_will_be_there(
+    ledger: Ledger, add: bool, languages: dict[str, int]
+) -> None:
+    load(ledger, document("a", "u1", language="en"), document("b", "u1", language="zh"))
+    ledger.stage([document("a", "u1", language="en"), document("c", "u2", language="de")])
+    assert ledger.staged_languages(add=add) == languages
 
 
 def test_a_user_s_documents_come_undated_first_then_by_time_then_as_they_came(ledger: Ledger) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -22,7 +22,6 @@ Embed = Callable[[Sequence[str]], Vectors]
 
 # Figures that compare a user with all others are computed for a sample of so many users in a larger store.
 _MAX_SAMPLED_USERS = 2_000
-_QUERIES_PER_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -63,15 +62,6 @@ class Dataset:
     def rows_by_hash(self) -> list[int]:
         """Return the rows of all users, ordered by a hash of their ids; the first n are a random sample."""
         return sorted(range(len(self.users)), key=lambda row: _hash(self.users[row].user_id))
-
-    def nearest_documents(self, queries: Vectors) -> Iterator[Vectors]:
-        """Yield for each query the cosine with the nearest document of every user, (n_users,) float32.
-
-        :param queries: (n_queries, n_dims) float32, rows L2-normalised.
-        """
-        for start in range(0, len(queries), _QUERIES_PER_BATCH):
-            cosines = queries[start : start + _QUERIES_PER_BATCH] @ self.document_vectors.T
-            yield from np.maximum.reduceat(cosines, self.starts, axis=1)
 
     def rows_of_user(self, vectors: Vectors, user_row: int) -> Vectors:
         """Return the part of an array of documents that belongs to one user.

@@ -48,14 +48,6 @@ _PRONOUNS_WITHOUT_BLANKS: dict[str, str] = {
 }
 
 
-def has_first_person(language: str) -> bool:
-    """Return whether the pronouns of a language are known.
-
-    :param language: its ISO 639-1 code.
-    """
-    return language in _PRONOUNS or language in _PRONOUNS_WITHOUT_BLANKS
-
-
 def count_first_person(text: str, language: str) -> int:
     """Return how many pronouns of the first person a text has; 0 in a language whose pronouns are not known.
 

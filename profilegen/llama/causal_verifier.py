@@ -6,7 +6,6 @@ file names for them. Claims on one text are read together, and the text once for
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.errors import ModelError
+from profilegen.llama.worker import JobQueue
 
 Scores = npt.NDArray[np.float32]
 
@@ -22,7 +22,7 @@ _SLOTS = 8
 _SLOT_TOKENS = 512
 
 
-class CausalVerifyEngine:
+class CausalVerifyEngine(JobQueue[list[tuple[str, str]]]):
     """Reads pairs with a language model: one context, a sequence for the text and one for each of its claims.
 
     :param path: the GGUF file.
@@ -55,19 +55,7 @@ class CausalVerifyEngine:
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._n_vocab = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
         self._batch = native.Batch(_SLOTS * _QUESTION_TOKENS)
-        self._jobs: deque[tuple[int, list[tuple[str, str]]]] = deque()
-
-    def add(self, job: int, payload: list[tuple[str, str]]) -> None:
-        """Accept a list of pairs.
-
-        :param job: number of the job.
-        :param payload: (text, claim) pairs.
-        """
-        self._jobs.append((job, payload))
-
-    def has_work(self) -> bool:
-        """Return whether there are pairs left."""
-        return bool(self._jobs)
+        super().__init__()
 
     def step(self) -> list[tuple[int, Scores]]:
         """Read the pairs of the oldest job; return its number and (n_pairs, n_labels) float32 scores."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
@@ -12,6 +11,7 @@ import numpy as np
 from profilegen.backends import Embedder, Failure
 from profilegen.errors import ModelError
 from profilegen.llama.pooled_model import PooledModel
+from profilegen.llama.worker import JobQueue
 from profilegen.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class GgufEmbedder(PooledModel, Embedder):
         return vectors
 
 
-class EmbedEngine:
+class EmbedEngine(JobQueue[list[str]]):
     """Embeds texts in the child process: one context, batches of whole sequences.
 
     :param path: the GGUF file.
@@ -117,20 +117,8 @@ class EmbedEngine:
         self._vocab = llama_cpp.llama_model_get_vocab(model)
         self._limit = min(context, size)
         self._batch = native.Batch(size)
-        self._jobs: deque[tuple[int, list[str]]] = deque()
+        super().__init__()
         self.info = int(llama_cpp.llama_model_n_embd(model))
-
-    def add(self, job: int, payload: list[str]) -> None:
-        """Accept a list of texts.
-
-        :param job: number of the job.
-        :param payload: the texts, with their prefix.
-        """
-        self._jobs.append((job, payload))
-
-    def has_work(self) -> bool:
-        """Return whether there are texts left."""
-        return bool(self._jobs)
 
     def step(self) -> list[tuple[int, Vectors]]:
         """Embed the texts of the oldest job; return its number and the vectors, (n_texts, n_dims) float32."""

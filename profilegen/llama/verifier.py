@@ -5,7 +5,6 @@ The engine of this module is for encoders with a head; that for language models 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from profilegen.backends import LABELS, Failure, Verdict, Verifier
 from profilegen.errors import ModelError
 from profilegen.llama.pooled_model import PooledModel
+from profilegen.llama.worker import JobQueue
 
 if TYPE_CHECKING:
     from profilegen.llama.catalog import ResolvedModel
@@ -78,7 +78,7 @@ class GgufVerifier(PooledModel, Verifier):
         return Verdict(label, round(float(shown), 4))
 
 
-class VerifyEngine:
+class VerifyEngine(JobQueue[list[tuple[str, str]]]):
     """Reads pairs in the child process: one context, batches of whole sequences, rank pooling.
 
     :param path: the GGUF file.
@@ -111,20 +111,8 @@ class VerifyEngine:
         self._first = int(llama_cpp.llama_vocab_bos(self._vocab))
         self._separator = int(llama_cpp.llama_vocab_sep(self._vocab))
         self._batch = native.Batch(_BATCH_TOKENS)
-        self._jobs: deque[tuple[int, list[tuple[str, str]]]] = deque()
+        super().__init__()
         self.info = self._n_labels
-
-    def add(self, job: int, payload: list[tuple[str, str]]) -> None:
-        """Accept a list of pairs.
-
-        :param job: number of the job.
-        :param payload: (text, claim) pairs.
-        """
-        self._jobs.append((job, payload))
-
-    def has_work(self) -> bool:
-        """Return whether there are pairs left."""
-        return bool(self._jobs)
 
     def step(self) -> list[tuple[int, Scores]]:
         """Read the pairs of the oldest job; return its number and (n_pairs, n_labels) float32 scores."""

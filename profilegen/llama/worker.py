@@ -25,12 +25,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import count
-from typing import IO, Any, Generic, Protocol
+from typing import IO, Any, Generic, Protocol, TypeVar
 
 from profilegen.backends import Failure, K
 from profilegen.errors import ModelError
 from profilegen.processes import python_command, python_environment
 
+P = TypeVar("P")
 _LENGTH = struct.Struct("<Q")
 _CLOSE_TIMEOUT_S = 5.0
 
@@ -50,6 +51,25 @@ class Engine(Protocol):
 
     def has_work(self) -> bool:
         """Return whether there are jobs that are not finished."""
+
+
+class JobQueue(Generic[P]):
+    """The part of an engine that works on whole jobs, the oldest first: subclasses take them from `_jobs` in `step`."""
+
+    def __init__(self) -> None:
+        self._jobs: deque[tuple[int, P]] = deque()
+
+    def add(self, job: int, payload: P) -> None:
+        """Accept a job.
+
+        :param job: its number.
+        :param payload: what is to be done.
+        """
+        self._jobs.append((job, payload))
+
+    def has_work(self) -> bool:
+        """Return whether there are jobs left."""
+        return bool(self._jobs)
 
 
 class WorkerPool(Generic[K]):

@@ -7,7 +7,6 @@ build that is killed goes on where it was, and one that has nothing to do opens 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -98,7 +97,7 @@ def build(
         if not add and not remove:
             _check_removals(ledger.staged_removals(), confirm)
         chosen = chosen or embedder_for(intake.languages, settings, report)
-        languages = intake.languages + Counter(ledger.user_languages())
+        languages = ledger.staged_languages(add=add)
         models = opened.enter_context(
             Models(
                 chosen.embedder,

@@ -37,6 +37,7 @@ def time_needed(
     sample = sample[:_SAMPLE_USERS]
     seconds = 0.0
     names: dict[str, None] = {}
+    n_read = 0
     for user in ledger.iter_users(sample, with_vectors=False):
         writer = models.writer(main_language(user.documents))
         if writer is None:
@@ -53,13 +54,15 @@ def time_needed(
         if needed is None:
             return None
         seconds += needed
+        n_read += 1
         names[writer.name] = None
     if not names:
         return None
     total = seconds / len(sample) * len(wanted)
     faster = _faster(models.writers)
     advice = f"; faster: --writer {faster}" if faster and total > 600 else ""
-    return f"reading {len(wanted):,} users with {', '.join(names)} takes {_duration(total)}{advice}"
+    readable = round(n_read / len(sample) * len(wanted))
+    return f"reading {readable:,} users with {', '.join(names)} takes {_duration(total)}{advice}"
 
 
 def _duration(seconds: float) -> str:

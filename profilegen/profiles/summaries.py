@@ -474,15 +474,6 @@ def summary_text(sentences: Sequence[Sentence], language: str) -> str:
     return ("" if language in _WITHOUT_BLANKS else " ").join(sentence.text for sentence in sentences)
 
 
-def can_write_in(language: str, writer_languages: Sequence[str]) -> bool:
-    """Return whether a writer knows a language.
-
-    :param language: ISO 639-1 code.
-    :param writer_languages: `Writer.languages`.
-    """
-    return language in writer_languages or "*" in writer_languages
-
-
 _FULL_STOPS = {"zh": "。", "ja": "。", "hi": "।", "th": ""}
 _COMMAS = {"zh": "，", "ar": "،", "fa": "،", "ur": "،", "th": ""}  # Between clauses.
 _STOPS = "".join(dict.fromkeys([".", *_FULL_STOPS.values()]))

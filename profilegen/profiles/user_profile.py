@@ -6,7 +6,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from profilegen.language.detection import count_letters
 from profilegen.language.registry import DEFAULT_CODE
 from profilegen.profiles.behaviour import behaviour
 from profilegen.profiles.summaries import Summary, summary_text
@@ -14,7 +13,6 @@ from profilegen.records import BuiltWith, Claim, Document, Kind, LeftOut, Status
 
 # Increased when the same documents would give other claims, so that the next build updates stores.
 METHOD = "18"
-_MIN_LETTERS = 12
 NO_SUMMARY = Summary((), "none")
 
 
@@ -39,19 +37,6 @@ def main_language(documents: Sequence[Document]) -> str:
         letters[document.language] += len(document.text)
     letters.pop("und", None)
     return letters.most_common(1)[0][0] if letters else DEFAULT_CODE
-
-
-def has_enough_text(documents: Sequence[Document]) -> bool:
-    """Return whether a user wrote enough for a profile: 12 letters, where a Han character counts as three.
-
-    :param documents: all documents of the user.
-    """
-    letters = 0
-    for document in documents:
-        letters += count_letters(document.text)
-        if letters >= _MIN_LETTERS:
-            return True
-    return False
 
 
 def profile(

@@ -85,11 +85,6 @@ class DecisionTables(Tables):
         """Return the users on whom there is any decision."""
         return {user_id for (user_id,) in self._added_rows("SELECT DISTINCT user_id FROM decisions")} - {""}
 
-    def claim_decision_ids(self) -> list[str]:
-        """Return the ids of all decisions on claims, undos included."""
-        rows = self._added_rows("SELECT id FROM decisions WHERE kind <> '' ORDER BY id")
-        return [decision_id for (decision_id,) in rows]
-
     def segment_names(self) -> dict[str, str]:
         """Return the names that persons gave to segments, by id."""
         rows = self._added_rows(

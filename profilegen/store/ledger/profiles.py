@@ -199,16 +199,6 @@ class ProfileTables(Tables):
         with self._intact("the vector of a claim"):
             return unpack_named(((user_id, text), blob) for user_id, text, blob in rows)
 
-    def interest_vectors(self, texts: Iterable[str]) -> dict[str, Vectors]:
-        """Return the vectors of texts that are an interest of some user.
-
-        :param texts: those that are none are left out.
-        :return: (n_dims,) float32, L2-normalised, by text.
-        """
-        rows = self._among("SELECT text, vector FROM claims WHERE kind = 'interest' AND text IN {}", texts)
-        with self._intact("the vector of a claim"):
-            return dict(zip(*unpack_named(rows), strict=True))
-
     # Categories of interests
 
     def not_categorised(self, taxonomy: str) -> list[str]:

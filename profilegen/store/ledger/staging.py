@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from hashlib import blake2b
@@ -82,6 +83,20 @@ class Staging(Removal):
                 ),
                 decisions=self._count(f"SELECT count(*) FROM main.decisions WHERE user_id IN {gone}"),
             )
+
+    def staged_languages(self, *, add: bool) -> Counter[str]:
+        """Count the documents that `apply_staged` leaves in the ledger by language.
+
+        :param add: as of `apply_staged`.
+        """
+        staged = "SELECT record FROM incoming.documents"
+        stored = "SELECT record FROM main.documents WHERE id NOT IN (SELECT id FROM incoming.documents)"
+        language = "coalesce(record ->> 'language', 'und')"
+        with self._attached():
+            rows = self._rows(
+                f"SELECT {language}, count(*) FROM ({f'{staged} UNION ALL {stored}' if add else staged}) GROUP BY 1"
+            )
+            return Counter(dict(rows))
 
     def apply_staged(self, *, add: bool) -> Changes:
         """Take the staged documents into the ledger, all or none.
