@@ -20,7 +20,7 @@ from profilegen.claims.notes import Note
 from profilegen.claims.passages import Passage
 from profilegen.claims.verification import Case, check
 from training.examples import Example, held_out_users
-from training.measures import measure
+from training.measures import binary, measure
 
 
 def main() -> int:
@@ -46,9 +46,10 @@ def main() -> int:
         rows += [Example("", "", label, user["language"], user["form"], user["id"]) for label in labels]
     with open_verifier(options.verifier, Options(workers=2)) as verifier:
         checked = [note for notes in check(cases, verifier) for note in notes]
-        print(f"threshold of the verifier: {verifier.threshold}")
+        threshold = verifier.threshold
     shown = np.array([note.probability for note in checked])
     report = measure(np.stack([shown, 1 - shown], axis=1), rows)
+    report["at the threshold of the verifier"] = binary(shown, np.array([row.label == 0 for row in rows]), threshold)
     print(json.dumps(report, indent=1))
     if options.out:
         pairs = [[float(each), row.label == 0] for each, row in zip(shown, rows, strict=True)]
