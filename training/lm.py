@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from gguf import GGUFReader
 from gguf.quants import dequantize
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -213,6 +213,18 @@ class LanguageModel(nn.Module):  # type: ignore[misc, unused-ignore]
         """
         rows = self.output if tokens is None else self.output[torch.tensor(tokens)]
         return functional.linear(hidden, rows).float()
+
+    def load(self, path: Path) -> None:
+        """Take over the changes of an adapter that `save` wrote.
+
+        :param path: safetensors file of the same rank and the same base.
+        """
+        tensors = {name: torch.from_numpy(values.astype(np.float32)) for name, values in load_file(path).items()}
+        for module in self.modules():
+            if isinstance(module, Adapted) and module.rank:
+                parts = [tensors[f"{name}.lora_b"] / self.scale for name in module.names]
+                module.b.data.copy_(torch.cat(parts))
+                module.a.data.copy_(tensors[f"{next(iter(module.names))}.lora_a"])
 
     def save(self, path: Path, metadata: dict[str, str]) -> None:
         """Write the adapter: `NAME.lora_a` and `NAME.lora_b` for each matrix, the scale in the latter.

@@ -1,6 +1,9 @@
 """Trains the writer: passages to notes, and notes to a summary, as a LoRA on a small language model.
 
 python -m training.writer --base models/smollm2-135m-instruct.gguf --languages en --out writer
+
+`--start` goes on from an adapter; `--new` names files that it has not seen, to which as many other users are added,
+lest it forget.
 """
 
 from __future__ import annotations
@@ -41,12 +44,18 @@ def main() -> int:
     users = [user for user in read_users() if user["language"] in options.languages or not options.languages]
     held_out = [user for user in users if is_held_out(user)]
     kept = [user for user in users if not is_held_out(user)]
+    if options.new:
+        new = [user for user in kept if user["file"] in options.new]
+        others = [user for user in kept if user["file"] not in options.new]
+        kept = [*new, *random.Random(options.seed).sample(others, min(len(new), len(others)))]
     epochs = [list(_epoch(kept, tokenizer, options.seed + epoch)) for epoch in range(options.epochs)]
     measured = [*(_notes_row([user], tokenizer) for user in held_out)]
     measured += [_summary_row(user, tokenizer) for user in held_out if user["summary"]]
     tokens = sum(len(row.prompt) + len(row.answer) for row in epochs[0])
     print(f"{len(kept):,} users, {len(epochs[0]):,} examples, {tokens:,} tokens an epoch", flush=True)
     model = LanguageModel(options.base, options.rank, n_trained=options.trained_layers)
+    if options.start:
+        model.load(options.start)
     start = time.perf_counter()
     train(
         model,
@@ -73,9 +82,9 @@ def main() -> int:
 
 
 def read_users() -> list[User]:
-    """Return the users of the training data, in the order of the files."""
+    """Return the users of the training data in the order of the files, each with the name of its file."""
     return [
-        json.loads(line)
+        {**json.loads(line), "file": path.stem}
         for path in sorted((DATA / "users").glob("*.jsonl"))
         for line in path.read_text("utf-8").splitlines()
     ]
@@ -158,6 +167,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", type=Path, required=True, help="GGUF file of the language model")
     parser.add_argument("--out", type=Path, required=True, help="directory for the adapter, the state and the report")
+    parser.add_argument("--start", type=Path, help="adapter to go on from, of the same rank and base")
+    parser.add_argument("--new", nargs="*", default=[], help="files to train on, such as texts-i, with as many others")
     parser.add_argument("--rank", type=int, default=16, help="of LoRA")
     parser.add_argument("--trained-layers", type=int, help="train only so many of the last blocks, in less time")
     parser.add_argument("--epochs", type=int, default=3)
