@@ -13,10 +13,11 @@ from test_distinctive import StandInVerifier
 from profilegen.backends import Answer, Embedder, Failure, K, Prompt, Verdict, Writer, no_progress, open_embedder
 from profilegen.claims.taxonomy import shipped_taxonomy
 from profilegen.pipeline.models import Models
-from profilegen.pipeline.segments import GROUP_PROFILES, groups_of, update_segments
+from profilegen.pipeline.segments import groups_of, update_segments
 from profilegen.records import Behaviour, BuiltWith, Document, Segment, UserProfile
 from profilegen.segments.group_claims import UserClaims
 from profilegen.store.ledger import ClaimVector, Ledger, Membership, open_ledger
+from profilegen.store.ledger.segments import GROUP_PROFILES
 from profilegen.vectors import unit
 
 TAXONOMY = shipped_taxonomy()

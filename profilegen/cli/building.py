@@ -144,7 +144,7 @@ def demo(
     print_page(terminal.build_summary(report, str(store)))
     with open_store(store) as opened:
         print_text(f"\n$ profilegen segments --store {store}", bold=True)
-        print_page(terminal.segment_list(opened.segments()))
+        print_page(terminal.segment_list(opened.segments(), opened.segment_groups()))
         for user_id in _DEMO_USERS:
             user = opened.user(user_id)
             if user:

@@ -121,7 +121,7 @@ def show(
         elif user:
             print_page(terminal.user_page(user, opened.cited(user), segment))
         elif segment:
-            print_page(terminal.segment_page(segment, opened.cited(segment)))
+            print_page(terminal.segment_page(segment, opened.cited(segment), opened.segment_groups()))
 
 
 @app.command()
@@ -137,7 +137,7 @@ def segments(store: Store = None, json_: Json = False) -> None:
         if json_:
             print_json([segment.model_dump(mode="json") for segment in found])
         else:
-            print_page(terminal.segment_list(found))
+            print_page(terminal.segment_list(found, opened.segment_groups()))
 
 
 @app.command()

@@ -26,9 +26,9 @@ from profilegen.segments.likeness import Scale, scales
 from profilegen.segments.written import Wording, can_write, check_wordings, parse_wording, segment_prompt
 from profilegen.store import overlay
 from profilegen.store.ledger import Ledger
+from profilegen.store.ledger.segments import GROUP_PROFILES
 from profilegen.vectors import Vectors, unit
 
-GROUP_PROFILES = "segment group profiles"
 """Where the ledger has name, criterion and summary of each group of segments."""
 # Counted up when the same profiles would now give other segments, so that stores are brought up to date.
 METHOD = "8"

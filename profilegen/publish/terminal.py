@@ -10,7 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from profilegen.language.cleaning import printable
-from profilegen.records import BuildReport, Claim, Document, SearchResult, Segment, UserProfile, kind_named
+from profilegen.records import (
+    BuildReport,
+    Claim,
+    Document,
+    SearchResult,
+    Segment,
+    SegmentGroup,
+    UserProfile,
+    kind_named,
+)
 
 _BAR_WIDTH = 10
 _STATUS_STYLES = {"ok": "green", "insufficient": "yellow", "failed": "red"}
@@ -55,15 +64,21 @@ def user_page(
     return Group(*parts)
 
 
-def segment_page(segment: Segment, cited: Mapping[str, Document]) -> RenderableType:
+def segment_page(
+    segment: Segment, cited: Mapping[str, Document], groups: Mapping[str, SegmentGroup] | None = None
+) -> RenderableType:
     """Return a segment for reading.
 
     :param segment: the segment.
     :param cited: the documents that its claims rest on, by id.
+    :param groups: the groups that segments belong to, by id.
     """
     head = Text(segment.name, style="bold")
     head.append(f"  {segment.id}  {_counted(segment.size, 'user')}", style="dim")
     parts: list[RenderableType] = [head]
+    above = [groups[id_].name for id_ in segment.groups if groups and id_ in groups]
+    if above:
+        parts.append(Text(f"part of {' › '.join(above)}", style="dim"))
     if segment.criterion:
         parts.append(Text(segment.criterion, style="italic"))
     parts += [Text(), Text(segment.summary)]
@@ -81,10 +96,11 @@ def segment_page(segment: Segment, cited: Mapping[str, Document]) -> RenderableT
     return Group(*parts)
 
 
-def segment_list(segments: Sequence[Segment]) -> RenderableType:
-    """Return segments as a table.
+def segment_list(segments: Sequence[Segment], groups: Mapping[str, SegmentGroup] | None = None) -> RenderableType:
+    """Return segments as a table, those of a group together.
 
     :param segments: in the order of the rows.
+    :param groups: the groups that segments belong to, by id.
     """
     if not segments:
         return Text("no segments yet; profilegen build makes them")
@@ -94,7 +110,17 @@ def segment_list(segments: Sequence[Segment]) -> RenderableType:
     table.add_column("segment", ratio=2)
     table.add_column("what its users care about", ratio=3)
     table.add_column("categories of its users", ratio=2)
+    groups = groups or {}
+    of_group: dict[str, list[Segment]] = {}
     for segment in segments:
+        of_group.setdefault(segment.groups[0] if segment.groups else "", []).append(segment)
+    group = ""
+    for segment in (each for members in of_group.values() for each in members):
+        if segment.groups and segment.groups[0] != group and segment.groups[0] in groups:
+            group = segment.groups[0]
+            users = str(sum(each.size for each in of_group[group]))
+            of = groups[group]
+            table.add_row(Text(users, style="dim"), "", Text(of.name, style="dim italic"), Text(of.criterion, "dim"))
         name, summary = Text(segment.name, style="bold"), Text(segment.summary)
         table.add_row(str(segment.size), segment.id, name, summary, Text(_categories(segment, _MAX_LISTED)))
     return table
@@ -232,7 +258,9 @@ def _segment_line(profile: UserProfile, segment: Segment | None) -> str:
         return "none yet"
     name = f"{segment.name} ({segment.id})" if segment else profile.segment
     how = "assigned to the nearest" if profile.segment_assigned else "placed"
-    return f"{name} · {how}, confidence {profile.segment_confidence or 0:.2f}"
+    near = ", ".join(f"{near.id} ({near.weight:.2f})" for near in profile.near_segments)
+    line = f"{name} · {how}, confidence {profile.segment_confidence or 0:.2f}"
+    return f"{line} · near {near}" if near else line
 
 
 def _counted(count: int, noun: str) -> str:

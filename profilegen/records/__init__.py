@@ -439,6 +439,21 @@ class Segment(ClaimHolder):
     built_with: BuiltWith
 
 
+class SegmentGroup(Record):
+    """A group of segments that are alike, in a hierarchy of one or two levels above them.
+
+    :param id: stays the same from build to build while most of its users do.
+    :param name: a few words, as of a segment.
+    :param criterion: who belongs to it.
+    :param summary: one or two sentences.
+    """
+
+    id: str
+    name: str
+    criterion: str = ""
+    summary: str = ""
+
+
 class SearchResult(Record):
     """A user found by a search.
 

@@ -157,6 +157,7 @@ def _segment(context: _Context) -> Response:
         context,
         "segment",
         segment=segment,
+        groups=[group for id_ in segment.groups if (group := ledger.segment_groups().get(id_))],
         version=ledger.decision_version(("", "", segment.id)),
         interests=[(claim, views.load_quotes(claim.evidence, cited)) for claim in segment.interests],
         traits=views.segment_traits(segment, snapshot.trait_users, snapshot.counts.users),

@@ -11,7 +11,7 @@ from typing import Self
 from profilegen.backends import Embedder, open_embedder
 from profilegen.claims import categories
 from profilegen.errors import StoreError, UsageError
-from profilegen.records import BuildReport, Document, SearchResult, Segment, UserProfile
+from profilegen.records import BuildReport, Document, SearchResult, Segment, SegmentGroup, UserProfile
 from profilegen.store import overlay
 from profilegen.store.categories import stored_taxonomy
 from profilegen.store.index import UserFilter
@@ -81,6 +81,10 @@ class Store:
     def segments(self) -> list[Segment]:
         """Return all segments, the largest first, with the names that persons gave them."""
         return self._with_categories(overlay.segments(self._ledger))
+
+    def segment_groups(self) -> dict[str, SegmentGroup]:
+        """Return the groups that segments belong to, by the ids in `Segment.groups`; none where segments are few."""
+        return self._ledger.segment_groups()
 
     def with_category(self, category: str) -> Iterator[UserProfile]:
         """Yield every profile with an interest of a category or of one below it.

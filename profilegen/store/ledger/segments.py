@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from profilegen.records import Segment
+from profilegen.records import Segment, SegmentGroup
 from profilegen.store.ledger.packing import pack, unpack_named, unpack_near
 from profilegen.store.ledger.tables import Tables
 from profilegen.vectors import Vectors
@@ -45,8 +45,20 @@ class Points(NamedTuple):
     segments: list[str | None]
 
 
+GROUP_PROFILES = "segment group profiles"
+"""Under which the names and texts of groups of segments are kept in the ledger, by id."""
+
+
 class SegmentTables(Tables):
     """Methods of a ledger for segments and the map; mixed into `Ledger`."""
+
+    def segment_groups(self) -> dict[str, SegmentGroup]:
+        """Return the groups that segments belong to, by id; none where segments are few."""
+        kept: dict[str, dict[str, str]] = self.get_meta(GROUP_PROFILES) or {}
+        return {
+            id_: SegmentGroup(id=id_, name=row["name"], criterion=row["criterion"], summary=row["summary"])
+            for id_, row in kept.items()
+        }
 
     def put_memberships(self, rows: Iterable[Membership]) -> None:
         """Store the segments of users in place of all that were there.
