@@ -9,7 +9,7 @@ MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct profilege
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo lint test bench docs site gallery screenshots lock clean
+.PHONY: help env demo lint test bench train docs site gallery screenshots lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,25 @@ test: env ## all tests, with the real models, which are fetched first
 bench: env ## measure all that docs/performance.md tells, beside llama.cpp and sentence-transformers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
 	$(BIN)/python -m benchmarks $(ROWS)
+
+# The models of our own, from the texts of training/data; training/README.md says what comes out. On two cores an hour and
+# more for each; a run that was stopped goes on. Without a GPU's libraries:
+# make train PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+train: env ## train our writer and our verifiers anew, in trained/; hours on two cores
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train]' --constraint constraints.txt
+	$(BIN)/profilegen models pull all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct
+	@echo "Three models are trained, each for an hour or more on two cores."
+	$(BIN)/python -m training.verifier --base models/all-minilm-l6-v2.gguf --epochs 2 --rate 2e-4 --languages en \
+		--out trained/verifier-22m
+	$(BIN)/python -m training.adapter --base models/all-minilm-l6-v2.gguf --weights trained/verifier-22m/merged.pt \
+		--rank 64 --threshold 0.72 --out trained/profilegen-verifier-22m.safetensors
+	$(BIN)/python -m training.verifier --base models/multilingual-e5-small.gguf --trained-layers 8 --most 10000 \
+		--epochs 2 --rate 1.5e-4 --out trained/verifier-multilingual
+	$(BIN)/python -m training.adapter --base models/multilingual-e5-small.gguf \
+		--weights trained/verifier-multilingual/merged.pt --rank 64 --threshold 0.72 \
+		--out trained/profilegen-verifier-multilingual.safetensors
+	$(BIN)/python -m training.writer --base models/smollm2-135m-instruct.gguf --languages en --out trained/writer-135m
+	cp trained/writer-135m/adapter.safetensors trained/profilegen-writer-135m.safetensors
 
 docs: env ## write docs/cli.md from the help texts, and build the documentation site in site/
 	$(BIN)/python docs/generate_cli.py
