@@ -1,115 +1,262 @@
-"""Files of any usual format are read into Documents, in bounded memory, every bad line counted and named."""
+"""Files of any usual format are read into Documents, in bounded memory; every row and file is counted and named."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from profilegen.errors import InputError, UsageError
-from profilegen.ingest.columns import FIELDS, ColumnMap, check_columns, join_names, unknown_columns
-from profilegen.ingest.documents import make_document
-from profilegen.ingest.rows import BadRowError
-from profilegen.ingest.sources import can_be_read_twice, display_name, find_files
+from profilegen.ingest.documents import NoDocumentError, make_document
+from profilegen.ingest.exports.export import Fields, Passed
+from profilegen.ingest.items import Items
+from profilegen.ingest.parts import Choice, Part, look_at
+from profilegen.ingest.paths import CONSTANT, first_name
+from profilegen.ingest.roles import FIELDS, join_names, unknown_columns
+from profilegen.ingest.rows import BadRowError, Row
+from profilegen.ingest.sources import Source, can_be_read_twice, display_name, find_files
 from profilegen.ingest.tables import open_table
-from profilegen.records import BadLine, Document, SkippedFile
+from profilegen.records import BadLine, Document, FileReading, SkippedFile
 
 __all__ = ["FIELDS", "MAX_BAD_EXAMPLES", "MAX_SKIPPED_EXAMPLES", "Intake", "read_documents"]
 
 # What a person reads of them before looking for the cause.
 MAX_BAD_EXAMPLES = 20
 MAX_SKIPPED_EXAMPLES = 20
+# More files than that are counted together: a chat export may have one a day.
+_MAX_FILES = 200
 
 
 @dataclass
 class Intake:
     """What was read so far.
 
-    :param rows: rows that were read, good or bad.
+    :param rows: rows of texts that were read, good or bad.
     :param documents: documents that were made of them.
-    :param bad: rows of which none could be made.
+    :param bad: broken rows.
     :param bad_examples: the first 20 of those.
-    :param skipped: files in the named directories that are not read.
+    :param passed: whole rows that are no document, by reason.
+    :param skipped: files in the named directories and archives that are not read.
     :param skipped_examples: the first 20 of those.
     :param languages: documents by language.
+    :param files: what was made of each file; of many files, the first 200.
     """
 
     rows: int = 0
     documents: int = 0
     bad: int = 0
     bad_examples: list[BadLine] = field(default_factory=list)
+    passed: Counter[str] = field(default_factory=Counter)
     skipped: int = 0
     skipped_examples: list[SkippedFile] = field(default_factory=list)
     languages: Counter[str] = field(default_factory=Counter)
+    files: list[FileReading] = field(default_factory=list)
+
+    def skip(self, skipped: Iterable[SkippedFile]) -> None:
+        """Count files that are not read.
+
+        :param skipped: them, with reasons.
+        """
+        for each in skipped:
+            self.skipped += 1
+            if len(self.skipped_examples) < MAX_SKIPPED_EXAMPLES:
+                self.skipped_examples.append(each)
 
 
-def read_documents(sources: Sequence[str], *, mapping: Mapping[str, str], intake: Intake) -> Iterator[Document]:
-    """Yield the documents of files, directories and `-` (standard input) one by one.
+def read_documents(
+    sources: Sequence[str],
+    *,
+    mapping: Mapping[str, str | Sequence[str]],
+    intake: Intake,
+    user: str | None = None,
+) -> Iterator[Document]:
+    """Yield the documents of files, directories, archives and `-` (standard input) one by one.
 
-    A format is recognised by its suffix, else by content; gzip and zstd always by content. Directories are walked
-    in order; hidden files in them do not count, and other files that are not read are counted in `intake`. So are
-    bad lines.
+    A format is recognised by its suffix, else by content; compression always by content. Directories are walked in
+    order; hidden files in them do not count, and other files that are not read are counted in `intake`. So are bad
+    lines. Files that tell of items are read first, whatever the order, and what they say completes the texts.
 
     :param sources: paths, or `-` for standard input.
-    :param mapping: our field (see `FIELDS`) to the name of the column that holds it; wins over the guess.
+    :param mapping: our field (see `FIELDS`) to the path of its values, or to several; wins over what is recognised.
     :param intake: counts what is read, while it is read.
+    :param user: the user of rows that name none.
     :raises UsageError: the mapping names a field or a column that there is not.
     :raises InputError: nothing to read, a file that cannot be read, or no column of users or of texts in one.
     """
     for target in mapping:
         if target not in FIELDS:
             raise UsageError(f"there is no field {target!r} to map to; the fields are {', '.join(FIELDS)}")
+    pairs = tuple((f, path) for f, paths in mapping.items() for path in ([paths] if isinstance(paths, str) else paths))
     files = find_files(sources)
-    intake.skipped += len(files.skipped)
-    intake.skipped_examples += files.skipped[: MAX_SKIPPED_EXAMPLES - len(intake.skipped_examples)]
-    return _documents(files.found, tuple(mapping.items()), intake)
+    intake.skip(files.skipped)
+    return _documents(files.found, Choice(pairs, user), intake)
 
 
-def _documents(files: Sequence[str], mapping: ColumnMap, intake: Intake) -> Iterator[Document]:
-    missing = _columns_in_no_file(files, mapping)
-    for file in files:
-        with open_table(file, mapping) as table:
-            check_columns(table.columns, mapping, set() if can_be_read_twice(file) else missing)
-            for number, row in table.rows:
-                intake.rows += 1
-                try:
-                    document = make_document(row, mapping)
-                except BadRowError as error:
-                    _count_bad(intake, file, table.unit, number, str(error))
-                    continue
-                intake.documents += 1
-                intake.languages[document.language] += 1
-                yield document
+def _documents(sources: Sequence[Source], choice: Choice, intake: Intake) -> Iterator[Document]:
+    parts = _look(sources, choice, intake)
+    # A stream has not been looked at: it is read as texts.
+    items_first = [s for s in parts if (part := parts[s]) and part.role == "items"]
+    texts = [s for s in parts if s not in items_first]
+    with Items() as items:
+        for source in items_first:
+            _read_items(source, parts[source], items, intake)
+        for source in texts:
+            yield from _read_texts(source, parts[source], choice, items, intake)
     if not intake.documents:
-        raise InputError(_why_nothing(files, intake))
+        raise InputError(_why_nothing(list(parts), intake))
 
 
-def _columns_in_no_file(files: Sequence[str], mapping: ColumnMap) -> set[str]:
-    """Return the mapped columns that no file has; what can be read only once has not been looked at.
+def _look(sources: Sequence[Source], choice: Choice, intake: Intake) -> dict[Source, Part | None]:
+    """Return how each file is to be read; None for what can be read only once.
 
-    :raises UsageError: there are some, and every file has been looked at.
+    :raises InputError: a file that a person named cannot be used. One in a directory or archive is passed over.
+    :raises UsageError: a mapped column is in no file, and every file has been looked at.
     """
-    missing = {column for _, column in mapping}
+    missing = {path for _, path in choice.mapping if not path.startswith(CONSTANT)}
     columns: dict[str, None] = {}
-    for file in filter(can_be_read_twice, files):
-        if missing:
-            with open_table(file, mapping) as table:
+    parts: dict[Source, Part | None] = {}
+    errors: list[InputError] = []
+    for source in sources:
+        if not can_be_read_twice(source):
+            parts[source] = None
+            continue
+        try:
+            with open_table(source) as table:
                 columns.update(dict.fromkeys(table.columns))
-        missing.difference_update(columns)
-    if missing and all(map(can_be_read_twice, files)):
+                missing = {path for path in missing if path not in columns and first_name(path) not in columns}
+                parts[source] = look_at(source, table, choice)
+        except InputError as error:
+            errors.append(error)
+            if "/" in source.below:
+                reason = str(error).removeprefix(f"{display_name(source)}: ")
+                intake.skip([SkippedFile(file=display_name(source), reason=reason)])
+    if missing and all(map(can_be_read_twice, sources)):
         raise UsageError(unknown_columns(missing, list(columns)))
-    return missing
+    named = [error for source, error in _paired(sources, parts, errors) if "/" not in source.below]
+    if named or (errors and not parts):
+        raise (named or errors)[0]
+    return parts
 
 
-def _count_bad(intake: Intake, file: str, unit: str, number: int, reason: str) -> None:
-    intake.bad += 1
-    if len(intake.bad_examples) < MAX_BAD_EXAMPLES:
-        where = "" if unit == "line" else f"{unit} {number}: "
-        intake.bad_examples.append(BadLine(file=display_name(file), line=number, reason=where + reason))
+def _paired(
+    sources: Sequence[Source], parts: Mapping[Source, object], errors: Sequence[InputError]
+) -> Iterator[tuple[Source, InputError]]:
+    return zip((source for source in sources if source not in parts), errors, strict=True)
 
 
-def _why_nothing(files: Sequence[str], intake: Intake) -> str:
+def _read_items(source: Source, part: Part | None, items: Items, intake: Intake) -> None:
+    assert part is not None
+    with open_table(source, part.columns) as table:
+        reading = _Reading(source, table.format, table.encoding, part, intake)
+        for number, row in table.rows:
+            for fields in reading.fields_of(number, row, table.unit):
+                reading.documents += items.add(fields)
+        reading.done()
+
+
+def _read_texts(source: Source, part: Part | None, choice: Choice, items: Items, intake: Intake) -> Iterator[Document]:
+    with open_table(source, part.columns if part else None) as table:
+        if part is None:
+            part = look_at(source, table, choice)
+        if part.needs_items and not items.count and table.columns:
+            raise InputError(
+                f"no column of texts among {join_names(table.columns)}, and no file that says what the items are; "
+                "say which column it is with --map text=COLUMN"
+            )
+        reading = _Reading(source, table.format, table.encoding, part, intake)
+        for number, row in table.rows:
+            intake.rows += 1
+            for fields in reading.fields_of(number, row, table.unit):
+                document = reading.document_of(items.completed(fields), number, table.unit)
+                if document:
+                    yield document
+        reading.done()
+
+
+class _Reading:
+    """Counts what becomes of the rows of a file."""
+
+    def __init__(self, source: Source, format_: str, encoding: str, part: Part, intake: Intake) -> None:
+        self._source, self._format, self._encoding, self._part, self._intake = source, format_, encoding, part, intake
+        self._column = {each.field: each.columns[0] for each in part.fields if each.columns}
+        self.rows = self.documents = self.bad = 0
+        self.passed: Counter[str] = Counter()
+        self.unread: dict[str, tuple[int, str]] = {}
+
+    def fields_of(self, number: int, row: Row, unit: str) -> Iterator[Fields]:
+        """Give the fields of what a row holds; count rows that are broken and that are passed over."""
+        self.rows += 1
+        if isinstance(row, BadRowError):
+            self._count_bad(number, unit, row)
+            return
+        for fields in self._part.reader(row):
+            if isinstance(fields, Passed):
+                self._pass(fields.reason)
+            elif self._part.owner is not None and fields.get("user_id") in (None, ""):
+                yield {**fields, "user_id": self._part.owner}
+            else:
+                yield fields
+
+    def document_of(self, fields: Fields, number: int, unit: str) -> Document | None:
+        """Return the document of fields; count fields that make none, and values that cannot be read."""
+        try:
+            document, unread = make_document(fields)
+        except NoDocumentError as error:
+            self._pass(str(error))
+            return None
+        except BadRowError as error:
+            self._count_bad(number, unit, error)
+            return None
+        for name, value in unread.items():
+            column = self._column.get(name, name)
+            count, example = self.unread.get(column, (0, str(value)[:80]))
+            self.unread[column] = count + 1, example
+        self.documents += 1
+        self._intake.documents += 1
+        self._intake.languages[document.language] += 1
+        return document
+
+    def done(self) -> None:
+        """Tell the intake what was made of the file."""
+        if len(self._intake.files) < _MAX_FILES:
+            part = self._part
+            self._intake.files.append(
+                FileReading(
+                    file=display_name(self._source),
+                    format=self._format,
+                    encoding=self._encoding,
+                    export=part.export,
+                    role=part.role,
+                    fields=part.fields,
+                    unused=part.unused,
+                    owner=part.owner,
+                    rows=self.rows,
+                    documents=self.documents,
+                    bad=self.bad,
+                    passed=dict(self.passed),
+                    unread=self.unread,
+                )
+            )
+
+    def _pass(self, reason: str) -> None:
+        self.passed[reason] += 1
+        self._intake.passed[reason] += 1
+
+    def _count_bad(self, number: int, unit: str, error: BadRowError) -> None:
+        self.bad += 1
+        self._intake.bad += 1
+        if len(self._intake.bad_examples) < MAX_BAD_EXAMPLES:
+            where = "" if unit == "line" else f"{unit} {number}: "
+            bad = BadLine(file=display_name(self._source), line=number, reason=f"{where}{error}")
+            self._intake.bad_examples.append(bad)
+
+
+def _why_nothing(sources: Sequence[Source], intake: Intake) -> str:
+    files = join_names([display_name(source) for source in sources])
     if not intake.rows:
-        return f"no rows in {join_names([display_name(file) for file in files])}; give a file with one text a row"
-    first = intake.bad_examples[0]
-    return f"none of {intake.rows:,} rows could be used; {first.file}:{first.line}: {first.reason}"
+        return f"no rows in {files}; give a file with one text a row"
+    if intake.bad_examples:
+        first = intake.bad_examples[0]
+        return f"none of {intake.rows:,} rows could be used; {first.file}:{first.line}: {first.reason}"
+    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in intake.passed.most_common(3))
+    return f"none of {intake.rows:,} rows of {files} is a text of a user: {reasons}"

@@ -1,13 +1,14 @@
-"""A row becomes a Document, or an error says why not."""
+"""Fields become a Document, or an error says why not."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from profilegen.ingest.columns import ColumnMap, columns_by_field
-from profilegen.ingest.rows import BadRowError, Row, describe_type
+from profilegen.ingest.rows import BadRowError, describe_type
 from profilegen.ingest.values import parse_number, parse_price, parse_time
 from profilegen.language.cleaning import clean, fold
 from profilegen.language.detection import detect_language
@@ -21,28 +22,39 @@ MAX_CODE_CHARS = 4_096
 _UNFIT_FOR_IDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def make_document(row: Row, mapping: ColumnMap) -> Document:
-    """Return the document that a row holds; its id depends on the user, the text and the item.
+class NoDocumentError(Exception):
+    """These fields are whole and yet no document; the message says why, in few words."""
 
-    :param row: values by column, or the error of a row that could not be read.
-    :param mapping: the columns that a person named, by field.
-    :raises BadRowError: the row has no user or no text, or one that cannot be used.
+
+class Made(NamedTuple):
+    """A document, and the fields whose values could not be read."""
+
+    document: Document
+    unread: dict[str, object]
+
+
+def make_document(fields: Mapping[str, object]) -> Made:
+    """Return the document that fields make; its id depends on the user, the text and the item.
+
+    :param fields: values by our names, as the file has them.
+    :raises NoDocumentError: there is no user or no text.
+    :raises BadRowError: a user or a text that cannot be used.
     """
-    if isinstance(row, BadRowError):
-        raise row
-    columns = tuple(row)
-    # Rows of JSON with hundreds of keys would fill the cache with keys.
-    find = columns_by_field if len(columns) <= 100 else columns_by_field.__wrapped__
-    places = find(columns, mapping)
-    given = {target: _present(row[column]) for target, column in places.items()}
+    given = {target: _present(value) for target, value in fields.items()}
     user_id = _user_id(given.get("user_id"))
     title, item_title, brand = (_label(given.get(name)) for name in ("title", "item_title", "brand"))
     text = _text(given.get("text")) or title or item_title
     if not text:
-        raise BadRowError("no text")
+        raise NoDocumentError("no text")
+    if not user_id:
+        raise NoDocumentError("no user")
     item_id = _code(given.get("item_id"))
     same = f"{fold(text)}\0{item_id or fold(item_title or '')}"
-    return Document(
+    parsed = {name: parse(given.get(name)) for name, parse in _PARSERS.items()}
+    unread = {
+        name: given[name] for name, value in parsed.items() if value is None and given.get(name) not in (None, "")
+    }
+    document = Document(
         id=f"{user_id}-{hashlib.blake2b(same.encode(), digest_size=6).hexdigest()}",
         user_id=user_id,
         text=text,
@@ -51,13 +63,19 @@ def make_document(row: Row, mapping: ColumnMap) -> Document:
         item_id=item_id,
         item_title=item_title,
         brand=brand,
-        rating=parse_number(given.get("rating")),
-        price=parse_price(given.get("price")),
-        timestamp=parse_time(given.get("timestamp")),
         event=_label(given.get("event")),
         channel=_label(given.get("channel")),
         image=_code(given.get("image")),
+        **parsed,
     )
+    return Made(document, unread)
+
+
+_PARSERS: Mapping[str, Callable[[object], Any]] = {
+    "rating": parse_number,
+    "price": parse_price,
+    "timestamp": parse_time,
+}
 
 
 def _present(value: object) -> object:
@@ -80,8 +98,6 @@ def _user_id(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 128:
         raise BadRowError("the user id is a number of more than 38 digits")
     user_id = "" if value is None else str(value).strip()
-    if not user_id:
-        raise BadRowError("no user")
     if len(user_id) > MAX_USER_ID_CHARS:
         raise BadRowError(f"the user id has {len(user_id):,} characters; at most {MAX_USER_ID_CHARS} are read")
     if _UNFIT_FOR_IDS.search(user_id):

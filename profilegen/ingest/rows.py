@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import BinaryIO, Literal, NamedTuple
 
 # What is read of a file at once; also what is looked at to recognise a format.
@@ -28,11 +29,13 @@ class Table(NamedTuple):
     :param columns: the names of its columns, in order; none where it has no rows.
     :param unit: what the numbers of rows count: lines of the file, or records.
     :param rows: pairs of a number, from 1, and a row.
+    :param context: what stands around a list of objects that is not the whole file.
     """
 
     columns: tuple[str, ...]
     unit: Literal["line", "record"]
     rows: Iterator[tuple[int, Row]]
+    context: Mapping[str, object] = MappingProxyType({})
 
 
 def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:

@@ -9,12 +9,13 @@ import os
 import stat
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from profilegen.errors import InputError
 from profilegen.ingest.rows import READ_BYTES
-from profilegen.ingest.sources import STDIN, describe_special
+from profilegen.ingest.sources import STDIN, Source, describe_special
 
 # A program that was started beside this one has opened its end of a named pipe long before.
 _MAX_WAIT_S = 10.0
@@ -27,27 +28,37 @@ class Stream(NamedTuple):
     :param content: its bytes, unpacked.
     :param head: the first `READ_BYTES` of them, which `content` gives too.
     :param was_compressed: whether the bytes on disk are others.
+    :param encoding: of its characters on disk, "" where it is no text; `content` is UTF-8.
     """
 
     content: BinaryIO
     head: bytes
     was_compressed: bool
+    encoding: str = ""
 
 
-def open_stream(file: str, stack: contextlib.ExitStack) -> Stream:
+def open_stream(source: Source, stack: contextlib.ExitStack) -> Stream:
     """Open a file as a stream, which gives its bytes once.
 
-    :param file: its path, or `-` for standard input. `/dev/stdin` and what a shell makes of `<(command)` are paths of
-        pipes.
+    :param source: the file. `/dev/stdin` and what a shell makes of `<(command)` are paths of pipes.
     :param stack: closes the file.
     :raises InputError: the path is that of a socket, of a device, or of a pipe that nothing writes to.
     :raises OSError: the file cannot be opened or read.
     """
-    raw = cast(BinaryIO, sys.stdin.buffer) if file == STDIN else _open_path(file, stack)
+    raw = _open(source, stack)
     magic, stream = _peek(raw, max(map(len, _UNPACK)))
     unpack = next((unpack for start, unpack in _UNPACK.items() if magic.startswith(start)), None)
     head, stream = _peek(unpack(stream) if unpack else stream, READ_BYTES)
-    return Stream(stream, head, unpack is not None)
+    return Stream(stream, head, unpack is not None or bool(source.member))
+
+
+def _open(source: Source, stack: contextlib.ExitStack) -> BinaryIO:
+    if source.path == STDIN:
+        return cast(BinaryIO, sys.stdin.buffer)
+    if not source.member:
+        return _open_path(source.path, stack)
+    archive = stack.enter_context(zipfile.ZipFile(source.path))
+    return cast(BinaryIO, stack.enter_context(archive.open(source.member)))
 
 
 def _open_path(file: str, stack: contextlib.ExitStack) -> BinaryIO:

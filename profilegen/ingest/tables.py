@@ -1,50 +1,77 @@
-"""A file is opened as a table, whatever its format and its compression."""
+"""A file is opened as a table, whatever its format, its encoding and its compression."""
 
 from __future__ import annotations
 
-import codecs
 import contextlib
+import lzma
+import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Literal, NamedTuple
 
 from profilegen.errors import InputError
-from profilegen.ingest.columns import ColumnMap
 from profilegen.ingest.formats.format import OpenFile
 from profilegen.ingest.formats.registry import format_of
-from profilegen.ingest.rows import Table
-from profilegen.ingest.sources import can_be_read_twice, display_name
+from profilegen.ingest.rows import Row
+from profilegen.ingest.sources import Source, can_be_read_twice, display_name
 from profilegen.ingest.streams import open_stream
+
+# What is looked at to learn what columns hold: enough to meet rare values, and little memory where texts are long.
+_MAX_SAMPLE_ROWS, _MAX_SAMPLE_CHARS = 200, 1 << 20
+
+
+class OpenTable(NamedTuple):
+    """A file that is open as a table.
+
+    :param format: short name of its format.
+    :param encoding: of its characters, "" where the format has one of its own.
+    :param columns: the names of its columns, in order; none where it has no rows.
+    :param unit: what the numbers of rows count: lines of the file, or records.
+    :param context: what stands around a list of objects that is not the whole file.
+    :param sample: the first rows that can be read.
+    :param rows: pairs of a number, from 1, and a row, those of the sample too.
+    """
+
+    format: str
+    encoding: str
+    columns: tuple[str, ...]
+    unit: Literal["line", "record"]
+    context: Mapping[str, object]
+    sample: tuple[Mapping[str, object], ...]
+    rows: Iterator[tuple[int, Row]]
 
 
 @contextlib.contextmanager
-def open_table(file: str, mapping: ColumnMap) -> Iterator[Table]:
+def open_table(source: Source, columns: frozenset[str] | None = None) -> Iterator[OpenTable]:
     """Open a file as a table.
 
-    :param file: its path, or `-` for standard input.
-    :param mapping: the columns that a person named, by field.
+    :param source: the file.
+    :param columns: the columns that are read, where a format can leave out others; by default all.
     :raises InputError: the file cannot be read to its end; the message names it.
     """
     with contextlib.ExitStack() as stack:
         try:
-            yield _open(file, mapping, stack)
+            yield _open(source, columns, stack)
         except InputError as error:
-            raise InputError(f"{display_name(file)}: {error}") from None
-        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{display_name(source)}: {error}") from None
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise InputError(f"{display_name(file)}: cannot be read: {reason}") from None
+            raise InputError(f"{display_name(source)}: cannot be read: {reason}") from None
 
 
-def _open(file: str, mapping: ColumnMap, stack: contextlib.ExitStack) -> Table:
-    stream = open_stream(file, stack)
-    for start, advice in _NOT_READ.items():
-        if stream.head.startswith(start):
-            raise InputError(advice)
-    path = file if can_be_read_twice(file) and not stream.was_compressed else None
-    return format_of(file, stream.head).open(OpenFile(stream.content, stream.head, mapping, stack, path))
-
-
-_NOT_READ = {
-    b"PK\x03\x04": "is a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV in UTF-8",
-    codecs.BOM_UTF16_LE: "is UTF-16; save it as UTF-8, for instance with iconv -f UTF-16 -t UTF-8",
-    codecs.BOM_UTF16_BE: "is UTF-16; save it as UTF-8, for instance with iconv -f UTF-16 -t UTF-8",
-}
+def _open(source: Source, columns: frozenset[str] | None, stack: contextlib.ExitStack) -> OpenTable:
+    stream = open_stream(source, stack)
+    path = source.path if can_be_read_twice(source) and not stream.was_compressed else None
+    format_ = format_of(source.below, stream.head)
+    table = format_.open(OpenFile(stream.content, stream.head, columns, stack, path))
+    first: list[tuple[int, Row]] = []
+    chars = 0
+    for number, row in table.rows:
+        first.append((number, row))
+        chars += sum(len(str(value)) for value in row.values()) if isinstance(row, Mapping) else 0
+        if len(first) >= _MAX_SAMPLE_ROWS or chars > _MAX_SAMPLE_CHARS:
+            break
+    sample = tuple(row for _, row in first if isinstance(row, Mapping))
+    rows = chain(first, table.rows)
+    return OpenTable(format_.name, stream.encoding, table.columns, table.unit, table.context, sample, rows)

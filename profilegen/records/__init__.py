@@ -498,6 +498,52 @@ class SkippedFile(Record):
     reason: str
 
 
+class FieldSource(Record):
+    """Where a field of documents comes from.
+
+    :param field: the field, such as `text` or `rating`.
+    :param columns: columns, paths into them, or constants, in the order in which they are read.
+    :param why: why these: `by its name`, `named by you`.
+    """
+
+    field: str
+    columns: tuple[str, ...]
+    why: str
+
+
+class FileReading(Record):
+    """What was made of an input file.
+
+    :param file: path of the file; in an archive, with the name of the member behind it.
+    :param format: short name of its format.
+    :param encoding: of its characters, "" where the format has one of its own.
+    :param export: title of the source that it was recognised as, "" for none.
+    :param role: `texts` of users, or `items` that such texts are about.
+    :param fields: where the fields of its documents come from.
+    :param unused: columns that hold no field.
+    :param owner: the user of rows that name none.
+    :param rows: rows that were read, good or bad.
+    :param documents: documents that were made of them; of a file of items, items.
+    :param bad: rows that are broken.
+    :param passed: whole rows that are no document, by reason.
+    :param unread: values that could not be read, by column: how many, with an example.
+    """
+
+    file: str
+    format: str
+    encoding: str
+    export: str = ""
+    role: Literal["texts", "items"] = "texts"
+    fields: tuple[FieldSource, ...] = ()
+    unused: tuple[str, ...] = ()
+    owner: str | None = None
+    rows: int = 0
+    documents: int = 0
+    bad: int = 0
+    passed: dict[str, int] = {}
+    unread: dict[str, tuple[int, str]] = {}
+
+
 class BuildReport(Record):
     """The result of a build.
 

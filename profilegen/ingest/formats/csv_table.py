@@ -31,10 +31,7 @@ def _open(file: OpenFile, delimiter: str) -> Table:
     records = _csv_records(file.stream, delimiter)
     _, header = next(records, (0, []))
     if isinstance(header, BadRowError):
-        raise InputError(
-            f"its first line does not name the columns: {header}. It must be CSV in UTF-8; "
-            "from a Chinese Windows, convert it with iconv -f GB18030 -t UTF-8"
-        )
+        raise InputError(f"its first line does not name the columns: {header}")
     names = [name.strip() for name in header]
     rows = (
         (number, record if isinstance(record, BadRowError) else dict(zip(names, record, strict=True)))

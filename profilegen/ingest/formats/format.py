@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, BinaryIO
 
-from profilegen.ingest.columns import ColumnMap
 from profilegen.ingest.rows import Table
 
 
@@ -19,14 +18,14 @@ class OpenFile:
 
     :param stream: its bytes from the first one on; it cannot go back.
     :param head: its first bytes, at most `READ_BYTES`, which the stream gives too.
-    :param mapping: the columns that a person named, by field.
+    :param columns: the columns that are read, where the format can leave out others; None for all.
     :param stack: closes what the format opens.
     :param path: its place on disk, None for a stream and for a compressed file.
     """
 
     stream: BinaryIO
     head: bytes
-    mapping: ColumnMap
+    columns: frozenset[str] | None
     stack: contextlib.ExitStack
     path: str | None = None
 

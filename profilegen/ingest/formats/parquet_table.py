@@ -7,7 +7,6 @@ from itertools import count
 from typing import Any, cast
 
 from profilegen.errors import InputError
-from profilegen.ingest.columns import columns_by_field
 from profilegen.ingest.formats.format import Format, OpenFile
 from profilegen.ingest.rows import READ_BYTES, Row, Table
 from profilegen.language.cleaning import printable
@@ -17,7 +16,7 @@ _BATCH_ROWS = 256
 
 
 def _open(file: OpenFile) -> Table:
-    """Open Parquet as a table of those of its columns that hold a field."""
+    """Open Parquet as a table; columns that are not wanted are not read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -27,7 +26,7 @@ def _open(file: OpenFile) -> Table:
     except pa.ArrowException as error:
         raise InputError(f"cannot be read as Parquet: {printable(str(error))}") from None
     columns = tuple(parquet.schema_arrow.names)
-    wanted = list(columns_by_field(columns, file.mapping).values())
+    wanted = [name for name in columns if file.columns is None or name in file.columns]
     return Table(columns, "record", _rows(parquet, wanted))
 
 

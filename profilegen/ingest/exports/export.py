@@ -1,0 +1,95 @@
+"""What an export is: how its files are recognised, and what documents their rows hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Fields = Mapping[str, object]
+"""Values by our names for them (`FIELDS`), as the file has them: they are parsed later, in one place."""
+
+Role = Literal["texts", "items"]
+
+
+class Passed(NamedTuple):
+    """A row that is whole and yet no document of a user, with the reason: `from the assistant`, `no text`."""
+
+    reason: str
+
+
+class Look(NamedTuple):
+    """What is seen of a file before it is read.
+
+    :param name: its path below what was named, with `/` between the parts: `slack/general/2024-05-01.json`.
+    :param format: short name of its format.
+    :param columns: the names of its columns, or of the keys of its objects.
+    :param rows: its first rows, at least one.
+    :param context: what stands around a list of objects: `{"name": "Ana", "type": "personal_chat"}`.
+    :param beside: returns the bytes of another file by its path relative to this one, None where there is none or
+        it is larger than 16 MB.
+    """
+
+    name: str
+    format: str
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, object], ...]
+    context: Mapping[str, object]
+    beside: Callable[[str], bytes | None]
+
+
+Reader = Callable[[Mapping[str, object]], Iterable[Fields | Passed]]
+"""Turns a row into the documents that it holds."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A source whose files are known by their shape.
+
+    :param name: a short name, in small letters with hyphens, by which documentation and messages call it.
+    :param title: what people call it: `Slack export`.
+    :param fields: where each field comes from, in words for people: `{"text": "text", "timestamp": "ts"}`.
+    :param recognises: tells whether a file is of this source, by what a look at it shows; cheap, and never wrong on
+        a file of another source: it looks for several names that only this source has together.
+    :param reader: returns what turns rows into documents. A field `user_id` that it leaves out is the one person
+        whose export this is.
+    :param role: `items` where the rows say what items are and hold no texts of users: `item_id` and what is known.
+    :param owner: returns who the one person is, None where the files do not say.
+    """
+
+    name: str
+    title: str
+    fields: Mapping[str, str]
+    recognises: Callable[[Look], bool]
+    reader: Callable[[Look], Reader]
+    role: Role = "texts"
+    owner: Callable[[Look], str | None] = lambda look: None
+
+
+def table_export(
+    name: str,
+    title: str,
+    wanted: Iterable[str],
+    fields: Mapping[str, str],
+    *,
+    role: Role = "texts",
+    constants: Fields | None = None,
+    owner: Callable[[Look], str | None] = lambda look: None,
+) -> Export:
+    """Return an export whose rows need no more than other names for their columns.
+
+    :param name: as in `Export`.
+    :param title: as in `Export`.
+    :param wanted: columns that all its files have, and files of others not together.
+    :param fields: the column of each field.
+    :param role: as in `Export`.
+    :param constants: fields that are the same in every row, such as the channel.
+    :param owner: as in `Export`.
+    """
+    needed = frozenset(wanted)
+    same = dict(constants or {})
+
+    def read(row: Mapping[str, object]) -> Iterable[Fields]:
+        return ({**same, **{field: row.get(column) for field, column in fields.items()}},)
+
+    return Export(name, title, dict(fields), lambda look: needed <= set(look.columns), lambda look: read, role, owner)

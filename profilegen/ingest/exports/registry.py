@@ -1,0 +1,35 @@
+"""The one table of exports: those of this package, and those that other packages add."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from profilegen.ingest.exports.export import Export, Look
+
+ENTRY_POINTS = "profilegen.exports"
+"""Group of entry points by which another package adds its `Export`s; each is one, or a sequence of them."""
+
+# The modules of this package, each of which holds its `EXPORTS`.
+_MODULES = (
+    "goodreads",
+    "slack",
+)
+
+
+def export_of(look: Look) -> Export | None:
+    """Return the export that a file is of, None where none is recognised.
+
+    :param look: what is seen of the file.
+    """
+    return next((export for export in all_exports() if export.recognises(look)), None)
+
+
+@cache
+def all_exports() -> tuple[Export, ...]:
+    """Return all exports, those of other packages first."""
+    ours = tuple(each for name in _MODULES for each in import_module(f"{__package__}.{name}").EXPORTS)
+    found = (point.load() for point in entry_points(group=ENTRY_POINTS))
+    others = tuple(each for one in found for each in ((one,) if isinstance(one, Export) else one))
+    return (*others, *ours)
