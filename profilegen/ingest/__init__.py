@@ -96,14 +96,14 @@ def _documents(sources: Sequence[Source], choice: Choice, intake: Intake) -> Ite
     parts = _look(sources, choice, intake)
     # A stream has not been looked at: it is read as texts.
     items_first = [s for s in parts if (part := parts[s]) and part.role == "items"]
-    texts = [s for s in parts if s not in items_first]
+    texts = [s for s in parts if not (part := parts[s]) or part.role == "texts"]
     with Items() as items:
         for source in items_first:
             _read_items(source, parts[source], items, intake)
         for source in texts:
             yield from _read_texts(source, parts[source], choice, items, intake)
     if not intake.documents:
-        raise InputError(_why_nothing(list(parts), intake))
+        raise InputError(_why_nothing(parts, intake))
 
 
 def _look(sources: Sequence[Source], choice: Choice, intake: Intake) -> dict[Source, Part | None]:
@@ -124,7 +124,9 @@ def _look(sources: Sequence[Source], choice: Choice, intake: Intake) -> dict[Sou
             with open_table(source) as table:
                 columns.update(dict.fromkeys(table.columns))
                 missing = {path for path in missing if path not in columns and first_name(path) not in columns}
-                parts[source] = look_at(source, table, choice)
+                parts[source] = part = look_at(source, table, choice)
+            if part.role == "nothing":
+                _pass_over(source, part, intake)
         except InputError as error:
             errors.append(error)
             if "/" in source.below:
@@ -136,6 +138,10 @@ def _look(sources: Sequence[Source], choice: Choice, intake: Intake) -> dict[Sou
     if named or (errors and not parts):
         raise (named or errors)[0]
     return parts
+
+
+def _pass_over(source: Source, part: Part, intake: Intake) -> None:
+    intake.skip([SkippedFile(file=display_name(source), reason=part.export)])
 
 
 def _paired(
@@ -158,6 +164,9 @@ def _read_texts(source: Source, part: Part | None, choice: Choice, items: Items,
     with open_table(source, part.columns if part else None) as table:
         if part is None:
             part = look_at(source, table, choice)
+        if part.role == "nothing":
+            _pass_over(source, part, intake)
+            return
         if part.needs_items and not items.count and table.columns:
             raise InputError(
                 f"no column of texts among {join_names(table.columns)}, and no file that says what the items are; "
@@ -226,7 +235,7 @@ class _Reading:
                     format=self._format,
                     encoding=self._encoding,
                     export=part.export,
-                    role=part.role,
+                    role="items" if part.role == "items" else "texts",
                     fields=part.fields,
                     unused=part.unused,
                     owner=part.owner,
@@ -251,12 +260,15 @@ class _Reading:
             self._intake.bad_examples.append(bad)
 
 
-def _why_nothing(sources: Sequence[Source], intake: Intake) -> str:
-    files = join_names([display_name(source) for source in sources])
+def _why_nothing(parts: Mapping[Source, Part | None], intake: Intake) -> str:
+    files = join_names([display_name(source) for source in parts])
+    reasons = [part.export for part in parts.values() if part and part.role == "nothing"]
+    if reasons and len(reasons) == len(parts):
+        return f"nothing to read in {files}: {join_names(sorted(set(reasons)))}"
     if not intake.rows:
         return f"no rows in {files}; give a file with one text a row"
     if intake.bad_examples:
         first = intake.bad_examples[0]
         return f"none of {intake.rows:,} rows could be used; {first.file}:{first.line}: {first.reason}"
-    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in intake.passed.most_common(3))
-    return f"none of {intake.rows:,} rows of {files} is a text of a user: {reasons}"
+    passed = ", ".join(f"{reason} ({count:,})" for reason, count in intake.passed.most_common(3))
+    return f"none of {intake.rows:,} rows of {files} is a text of a user: {passed}"

@@ -33,8 +33,8 @@ class Choice(NamedTuple):
 class Part(NamedTuple):
     """A file as it is to be read.
 
-    :param export: title of the source, "" for a table that is none of a known one.
-    :param role: whether its rows hold texts of users or tell of items.
+    :param export: title of the source, "" for a table that is none of a known one; of nothing to read, the reason.
+    :param role: whether its rows hold texts of users, tell of items, or are nothing to read.
     :param fields: where fields come from.
     :param unused: columns that hold no field.
     :param owner: the user of rows that name none.
@@ -66,7 +66,7 @@ def look_at(source: Source, table: OpenTable, choice: Choice) -> Part:
     if export is None:
         return _table(look, choice)
     fields = tuple(FieldSource(field=f, columns=(c,), why=export.title) for f, c in export.fields.items())
-    owner = None
+    owner = choice.user if export.role == "texts" else None
     if export.role == "texts" and "user_id" not in export.fields:
         owner = choice.user or export.owner(look) or _name_of(look)
     used = {column for field in fields for column in field.columns}

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 Fields = Mapping[str, object]
 """Values by our names for them (`FIELDS`), as the file has them: they are parsed later, in one place."""
 
-Role = Literal["texts", "items"]
+Role = Literal["texts", "items", "nothing"]
 
 
 class Passed(NamedTuple):
@@ -53,7 +53,8 @@ class Export:
         a file of another source: it looks for several names that only this source has together.
     :param reader: returns what turns rows into documents. A field `user_id` that it leaves out is the one person
         whose export this is.
-    :param role: `items` where the rows say what items are and hold no texts of users: `item_id` and what is known.
+    :param role: `items` where the rows say what items are and hold no texts of users: `item_id` and what is known;
+        `nothing` where there is nothing to read, and the title is the reason: `holds users, no texts`.
     :param owner: returns who the one person is, None where the files do not say.
     """
 
@@ -64,6 +65,16 @@ class Export:
     reader: Callable[[Look], Reader]
     role: Role = "texts"
     owner: Callable[[Look], str | None] = lambda look: None
+
+
+def no_texts(name: str, reason: str, recognises: Callable[[Look], bool]) -> Export:
+    """Return the export of files that belong to a source and hold nothing to read; they are passed over.
+
+    :param name: as in `Export`.
+    :param reason: why: `holds users, no texts`.
+    :param recognises: as in `Export`.
+    """
+    return Export(name, reason, {}, recognises, lambda look: lambda row: (), "nothing")
 
 
 def table_export(
