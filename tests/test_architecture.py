@@ -116,7 +116,7 @@ def test_a_stage_knows_no_store(room: str) -> None:
         ("llama_cpp", {"llama"}),
         ("llguidance", {"llama"}),
         ("chromadb", {"store"}),
-        ("sqlite3", {"store"}),
+        ("sqlite3", {"ingest", "store"}),
         ("typer", {"cli", "publish", "review"}),
         ("starlette", {"review"}),
         ("umap", {"segments"}),
