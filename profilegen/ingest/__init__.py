@@ -25,6 +25,7 @@ MAX_BAD_EXAMPLES = 20
 MAX_SKIPPED_EXAMPLES = 20
 # More files than that are counted together: a chat export may have one a day.
 _MAX_FILES = 200
+_MAX_PATH_CHARS = 1_000
 
 
 @dataclass
@@ -93,7 +94,8 @@ def read_documents(
 
 
 def _documents(sources: Sequence[Source], choice: Choice, intake: Intake) -> Iterator[Document]:
-    parts = _look(sources, choice, intake)
+    mapped = _Mapped(choice)
+    parts = _look(sources, choice, mapped, intake)
     # A stream has not been looked at: it is read as texts.
     items_first = [s for s in parts if (part := parts[s]) and part.role == "items"]
     texts = [s for s in parts if not (part := parts[s]) or part.role == "texts"]
@@ -101,29 +103,48 @@ def _documents(sources: Sequence[Source], choice: Choice, intake: Intake) -> Ite
         for source in items_first:
             _read_items(source, parts[source], items, intake)
         for source in texts:
-            yield from _read_texts(source, parts[source], choice, items, intake)
+            yield from _read_texts(source, parts[source], choice, mapped, items, intake)
     if not intake.documents:
         raise InputError(_why_nothing(parts, intake))
 
 
-def _look(sources: Sequence[Source], choice: Choice, intake: Intake) -> dict[Source, Part | None]:
+class _Mapped:
+    """The columns that a person mapped and that no file has had so far."""
+
+    def __init__(self, choice: Choice) -> None:
+        self._missing = {path for _, path in choice.mapping if not path.startswith(CONSTANT)}
+        self._columns: dict[str, None] = {}
+        self.streams = 0
+
+    def see(self, columns: Sequence[str]) -> None:
+        self._columns.update(dict.fromkeys(columns))
+        self._missing = {path for path in self._missing if not {path, first_name(path)} & self._columns.keys()}
+
+    def check(self) -> None:
+        """Fail if every file has been looked at, and a column is in none.
+
+        :raises UsageError: it is so.
+        """
+        if self._missing and self._columns and not self.streams:
+            raise UsageError(unknown_columns(self._missing, list(self._columns)))
+
+
+def _look(sources: Sequence[Source], choice: Choice, mapped: _Mapped, intake: Intake) -> dict[Source, Part | None]:
     """Return how each file is to be read; None for what can be read only once.
 
     :raises InputError: a file that a person named cannot be used. One in a directory or archive is passed over.
     :raises UsageError: a mapped column is in no file, and every file has been looked at.
     """
-    missing = {path for _, path in choice.mapping if not path.startswith(CONSTANT)}
-    columns: dict[str, None] = {}
     parts: dict[Source, Part | None] = {}
     errors: list[InputError] = []
     for source in sources:
         if not can_be_read_twice(source):
             parts[source] = None
+            mapped.streams += 1
             continue
         try:
             with open_table(source) as table:
-                columns.update(dict.fromkeys(table.columns))
-                missing = {path for path in missing if path not in columns and first_name(path) not in columns}
+                mapped.see(table.columns)
                 parts[source] = part = look_at(source, table, choice)
             if part.role == "nothing":
                 _pass_over(source, part, intake)
@@ -132,8 +153,7 @@ def _look(sources: Sequence[Source], choice: Choice, intake: Intake) -> dict[Sou
             if "/" in source.below:
                 reason = str(error).removeprefix(f"{display_name(source)}: ")
                 intake.skip([SkippedFile(file=display_name(source), reason=reason)])
-    if missing and all(map(can_be_read_twice, sources)):
-        raise UsageError(unknown_columns(missing, list(columns)))
+    mapped.check()
     named = [error for source, error in _paired(sources, parts, errors) if "/" not in source.below]
     if named or (errors and not parts):
         raise (named or errors)[0]
@@ -160,9 +180,14 @@ def _read_items(source: Source, part: Part | None, items: Items, intake: Intake)
         reading.done()
 
 
-def _read_texts(source: Source, part: Part | None, choice: Choice, items: Items, intake: Intake) -> Iterator[Document]:
+def _read_texts(
+    source: Source, part: Part | None, choice: Choice, mapped: _Mapped, items: Items, intake: Intake
+) -> Iterator[Document]:
     with open_table(source, part.columns if part else None) as table:
         if part is None:
+            mapped.streams -= 1
+            mapped.see(table.columns)
+            mapped.check()
             part = look_at(source, table, choice)
         if part.role == "nothing":
             _pass_over(source, part, intake)
@@ -261,7 +286,7 @@ class _Reading:
 
 
 def _why_nothing(parts: Mapping[Source, Part | None], intake: Intake) -> str:
-    files = join_names([display_name(source) for source in parts])
+    files = join_names([display_name(source) for source in parts], max_chars=_MAX_PATH_CHARS)
     reasons = [part.export for part in parts.values() if part and part.role == "nothing"]
     if reasons and len(reasons) == len(parts):
         return f"nothing to read in {files}: {join_names(sorted(set(reasons)))}"

@@ -94,7 +94,8 @@ def _table(look: Look, choice: Choice) -> Part:
         if owner is None:
             raise InputError(_none_found("users", "user_id=COLUMN", look))
     columns = frozenset(used & set(look.columns))
-    reader = partial(_read, {field: source.columns for field, source in chosen.items()})
+    joins = "text" in (field for field, _ in choice.mapping)
+    reader = partial(_read, {field: source.columns for field, source in chosen.items()}, joins)
     return Part("", role, tuple(chosen.values()), unused, owner, reader, columns, not has_texts)
 
 
@@ -119,13 +120,17 @@ def _name_of(look: Look) -> str:
     return path.parts[0] if len(path.parts) > 1 else path.stem
 
 
-def _read(places: Mapping[str, tuple[str, ...]], row: Mapping[str, object]) -> Iterable[Fields | Passed]:
-    """Give the documents of a row: one, or one for each text where a path leads to several."""
+def _read(places: Mapping[str, tuple[str, ...]], joins: bool, row: Mapping[str, object]) -> Iterable[Fields | Passed]:
+    """Give the documents of a row: one, or one for each text where a path leads to several.
+
+    :param places: paths by field; the first that leads to a value counts.
+    :param joins: whether the values of several paths to texts are one text; a person wants all that are mapped.
+    """
     found = {field: [value for path in paths for value in values_at(row, path)] for field, paths in places.items()}
     texts = found.pop("text", [])
     shared = {field: _first(values) for field, values in found.items()}
     if len(places.get("text", ())) > 1:
-        texts = ["\n".join(str(text) for text in texts if text not in (None, ""))]
+        texts = ["\n".join(str(text) for text in texts if text not in (None, ""))] if joins else [_first(texts)]
     for text in texts or [None]:
         yield {**shared, "text": text}
 

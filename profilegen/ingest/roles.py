@@ -62,7 +62,10 @@ def choose_fields(
             continue
         for name in names:
             if name in by_name and _may_be(target, by_name[name], rows):
-                chosen[target] = FieldSource(field=target, columns=(by_name.pop(name),), why="by its name")
+                column = by_name.pop(name)
+                places = (column, *_stand_ins(column, [by_name[each] for each in names if each in by_name], rows))
+                chosen[target] = FieldSource(field=target, columns=places, why="by its name")
+                by_name = {plain: each for plain, each in by_name.items() if each not in places}
                 break
     if "item_title" not in chosen and "title" in chosen:
         rest = next((by_name[each] for each in _ITEM_TITLES if each in by_name), None)
@@ -70,6 +73,11 @@ def choose_fields(
             why = "the review has a title of its own"
             chosen["item_title"] = FieldSource(field="item_title", columns=(rest,), why=why)
     return chosen
+
+
+def _stand_ins(column: str, others: Sequence[str], rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return the columns of rows that have no such column: objects need not have the same keys."""
+    return [other for other in others if any(other in row and column not in row for row in rows)]
 
 
 def _mapped(columns: Sequence[str], mapping: ColumnMap) -> dict[str, FieldSource]:
@@ -105,10 +113,13 @@ def _plain(name: str) -> str:
 _PLAIN_NAMES = {target: [_plain(name) for name in names.split()] for target, names in _USUAL_NAMES.items()}
 
 
-def join_names(names: Sequence[str]) -> str:
-    """Return names on one line for a message: the first twenty, each printable and cut at 60 characters.
+def join_names(names: Sequence[str], max_chars: int = 60) -> str:
+    """Return names on one line for a message: the first twenty, each printable and cut where it is long.
 
     :param names: of columns or of files.
+    :param max_chars: of each, at most.
     """
-    joined = ", ".join(printable(name if len(name) <= 60 else f"{name[:59]}…") for name in names[:20])
+    joined = ", ".join(
+        printable(name if len(name) <= max_chars else f"{name[: max_chars - 1]}…") for name in names[:20]
+    )
     return joined + (f" and {len(names) - 20} more" if len(names) > 20 else "")
