@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from profilegen.errors import InputError
-from profilegen.ingest.exports.export import Fields, Look, Passed, Reader, Role
+from profilegen.ingest.exports.export import Columns, Fields, Look, Passed, Reader, Role
 from profilegen.ingest.exports.registry import export_of
 from profilegen.ingest.paths import CONSTANT, first_name, paths_in, values_at
 from profilegen.ingest.roles import ColumnMap, choose_fields, join_names
@@ -65,13 +65,21 @@ def look_at(source: Source, table: OpenTable, choice: Choice) -> Part:
     export = None if choice.mapping or not table.sample else export_of(look)
     if export is None:
         return _table(look, choice)
-    fields = tuple(FieldSource(field=f, columns=(c,), why=export.title) for f, c in export.fields.items())
+    fields = tuple(
+        FieldSource(field=field, columns=_there(columns, look), why=export.title)
+        for field, columns in export.fields.items()
+    )
     owner = choice.user if export.role == "texts" else None
     if export.role == "texts" and "user_id" not in export.fields:
         owner = choice.user or export.owner(look) or _name_of(look)
     used = {column for field in fields for column in field.columns}
     unused = tuple(column for column in look.columns if column not in used)
     return Part(export.title, export.role, fields, unused, owner, export.reader(look), None)
+
+
+def _there(columns: Columns, look: Look) -> tuple[str, ...]:
+    names = (columns,) if isinstance(columns, str) else columns
+    return tuple(name for name in names if name in look.columns) or names[:1]
 
 
 def _table(look: Look, choice: Choice) -> Part:

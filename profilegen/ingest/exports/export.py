@@ -9,6 +9,9 @@ from typing import Literal, NamedTuple
 Fields = Mapping[str, object]
 """Values by our names for them (`FIELDS`), as the file has them: they are parsed later, in one place."""
 
+Columns = str | tuple[str, ...]
+"""A column, or the names that it has in files of different years or languages."""
+
 Role = Literal["texts", "items", "nothing"]
 
 
@@ -41,6 +44,9 @@ class Look(NamedTuple):
 Reader = Callable[[Mapping[str, object]], Iterable[Fields | Passed]]
 """Turns a row into the documents that it holds."""
 
+Change = Callable[[Mapping[str, object], Mapping[str, object]], Fields | Passed]
+"""Corrects the fields of a row, which is given first, or says why it is no document."""
+
 
 @dataclass(frozen=True)
 class Export:
@@ -48,7 +54,8 @@ class Export:
 
     :param name: a short name, in small letters with hyphens, by which documentation and messages call it.
     :param title: what people call it: `Slack export`.
-    :param fields: where each field comes from, in words for people: `{"text": "text", "timestamp": "ts"}`.
+    :param fields: where each field comes from, in words for people: `{"text": "text", "timestamp": "ts"}`; of
+        several columns, those that a file has.
     :param recognises: tells whether a file is of this source, by what a look at it shows; cheap, and never wrong on
         a file of another source: it looks for several names that only this source has together.
     :param reader: returns what turns rows into documents. A field `user_id` that it leaves out is the one person
@@ -60,7 +67,7 @@ class Export:
 
     name: str
     title: str
-    fields: Mapping[str, str]
+    fields: Mapping[str, Columns]
     recognises: Callable[[Look], bool]
     reader: Callable[[Look], Reader]
     role: Role = "texts"
@@ -80,27 +87,61 @@ def no_texts(name: str, reason: str, recognises: Callable[[Look], bool]) -> Expo
 def table_export(
     name: str,
     title: str,
-    wanted: Iterable[str],
-    fields: Mapping[str, str],
+    wanted: Iterable[Columns],
+    fields: Mapping[str, Columns],
     *,
+    without: Iterable[str] = (),
     role: Role = "texts",
     constants: Fields | None = None,
+    change: Change | None = None,
     owner: Callable[[Look], str | None] = lambda look: None,
 ) -> Export:
-    """Return an export whose rows need no more than other names for their columns.
+    """Return an export whose rows need little more than other names for their columns.
 
     :param name: as in `Export`.
     :param title: as in `Export`.
-    :param wanted: columns that all its files have, and files of others not together.
-    :param fields: the column of each field.
+    :param wanted: columns that all its files have, and files of others not together; of several names, one.
+    :param fields: the column of each field, or a path to it; of several, the first that holds something.
+    :param without: columns that none of its files has.
     :param role: as in `Export`.
     :param constants: fields that are the same in every row, such as the channel.
+    :param change: corrects the fields of a row, or says why it is no document.
     :param owner: as in `Export`.
     """
-    needed = frozenset(wanted)
+    needed = [frozenset(_several(each)) for each in wanted]
+    banned = frozenset(without)
+    places = {field: _several(columns) for field, columns in fields.items()}
     same = dict(constants or {})
 
-    def read(row: Mapping[str, object]) -> Iterable[Fields]:
-        return ({**same, **{field: row.get(column) for field, column in fields.items()}},)
+    def recognises(look: Look) -> bool:
+        columns = set(look.columns)
+        return all(not names.isdisjoint(columns) for names in needed) and banned.isdisjoint(columns)
 
-    return Export(name, title, dict(fields), lambda look: needed <= set(look.columns), lambda look: read, role, owner)
+    def read(row: Mapping[str, object]) -> Iterable[Fields | Passed]:
+        found = {**same, **{field: first_value(row, columns) for field, columns in places.items()}}
+        return (change(row, found) if change else found,)
+
+    return Export(name, title, places, recognises, lambda look: read, role, owner)
+
+
+def first_value(row: Mapping[str, object], columns: Iterable[str]) -> object:
+    """Return the first value of a row that holds something, None where there is none.
+
+    :param row: a row.
+    :param columns: names of columns, or paths.
+    """
+    for column in columns:
+        value = row[column] if column in row else _inner(row, column)
+        if value not in (None, "", b""):
+            return value
+    return None
+
+
+def _inner(row: object, path: str) -> object:
+    for name in path.split("."):
+        row = row.get(name) if isinstance(row, Mapping) else None
+    return row
+
+
+def _several(columns: Columns) -> tuple[str, ...]:
+    return (columns,) if isinstance(columns, str) else columns

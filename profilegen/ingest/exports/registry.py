@@ -13,8 +13,28 @@ ENTRY_POINTS = "profilegen.exports"
 
 # The modules of this package, each of which holds its `EXPORTS`.
 _MODULES = (
+    "amazon",
+    "app_stores",
+    "book_crossing",
+    "book_libraries",
+    "chinese_shops",
+    "douban",
     "goodreads",
+    "google_maps",
+    "imdb",
+    "lastfm",
+    "letterboxd",
+    "mind",
+    "movielens",
+    "recbole",
+    "rotten_tomatoes",
     "slack",
+    "steam",
+    "travel",
+    "trustpilot",
+    "weibo",
+    "yelp",
+    "zhihu",
 )
 
 

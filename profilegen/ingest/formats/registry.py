@@ -10,6 +10,7 @@ from profilegen.ingest.formats.format import Format
 
 # The modules of this package, each of which holds its `FORMATS`.
 _MODULES = (
+    "block_table",
     "csv_table",
     "json_table",
     "parquet_table",
