@@ -126,7 +126,7 @@ def changed_readings(one: Set) -> float:
 
 def _picked(one: Set, user: str, documents: Sequence[Document], budget: int) -> list[Passage]:
     vectors = one.document_vectors(user)[: len(documents)]
-    return select_passages(documents, vectors, budget=budget, common=one.common, rating_scale=5)
+    return select_passages(documents, vectors, budget=budget, common=one.common)
 
 
 def _all(documents: Sequence[Document]) -> list[Passage]:
@@ -135,7 +135,7 @@ def _all(documents: Sequence[Document]) -> list[Passage]:
     for document in documents:
         spans = prose_spans(document.text, "", 40_000)
         for start, end in passages._joined(document.text, spans):
-            found.append(replace(passages._passage(document, document.text[start:end], 5)))
+            found.append(replace(passages._passage(document, document.text[start:end])))
     return found
 
 

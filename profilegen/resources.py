@@ -7,8 +7,8 @@ from pathlib import Path
 import platformdirs
 
 _PACKAGE = Path(__file__).resolve().parent
-# Categories are assigned to finished profiles.
-_NOT_IN_PROFILES = frozenset({"interests.toml"})
+# Categories are assigned to finished profiles; who is nobody is known when a file is read.
+_NOT_IN_PROFILES = frozenset({"interests.toml", "nobody.txt"})
 
 
 def resource(name: str) -> Path:

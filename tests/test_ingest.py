@@ -511,14 +511,6 @@ def test_prices_are_read_in_usual_notations_else_they_are_unknown(
 
 
 @pytest.mark.parametrize(
-    ("given", "rating"),
-    [(4, 4.0), ("4.0", 4.0), (" 3 ", 3.0), ("5 stars", None), (True, None), (float("nan"), None), ({}, None)],
-)
-def test_a_rating_is_a_number_or_unknown(tmp_path: Path, given: object, rating: float | None) -> None:
-    assert one(tmp_path, rating=given).rating == rating
-
-
-@pytest.mark.parametrize(
     ("given", "moment"),
     [
         ("2021-07-30T21:17:10+00:00", datetime(2021, 7, 30, 21, 17, 10, tzinfo=UTC)),

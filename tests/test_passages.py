@@ -17,7 +17,6 @@ from profilegen.claims.passages import (
     MAX_TITLES,
     Passage,
     passage_tokens,
-    rating_scale,
     reading_hash,
     readings,
     select_passages,
@@ -59,12 +58,8 @@ def vectors(documents: Sequence[Document]) -> Vectors:
     return np.array(rows, np.float32).reshape(-1, 16)
 
 
-def select(
-    documents: Sequence[Document], *, budget: int = 1_500, common: Common | None = None, scale: float | None = 5
-) -> list[Passage]:
-    return select_passages(
-        documents, vectors(documents), budget=budget, common=common or nothing_common(), rating_scale=scale
-    )
+def select(documents: Sequence[Document], *, budget: int = 1_500, common: Common | None = None) -> list[Passage]:
+    return select_passages(documents, vectors(documents), budget=budget, common=common or nothing_common())
 
 
 def texts(passages: Iterable[Passage]) -> list[str]:
@@ -82,8 +77,10 @@ def test_a_passage_is_a_span_of_its_document_word_for_word() -> None:
 
 
 def test_a_passage_has_item_rating_day_and_language() -> None:
-    one = document("Mein Hund liebt es sehr.", language="de", item_title="Ball", rating=8.0, timestamp=DAY)
-    assert select([one], scale=10) == [Passage(one.id, one.text, "Ball", 4.0, "2025-03-01", "de")]
+    one = document(
+        "Mein Hund liebt es sehr.", language="de", item_title="Ball", rating=8, rating_scale=10, timestamp=DAY
+    )
+    assert select([one]) == [Passage(one.id, one.text, "Ball", 4.0, "2025-03-01", "de")]
 
 
 def test_a_long_item_title_is_cut_at_a_word() -> None:
@@ -125,7 +122,7 @@ def test_one_more_of_the_same_kind_gives_way_to_another_kind_however_alike_all_v
     documents = [document("I baked rye bread today.", 1), document("I baked spelt bread today.", 2)]
     documents += [document("Bob tuned the old violin.", 3), document("Bob tuned the new guitar.", 4)]
     rows = np.array([[in_common, 1, 0]] * 2 + [[in_common, 0, 1]] * 2, np.float32)
-    read = select_passages(documents, rows, budget=24, common=nothing_common(), rating_scale=None)
+    read = select_passages(documents, rows, budget=24, common=nothing_common())
     assert len(read) == 2
     assert {passage.text[:3] for passage in read} == {"I b", "Bob"}
 
@@ -133,7 +130,7 @@ def test_one_more_of_the_same_kind_gives_way_to_another_kind_however_alike_all_v
 def test_what_is_typical_of_a_user_comes_before_what_is_not() -> None:
     documents = [document(f"Bob {verb} the violin.", n) for n, verb in enumerate(["tuned", "sold", "waxed", "broke"])]
     rows = np.array([[0, 1], [1, 0], [1, 0.1], [1, 0]], np.float32)
-    read = select_passages(documents, rows, budget=10, common=nothing_common(), rating_scale=None)
+    read = select_passages(documents, rows, budget=10, common=nothing_common())
     assert len(read) == 1
     assert "tuned" not in read[0].text
 
@@ -147,9 +144,7 @@ def test_newer_passages_come_before_older_ones_of_the_same_worth() -> None:
     documents = [
         document(f"I saw {word(n)} {word(n + 50)} again.", n, timestamp=DAY + timedelta(days=n)) for n in range(60)
     ]
-    read = select_passages(
-        documents, np.zeros((60, 4), np.float32), budget=150, common=nothing_common(), rating_scale=None
-    )
+    read = select_passages(documents, np.zeros((60, 4), np.float32), budget=150, common=nothing_common())
     days = [passage.day or "" for passage in read]
     assert np.mean([day > "2025-03-31" for day in days]) > 0.8
     assert days == sorted(days)
@@ -332,15 +327,8 @@ def test_titles_leave_room_for_texts_and_texts_for_titles() -> None:
     assert 0 < n_titles < len(read) - n_titles
 
 
-@pytest.mark.parametrize(
-    ("highest", "scale"), [(4.5, 5), (5, 5), (9, 10), (87, 100), (1_543, None), (1, None), (0, None), (None, None)]
-)
-def test_the_scale_of_ratings_follows_from_the_highest_one(highest: float | None, scale: float | None) -> None:
-    assert rating_scale(highest) == scale
-
-
-def test_a_score_is_no_rating() -> None:
-    (passage,) = select([document("I work nights.", rating=1_543.0)], scale=rating_scale(1_543))
+def test_a_score_above_the_scale_is_no_rating() -> None:
+    (passage,) = select([document("I work nights.", rating=1_543.0)])
     assert passage.rating is None
 
 
@@ -421,7 +409,7 @@ def test_one_endless_word_is_not_read() -> None:
 def test_of_a_hundred_thousand_documents_the_recent_ones_and_a_sample_are_read() -> None:
     documents = diary(30_000)
     rows = np.zeros((len(documents), 4), np.float32)
-    read = select_passages(documents, rows, common=nothing_common(), rating_scale=None)
+    read = select_passages(documents, rows, common=nothing_common())
     numbers = [int(passage.document.removeprefix("ann-")) for passage in read]
     assert max(numbers) > 29_000
     assert sum(map(passage_tokens, read)) <= 1_500

@@ -56,7 +56,7 @@ class Passage:
     :param document: id of the document.
     :param text: one span of the document's text, word for word; "" where only an item is known.
     :param item: what the text is about: title of the item, else the heading of the text.
-    :param rating: the user's rating of the item, of five; None where there is none or its scale is not known.
+    :param rating: the user's rating of the item, of five; None where there is none.
     :param day: day of the document, as in `2025-03-01`.
     :param language: ISO 639-1 code of the text, `und` if unknown.
     """
@@ -75,7 +75,6 @@ def select_passages(
     *,
     budget: int = BUDGET,
     common: Common,
-    rating_scale: float | None,
 ) -> list[Passage]:
     """Return what is read of a user: passages about the user that say something, typical and various ones.
 
@@ -87,7 +86,6 @@ def select_passages(
     :param vectors: (n_documents, n_dims) float32, one of each document; a row of zeros where there is none.
     :param budget: of tokens, as `passage_tokens` counts them.
     :param common: counts of a sample of everybody's documents.
-    :param rating_scale: the highest rating of the scale of the ratings; None if it is not known.
     :return: passages in the order of time, those of one document in the order of the document.
     """
     sampled = _sampled(documents)
@@ -95,9 +93,9 @@ def select_passages(
     unit_vectors = unit_rows(vectors[sampled])
     is_title = list(map(_is_title, documents))
     titles, texts = ([row for row, title in enumerate(is_title) if title == kind] for kind in (True, False))
-    picked_titles = _pick_titles(documents, titles, unit_vectors, rating_scale, budget)
+    picked_titles = _pick_titles(documents, titles, unit_vectors, budget)
     reserved = min(sum(map(passage_tokens, picked_titles)), round(_TITLE_SHARE * budget) if texts else budget)
-    candidates = _candidates(documents, texts, unit_vectors, common, rating_scale)
+    candidates = _candidates(documents, texts, unit_vectors, common)
     picked = _pick(candidates, unit_vectors, budget - reserved, common)
     left = budget - sum(passage_tokens(candidate.passage) for candidate in picked)
     chosen_titles = list(_fitting(picked_titles, left))
@@ -143,18 +141,6 @@ def passage_tokens(passage: Passage) -> int:
     return _TOKENS_PER_PASSAGE + estimate_tokens(passage_text(passage.text, passage.item, passage.rating))
 
 
-def rating_scale(highest: float | None) -> float | None:
-    """Return the highest rating of a scale (5, 10 or 100), None where the numbers look like something else.
-
-    Numbers up to 1 may be likes, those above 100 are votes or counts.
-
-    :param highest: the highest rating in a store, None if it has none.
-    """
-    if highest is None or highest <= 1:
-        return None
-    return next((scale for scale in (5.0, 10.0, 100.0) if highest <= scale), None)
-
-
 # --- documents --------------------------------------------------------------------------------------------
 
 _NO_TIME = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -184,15 +170,13 @@ def _is_title(document: Document) -> bool:
     return document.text == document.title and bool(about_item)
 
 
-def _passage(document: Document, text: str, scale: float | None) -> Passage:
+def _passage(document: Document, text: str) -> Passage:
     heading = document.title if document.title not in (None, document.text) else None
-    rating = document.rating
-    known = rating is not None and scale is not None and 0 <= rating <= scale
     return Passage(
         document=document.id,
         text=text,
         item=_shortened(document.item_title or (heading if text else document.title or document.text) or ""),
-        rating=round(rating * 5 / scale, 1) if known and rating is not None and scale is not None else None,
+        rating=None if document.stars is None else round(document.stars, 1),
         day=document.timestamp.date().isoformat() if document.timestamp else None,
         language=document.language if text else "und",
     )
@@ -222,7 +206,7 @@ class _Candidate(NamedTuple):
 
 
 def _candidates(
-    documents: Sequence[Document], rows: Sequence[int], vectors: Vectors, common: Common, scale: float | None
+    documents: Sequence[Document], rows: Sequence[int], vectors: Vectors, common: Common
 ) -> list[_Candidate]:
     """Return the passages of documents, without sentences that others or the user himself use again and again."""
     limit = min(max(_MAX_CHARS // max(len(rows), 1), _MIN_CHARS_PER_DOCUMENT), _MAX_CHARS_PER_DOCUMENT)
@@ -237,7 +221,7 @@ def _candidates(
         shared = [key in repeated or common.is_shared(key) for key in hashes[row]]
         is_copy = all(shared)
         kept = [span for span, is_shared in zip(spans[row], shared, strict=True) if is_copy or not is_shared]
-        found = (_candidate(document, row, span, common, scale, bonus[row]) for span in _joined(document.text, kept))
+        found = (_candidate(document, row, span, common, bonus[row]) for span in _joined(document.text, kept))
         telling = [each for each in found if each.value - bonus[row] >= _MIN_VALUE or document.item_title]
         best = sorted(telling, key=lambda candidate: (-candidate.value, zlib.crc32(candidate.passage.text.encode())))
         best = best[: max(_MAX_PASSAGES_PER_DOCUMENT, _MIN_PASSAGES // len(rows))]
@@ -260,15 +244,13 @@ def _joined(text: str, spans: Sequence[Span]) -> Iterator[Span]:
         yield start, end
 
 
-def _candidate(
-    document: Document, row: int, span: Span, common: Common, scale: float | None, bonus: float
-) -> _Candidate:
+def _candidate(document: Document, row: int, span: Span, common: Common, bonus: float) -> _Candidate:
     text = document.text[slice(*span)]
     found = frozenset(words(text))
     about_self = 1 - 0.5 ** count_first_person(text, document.language)
     rare = sum(common.rarity(word) ** 2 for word in found)
     value = _SELF_WEIGHT * about_self + _INFO_WEIGHT * (1 - 0.5 ** (rare / 2)) + bonus
-    return _Candidate(_passage(document, text, scale), row, span[0], found, value)
+    return _Candidate(_passage(document, text), row, span[0], found, value)
 
 
 def _bonus(documents: Sequence[Document], rows: Sequence[int], vectors: Vectors) -> dict[int, float]:
@@ -338,14 +320,12 @@ def _is_same(words_of_one: frozenset[str], words_of_other: frozenset[str], commo
 # --- titles -----------------------------------------------------------------------------------------------
 
 
-def _pick_titles(
-    documents: Sequence[Document], rows: Sequence[int], vectors: Vectors, scale: float | None, budget: int
-) -> list[Passage]:
+def _pick_titles(documents: Sequence[Document], rows: Sequence[int], vectors: Vectors, budget: int) -> list[Passage]:
     """Return titles in the order in which they are picked: typical, rated high or low, recent, and various."""
     if not rows:
         return []
     own_vectors = vectors[np.array(rows)]
-    ratings = np.array([np.nan if documents[row].rating is None else documents[row].rating for row in rows], float)
+    ratings = np.array([np.nan if (stars := documents[row].stars) is None else stars for row in rows], float)
     recency = _recency(documents, rows)
     typical = own_vectors @ own_vectors.mean(axis=0)
     values = typical + _strength(ratings) + _RECENT_WEIGHT * np.array([recency[row] for row in rows])
@@ -355,7 +335,7 @@ def _pick_titles(
     while is_open.any() and len(picked) < MAX_TITLES:
         at = int(np.argmax(np.where(is_open, values - likeness, -np.inf)))
         is_open[at] = False
-        passage = _passage(documents[rows[at]], "", scale)
+        passage = _passage(documents[rows[at]], "")
         if passage.item and all(passage.item != other.item for other in picked):
             picked.append(passage)
             likeness = np.maximum(likeness, own_vectors @ own_vectors[at])

@@ -56,7 +56,7 @@ def polarity(dataset: Dataset) -> Measured:
     """
     against, liking = ([], [])  # type: tuple[list[tuple[int, float]], list[tuple[int, float]]]
     for row, user in enumerate(dataset.users):
-        rating_of = {document.id: document.rating for document in dataset.documents[row]}
+        rating_of = {document.id: document.stars for document in dataset.documents[row]}
         for _, claim in user.iter_claims():
             ratings = [rating for quote in claim.evidence if (rating := rating_of.get(quote.document)) is not None]
             if ratings and claim.stance in _JUDGING:

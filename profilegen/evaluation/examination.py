@@ -128,7 +128,7 @@ def _passage(document: Document) -> Passage:
         document=document.id,
         text=document.text,
         item=document.item_title or document.title,
-        rating=document.rating,
+        rating=None if document.stars is None else round(document.stars, 1),
         language=document.language,
     )
 

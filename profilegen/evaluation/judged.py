@@ -162,7 +162,7 @@ def quoted(claim: Claim, documents: Sequence[Document]) -> str:
     """
     by_id = {document.id: document for document in documents}
     return "\n".join(
-        passage_text(row.quote, by_id[row.document].item_title, by_id[row.document].rating)
+        passage_text(row.quote, by_id[row.document].item_title, by_id[row.document].stars)
         for row in claim.evidence[:_QUOTES]
         if row.document in by_id
     )

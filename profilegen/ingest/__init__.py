@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from profilegen.errors import InputError, UsageError
-from profilegen.ingest.documents import NoDocumentError, make_document
+from profilegen.ingest.documents import NobodyError, NoDocumentError, make_document
 from profilegen.ingest.exports.export import Fields, Passed
 from profilegen.ingest.items import Items
+from profilegen.ingest.nobody import names_of_nobody
 from profilegen.ingest.parts import Choice, Part, look_at
 from profilegen.ingest.paths import CONSTANT, first_name
 from profilegen.ingest.roles import FIELDS, join_names, unknown_columns
@@ -145,7 +146,7 @@ def _look(sources: Sequence[Source], choice: Choice, mapped: _Mapped, intake: In
         try:
             with open_table(source) as table:
                 mapped.see(table.columns)
-                parts[source] = part = look_at(source, table, choice)
+                parts[source] = part = look_at(source, table, choice, read_on=True)
             if part.role == "nothing":
                 _pass_over(source, part, intake)
         except InputError as error:
@@ -213,9 +214,10 @@ class _Reading:
     def __init__(self, source: Source, format_: str, encoding: str, part: Part, intake: Intake) -> None:
         self._source, self._format, self._encoding, self._part, self._intake = source, format_, encoding, part, intake
         self._column = {each.field: each.columns[0] for each in part.fields if each.columns}
-        self.rows = self.documents = self.bad = 0
+        self.rows = self.documents = self.bad = self._decimal_ids = 0
         self.passed: Counter[str] = Counter()
         self.unread: dict[str, tuple[int, str]] = {}
+        self._nobody, self._nobodies = names_of_nobody(), Counter[str]()
 
     def fields_of(self, number: int, row: Row, unit: str) -> Iterator[Fields]:
         """Give the fields of what a row holds; count rows that are broken and that are passed over."""
@@ -234,7 +236,10 @@ class _Reading:
     def document_of(self, fields: Fields, number: int, unit: str) -> Document | None:
         """Return the document of fields; count fields that make none, and values that cannot be read."""
         try:
-            document, unread = make_document(fields)
+            document, unread = make_document(fields, self._part.notation, self._nobody)
+        except NobodyError as error:
+            self._nobodies[str(error)] += 1
+            return None
         except NoDocumentError as error:
             self._pass(str(error))
             return None
@@ -246,12 +251,16 @@ class _Reading:
             count, example = self.unread.get(column, (0, str(value)[:80]))
             self.unread[column] = count + 1, example
         self.documents += 1
+        self._decimal_ids += document.user_id.endswith(".0")
         self._intake.documents += 1
         self._intake.languages[document.language] += 1
         return document
 
     def done(self) -> None:
         """Tell the intake what was made of the file."""
+        if self._nobodies:
+            names = join_names([name for name, _ in self._nobodies.most_common(3)])
+            self._pass(f"nobody ({names}{', …' if len(self._nobodies) > 3 else ''})", self._nobodies.total())
         if len(self._intake.files) < _MAX_FILES:
             part = self._part
             self._intake.files.append(
@@ -269,12 +278,18 @@ class _Reading:
                     bad=self.bad,
                     passed=dict(self.passed),
                     unread=self.unread,
+                    left_out=dict(part.left_out),
+                    warnings=(*part.notation.warnings, *self._warnings()),
                 )
             )
 
-    def _pass(self, reason: str) -> None:
-        self.passed[reason] += 1
-        self._intake.passed[reason] += 1
+    def _warnings(self) -> Iterator[str]:
+        if self._decimal_ids and self._decimal_ids < self.documents:
+            yield f"{self._decimal_ids:,} users are written like 1.0 and others are not; 1 and 1.0 are two users here"
+
+    def _pass(self, reason: str, count: int = 1) -> None:
+        self.passed[reason] += count
+        self._intake.passed[reason] += count
 
     def _count_bad(self, number: int, unit: str, error: BadRowError) -> None:
         self.bad += 1

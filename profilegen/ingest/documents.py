@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
+from profilegen.ingest.notation import USUAL, Notation
+from profilegen.ingest.ratings import DEFAULT_SCALE, parse_rating
 from profilegen.ingest.rows import BadRowError, describe_type
-from profilegen.ingest.values import parse_number, parse_price, parse_time
+from profilegen.ingest.times import parse_time
+from profilegen.ingest.values import parse_number, parse_price
 from profilegen.language.cleaning import clean, fold
 from profilegen.language.detection import detect_language
 from profilegen.records import Document
@@ -21,9 +24,18 @@ MAX_CODE_CHARS = 4_096
 
 _UNFIT_FOR_IDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# What stands where a text was taken away, or where a program found none.
+_NO_TEXTS = frozenset(
+    ("[deleted]", "[removed]", "[deleted by user]", "[ Removed by Reddit ]", "nan", "NaN", "null", "NULL")
+)
+
 
 class NoDocumentError(Exception):
     """These fields are whole and yet no document; the message says why, in few words."""
+
+
+class NobodyError(NoDocumentError):
+    """The user is a name that stands for nobody, such as `[deleted]`; the message is that name."""
 
 
 class Made(NamedTuple):
@@ -33,10 +45,12 @@ class Made(NamedTuple):
     unread: dict[str, object]
 
 
-def make_document(fields: Mapping[str, object]) -> Made:
+def make_document(fields: Mapping[str, object], notation: Notation = USUAL, nobody: Collection[str] = ()) -> Made:
     """Return the document that fields make; its id depends on the user, the text and the item.
 
     :param fields: values by our names, as the file has them.
+    :param notation: how the file writes ratings and times.
+    :param nobody: names that stand for nobody, in small letters.
     :raises NoDocumentError: there is no user or no text.
     :raises BadRowError: a user or a text that cannot be used.
     """
@@ -48,9 +62,13 @@ def make_document(fields: Mapping[str, object]) -> Made:
         raise NoDocumentError("no text")
     if not user_id:
         raise NoDocumentError("no user")
+    if user_id.casefold() in nobody:
+        raise NobodyError(user_id)
     item_id = _code(given.get("item_id"))
     same = f"{fold(text)}\0{item_id or fold(item_title or '')}"
-    parsed = {name: parse(given.get(name)) for name, parse in _PARSERS.items()}
+    rating, scale = _rating(given, notation)
+    price, timestamp = parse_price(given.get("price")), parse_time(given.get("timestamp"), notation.order)
+    parsed = {"rating": rating, "price": price, "timestamp": timestamp}
     unread = {
         name: given[name] for name, value in parsed.items() if value is None and given.get(name) not in (None, "")
     }
@@ -63,19 +81,25 @@ def make_document(fields: Mapping[str, object]) -> Made:
         item_id=item_id,
         item_title=item_title,
         brand=brand,
+        rating=rating,
+        rating_scale=scale,
+        price=price,
+        timestamp=timestamp,
         event=_label(given.get("event")),
         channel=_label(given.get("channel")),
         image=_code(given.get("image")),
-        **parsed,
     )
     return Made(document, unread)
 
 
-_PARSERS: Mapping[str, Callable[[object], Any]] = {
-    "rating": parse_number,
-    "price": parse_price,
-    "timestamp": parse_time,
-}
+def _rating(given: Mapping[str, object], notation: Notation) -> tuple[float | None, float]:
+    """Return a rating and the best one of its scale: as written with it, as a field says, as the file shows."""
+    rating = parse_rating(given.get("rating"))
+    if rating is None:
+        return None, DEFAULT_SCALE
+    said = parse_number(given.get("rating_scale"))
+    scale = rating.scale or (said if said and said > 0 else notation.rating_scale)
+    return (rating.value, scale) if scale and 0 <= rating.value <= scale else (None, DEFAULT_SCALE)
 
 
 def _present(value: object) -> object:
@@ -114,7 +138,7 @@ def _text(value: object) -> str:
         size = len(value.encode(errors="replace"))
         if size > MAX_TEXT_BYTES:
             raise BadRowError(f"a text of {size:,} bytes; at most {MAX_TEXT_BYTES:,} are read")
-    return clean(value)
+    return "" if value.strip() in _NO_TEXTS else clean(value)
 
 
 def _label(value: object) -> str | None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import NamedTuple
 
 from profilegen.errors import InputError
 from profilegen.ingest.exports.export import Columns, Fields, Look, Passed, Reader, Role
 from profilegen.ingest.exports.registry import export_of
+from profilegen.ingest.notation import USUAL, Notation, find_notation
 from profilegen.ingest.paths import CONSTANT, first_name, paths_in, values_at
 from profilegen.ingest.roles import ColumnMap, choose_fields, join_names
 from profilegen.ingest.sources import Source, read_beside
-from profilegen.ingest.tables import OpenTable
+from profilegen.ingest.tables import READ_ERRORS, OpenTable
 from profilegen.records import FieldSource
 
 _TEXTS = ("text", "title", "item_title")
@@ -41,6 +44,8 @@ class Part(NamedTuple):
     :param reader: turns rows into fields of documents.
     :param columns: the columns that are read, None for all.
     :param needs_items: whether its texts are titles of items that stand in another file.
+    :param notation: how it writes ratings and times.
+    :param left_out: columns that look like a field and are none, with the reason.
     """
 
     export: str
@@ -51,16 +56,40 @@ class Part(NamedTuple):
     reader: Reader
     columns: frozenset[str] | None
     needs_items: bool = False
+    notation: Notation = USUAL
+    left_out: Mapping[str, str] = MappingProxyType({})
 
 
-def look_at(source: Source, table: OpenTable, choice: Choice) -> Part:
+def look_at(source: Source, table: OpenTable, choice: Choice, *, read_on: bool = False) -> Part:
     """Return how a file is to be read.
 
     :param source: the file.
     :param table: what is in it.
     :param choice: what a person said of the files.
+    :param read_on: whether rows after the first ones may be read too, where these do not show all.
     :raises InputError: no users or no texts are found in it; the message names what it has.
     """
+    part = _part(source, table, choice)
+    if part.role != "texts":
+        return part
+    notation = find_notation(_fields(part, table.sample), _fields(part, _further(table) if read_on else ()))
+    # A reader may remember rows; the one that has read these is not used again.
+    return _part(source, table, choice)._replace(notation=notation)
+
+
+def _fields(part: Part, rows: Iterable[Mapping[str, object]]) -> Iterator[Fields]:
+    return (fields for row in rows for fields in part.reader(row) if not isinstance(fields, Passed))
+
+
+def _further(table: OpenTable) -> Iterator[Mapping[str, object]]:
+    """Yield rows as far as they can be read; whoever reads them for good says what is wrong with the rest."""
+    with contextlib.suppress(InputError, *READ_ERRORS):
+        for _, row in table.rows:
+            if isinstance(row, Mapping):
+                yield row
+
+
+def _part(source: Source, table: OpenTable, choice: Choice) -> Part:
     look = Look(source.below, table.format, table.columns, table.sample, table.context, partial(read_beside, source))
     export = None if choice.mapping or not table.sample else export_of(look)
     if export is None:

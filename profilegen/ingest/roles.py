@@ -26,6 +26,7 @@ _USUAL_NAMES = {
     "brand": "brand brand_name manufacturer 品牌",
     "price": "price item_price unit_price 价格 金额 单价",
     "rating": "rating overall stars star_rating review_rating review_score score 评分 星级 打分",
+    "rating_scale": "rating_scale rating_max max_rating best_rating 满分",
     "timestamp": """timestamp datetime created_at created_utc created unix_review_time review_date event_time date time
         review_time posted_at published_at sent_at submitted_at 时间 日期 评论时间 发布时间""",
     "event": "event action event_type behavior behaviour 事件 行为",

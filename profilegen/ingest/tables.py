@@ -21,6 +21,10 @@ from profilegen.ingest.streams import open_stream
 _MAX_SAMPLE_ROWS, _MAX_SAMPLE_CHARS = 200, 1 << 20
 
 
+READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+"""What reading a file raises that is damaged or gone, besides InputError."""
+
+
 class OpenTable(NamedTuple):
     """A file that is open as a table.
 
@@ -55,7 +59,7 @@ def open_table(source: Source, columns: frozenset[str] | None = None) -> Iterato
             yield _open(source, columns, stack)
         except InputError as error:
             raise InputError(f"{display_name(source)}: {error}") from None
-        except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        except READ_ERRORS as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise InputError(f"{display_name(source)}: cannot be read: {reason}") from None
 

@@ -18,7 +18,7 @@ import numpy as np
 from profilegen.backends import Failure, Progress, Prompt, Verifier, Writer, knows
 from profilegen.claims.common import Common, count_common
 from profilegen.claims.notes import facet_prompt, notes_prompt, parse_notes
-from profilegen.claims.passages import Passage, rating_scale, reading_hash, readings, select_passages
+from profilegen.claims.passages import Passage, reading_hash, readings, select_passages
 from profilegen.claims.readings import Reading
 from profilegen.claims.verification import check
 from profilegen.config import Settings
@@ -55,7 +55,7 @@ def write_notes(
         for user_id in wanted:
             ledger.keep_readings(user_id, ())
     elif wanted:
-        picker = _Picker(_common(ledger), rating_scale(ledger.highest_rating()), settings.read)
+        picker = _Picker(_common(ledger), settings.read)
         for writer in models.writers:
             job = _NotesJob(ledger, wanted, picker, writer, models, progress)
             for reading in job.written(failures):
@@ -119,14 +119,11 @@ class _Sheet(NamedTuple):
 
 class _Picker(NamedTuple):
     common: Common
-    scale: float | None
     budget: int
 
     def readings(self, user: UserDocuments) -> list[tuple[Passage, ...]]:
         vectors = document_vectors(user.text_vectors, user.item_vectors)
-        picked = select_passages(
-            user.documents, vectors, budget=self.budget, common=self.common, rating_scale=self.scale
-        )
+        picked = select_passages(user.documents, vectors, budget=self.budget, common=self.common)
         return readings(picked)
 
 

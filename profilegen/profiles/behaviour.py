@@ -21,7 +21,7 @@ def behaviour(documents: Sequence[Document]) -> Behaviour:
     """
     times = sorted(document.timestamp for document in documents if document.timestamp)
     prices = [document.price for document in documents if document.price is not None]
-    ratings = [document.rating for document in documents if document.rating is not None]
+    ratings = [stars for document in documents if (stars := document.stars) is not None]
     months = max((times[-1] - times[0]).total_seconds() / 86400 / _DAYS_PER_MONTH, 1.0) if times else None
     hours = [time.hour for time in times if (time.hour, time.minute, time.second) != (0, 0, 0)]
     active = Counter(hours).most_common(3) if len(hours) >= _MIN_DOCUMENTS_WITH_HOUR else []

@@ -12,7 +12,7 @@ _MAX_MONTHS = 48
 
 
 class Bar(NamedTuple):
-    """One stretch of time; `height` is a share of the highest, `rating` the mean of its ratings."""
+    """One stretch of time; `height` is a share of the highest, `rating` the mean of its ratings, in stars of five."""
 
     label: str
     documents: int
@@ -32,7 +32,7 @@ def over_time(documents: Sequence[Document]) -> Chart | None:
 
     :param documents: of one user, in any order.
     """
-    dated = [(document.timestamp, document.rating) for document in documents if document.timestamp]
+    dated = [(document.timestamp, document.stars) for document in documents if document.timestamp]
     if not dated:
         return None
     months = [(time.year * 12 + time.month - 1, rating) for time, rating in dated]
@@ -51,12 +51,12 @@ def over_time(documents: Sequence[Document]) -> Chart | None:
 
 
 def ratings(documents: Sequence[Document]) -> list[Bar]:
-    """Return how many documents have each rating, rounded, the lowest first; empty where none has one.
+    """Return how many documents have each rating in stars of five, rounded, the lowest first; empty where none has one.
 
     :param documents: of one user, in any order.
     """
-    counts = Counter(round(document.rating) for document in documents if document.rating is not None)
-    if not counts or max(counts) - min(counts) > 20:
+    counts = Counter(round(stars) for document in documents if (stars := document.stars) is not None)
+    if not counts:
         return []
     highest = max(counts.values())
     at = range(min(counts, default=1), max(counts) + 1)

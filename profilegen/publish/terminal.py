@@ -243,7 +243,7 @@ def _behaviour(profile: UserProfile) -> str:
     if seen.per_month is not None:
         parts.append(f"{seen.per_month:g} a month")
     if seen.mean_rating is not None:
-        parts.append(f"mean rating {seen.mean_rating:g}")
+        parts.append(f"mean rating {seen.mean_rating:g} of 5")
     if seen.low_ratings:
         parts.append(f"{seen.low_ratings:.0%} low ratings")
     if seen.spend is not None:

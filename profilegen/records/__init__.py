@@ -57,7 +57,8 @@ class Document(Record):
     :param item_id: id of the item that the text is about.
     :param item_title: title of that item.
     :param brand: brand of that item.
-    :param rating: the author's rating of the item, on the scale of the source.
+    :param rating: the author's rating of the item, on the scale of the source, from 0 or 1 on.
+    :param rating_scale: the best rating of that scale; 5 where there is no rating.
     :param price: price of the item, in the currency of the source.
     :param timestamp: time of writing, with the source's UTC offset.
     :param event: kind of event, such as `purchase`.
@@ -74,11 +75,19 @@ class Document(Record):
     item_title: str | None = None
     brand: str | None = None
     rating: float | None = None
+    rating_scale: float = Field(default=5.0, gt=0)
     price: float | None = None
     timestamp: datetime | None = None
     event: str | None = None
     channel: str | None = None
     image: str | None = None
+
+    @property
+    def stars(self) -> float | None:
+        """The rating as stars of five, in which ratings of all sources are compared; None without one."""
+        if self.rating is None or not 0 <= self.rating <= self.rating_scale:
+            return None
+        return self.rating * 5 / self.rating_scale
 
 
 class Evidence(Record):
@@ -207,8 +216,8 @@ class Behaviour(Record):
     :param last: day of the last document.
     :param per_month: documents a month between the first and the last; a shorter time counts as one month.
     :param spend: sum of the prices, in the currency of the source.
-    :param mean_rating: mean of the ratings.
-    :param low_ratings: share of ratings of 2 or less, 0 to 1.
+    :param mean_rating: mean of the ratings, in stars of five.
+    :param low_ratings: share of ratings of 2 stars of five or less, 0 to 1.
     :param active_hours: up to three hours of the day (0 to 23, as in the timestamps) with the most documents.
     """
 
@@ -527,6 +536,8 @@ class FileReading(Record):
     :param bad: rows that are broken.
     :param passed: whole rows that are no document, by reason.
     :param unread: values that could not be read, by column: how many, with an example.
+    :param left_out: columns that look like a field and are none, with the reason.
+    :param warnings: what a person should know of how the file was read.
     """
 
     file: str
@@ -542,6 +553,8 @@ class FileReading(Record):
     bad: int = 0
     passed: dict[str, int] = {}
     unread: dict[str, tuple[int, str]] = {}
+    left_out: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
 
 
 class BuildReport(Record):

@@ -52,11 +52,6 @@ class DocumentTables(Tables):
         for id_, record in self._paged("SELECT id, record FROM documents WHERE id > ? ORDER BY id LIMIT ?", ""):
             yield self._document(id_, record)
 
-    def highest_rating(self) -> float | None:
-        """Return the highest rating of all documents, None without ratings."""
-        row = self._one("SELECT max(CAST(record ->> '$.rating' AS REAL)) FROM documents")
-        return None if row is None or row[0] is None else float(row[0])
-
     # By user
 
     def user_ids(self) -> Iterator[str]:

@@ -23,8 +23,8 @@ class Filters(Record):
     :param documents: minimum number of documents.
     :param since: earliest day of the user's last document.
     :param spend: minimum of what the user spent.
-    :param rating_from: minimum of the user's mean rating.
-    :param rating_to: maximum of the user's mean rating.
+    :param rating_from: minimum of the user's mean rating, in stars of five.
+    :param rating_to: maximum of the user's mean rating, in stars of five.
     """
 
     segment: str | None = None
