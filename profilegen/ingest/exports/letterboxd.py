@@ -28,6 +28,12 @@ def _is_films(look: Look) -> bool:
     return {"Name", "Year", "Letterboxd URI"} <= set(look.columns)
 
 
+def _is_list(look: Look) -> bool:
+    """Tell whether it is a list of films: a line of its version, then its name, then films under other names."""
+    names = ({"Date", "Name", "Tags", "URL", "Description"}, {"Position", "Name", "Year", "URL", "Description"})
+    return "".join(look.columns[:1]).startswith("Letterboxd list export") or set(look.columns) in names
+
+
 def _is_deleted(look: Look) -> bool:
     folders = PurePosixPath(look.name).parts[:-1]
     ours = _is_films(look) or {"Date", "Content", "Comment"} <= set(look.columns)
@@ -83,15 +89,7 @@ EXPORTS = (
     no_texts(
         "letterboxd-lists",
         "a list of films",
-        lambda look: (
-            look.columns[:1] != ("Date",)
-            and (
-                any(column.startswith("Letterboxd list export") for column in look.columns[:1])
-                or (
-                    PurePosixPath(look.name).parent.name == "lists" and {"Position", "Name", "URL"} <= set(look.columns)
-                )
-            )
-        ),
+        _is_list,
     ),
     no_texts(
         "letterboxd-profile",
