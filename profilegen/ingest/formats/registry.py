@@ -11,7 +11,9 @@ from profilegen.ingest.formats.format import Format
 # The modules of this package, each of which holds its `FORMATS`.
 _MODULES = (
     "block_table",
+    "clippings",
     "csv_table",
+    "html_activity",
     "json_table",
     "parquet_table",
 )
