@@ -135,8 +135,9 @@ def test_chatgpt_gives_what_the_person_wrote_in_the_branch_that_is_seen(tmp_path
         "instructions": 2,
         "edited away": 1,
         "no text": 1,
-        "a rating of an answer": 1,
     }
+    reasons = [(Path(skipped.file).name, skipped.reason) for skipped in intake.skipped_examples]
+    assert ("message_feedback.json", "holds ratings of answers, no texts") in reasons
 
 
 def test_a_chatgpt_tree_that_is_broken_ends_and_harms_nothing(tmp_path: Path) -> None:
@@ -226,7 +227,11 @@ def test_claude_gives_what_the_person_wrote(tmp_path: Path) -> None:
 
 
 def test_claude_with_values_of_other_types_harms_nothing(tmp_path: Path) -> None:
-    messages: list[object] = [None, {"sender": [], "text": {}}, {"sender": "human", "content": [[], {"type": [], "text": 1}]}]
+    messages: list[object] = [
+        None,
+        {"sender": [], "text": {}},
+        {"sender": "human", "content": [[], {"type": [], "text": 1}]},
+    ]
     good = {"sender": "human", "text": "fine"}
     rows = [{"uuid": 1, "chat_messages": messages, "account": []}, {"uuid": 2, "chat_messages": [good]}]
     documents, intake = read(written(tmp_path / "conversations.json", rows))
@@ -423,6 +428,8 @@ def test_messages_without_users_have_one_user_a_conversation(tmp_path: Path) -> 
     assert documents[0].user_id == documents[1].user_id != documents[2].user_id
     again, _ = read(tmp_path / "train.jsonl")
     assert again == documents
+    named, _ = read(tmp_path / "train.jsonl", user="ana")
+    assert {document.user_id for document in named} == {"ana"}
 
 
 def test_a_table_with_a_turn_a_row_gives_those_of_users(tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ def _further(table: OpenTable) -> Iterator[Mapping[str, object]]:
 
 
 def _part(source: Source, table: OpenTable, choice: Choice) -> Part:
-    look = Look(source.below, table.format, table.columns, table.sample, table.context, partial(read_beside, source))
+    beside = partial(read_beside, source)
+    look = Look(source.below, table.format, table.columns, table.sample, table.context, beside, choice.user)
     export = None if choice.mapping or not table.sample else export_of(look)
     if export is None:
         return _table(look, choice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 from profilegen.ingest.exports.export import Export, Fields, Look, Passed
 from profilegen.ingest.exports.nested import as_list, as_mapping, as_text
@@ -46,7 +47,7 @@ def _is_messages(look: Look) -> bool:
     )
 
 
-def _messages(row: Mapping[str, object]) -> Iterator[Fields | Passed]:
+def _messages(owner: str | None, row: Mapping[str, object]) -> Iterator[Fields | Passed]:
     turns = _turns_of(row)
     if not turns:
         yield Passed("no messages")
@@ -55,7 +56,7 @@ def _messages(row: Mapping[str, object]) -> Iterator[Fields | Passed]:
     read = (
         read_turn(turn.get("role"), turn.get("content"), {"timestamp": _first(turn, _TIMES) or time}) for turn in turns
     )
-    yield from with_user(read, _user(row) or _first(row, _CONVERSATION_IDS))
+    yield from with_user(read, _user(row) or owner or _first(row, _CONVERSATION_IDS))
 
 
 def _user(row: Mapping[str, object]) -> object:
@@ -82,8 +83,8 @@ def _names_users(look: Look) -> bool:
     return _has_turns(look) and not set(look.columns).isdisjoint((*_USERS, *_CONVERSATION_IDS[:6]))
 
 
-def _turn(row: Mapping[str, object]) -> Iterable[Fields | Passed]:
-    user = _first(row, _USERS) or _first(row, _CONVERSATION_IDS[:6])
+def _turn(owner: str | None, row: Mapping[str, object]) -> Iterable[Fields | Passed]:
+    user = _first(row, _USERS) or owner or _first(row, _CONVERSATION_IDS[:6])
     yield read_turn(row.get("role"), row.get("content"), {"user_id": user, "timestamp": _first(row, _TIMES)})
 
 
@@ -97,8 +98,14 @@ EXPORTS = (
         "Chat messages (one user a conversation where none is named)",
         {"user_id": "user", "text": "messages"},
         _is_messages,
-        lambda look: _messages,
+        lambda look: partial(_messages, look.user),
     ),
-    Export("chat-turns", "Chat turns", {"user_id": "user_id", "text": "content"}, _names_users, lambda look: _turn),
+    Export(
+        "chat-turns",
+        "Chat turns",
+        {"user_id": "user_id", "text": "content"},
+        _names_users,
+        lambda look: partial(_turn, look.user),
+    ),
     Export("chat", "One conversation with an assistant", {"text": "content"}, _has_turns, lambda look: _own_turn),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from profilegen.ingest.exports.export import Export, Fields, Look, Passed, Reader
+from profilegen.ingest.exports.export import Export, Fields, Look, Passed, Reader, no_texts
 from profilegen.ingest.exports.nested import as_mapping, as_text
 from profilegen.ingest.exports.turns import FROM_ASSISTANT, INSTRUCTIONS, read_turn
 
@@ -95,14 +95,15 @@ def _is_feedback(look: Look) -> bool:
     )
 
 
-def _feedback_reader(look: Look) -> Reader:
-    return lambda row: (Passed("a rating of an answer"),)
+def _is_shared(look: Look) -> bool:
+    return {"conversation_id", "title", "is_anonymous"} <= set(look.columns)
 
 
 EXPORTS = (
     Export(
         "chatgpt", "ChatGPT export", {"text": "mapping", "timestamp": "create_time"}, _is_chatgpt, _reader, owner=_owner
     ),
-    Export("chatgpt-feedback", "ChatGPT export (ratings of answers)", {}, _is_feedback, _feedback_reader),
+    no_texts("chatgpt-feedback", "holds ratings of answers, no texts", _is_feedback),
+    no_texts("chatgpt-shared", "holds links to conversations, no texts", _is_shared),
     Export("deepseek", "DeepSeek export", {"text": "mapping"}, _is_deepseek, _deepseek_reader, owner=_owner),
 )

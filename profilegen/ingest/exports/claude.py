@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from profilegen.ingest.exports.export import Export, Fields, Look, Passed, Reader
+from profilegen.ingest.exports.export import Export, Fields, Look, Passed, Reader, no_texts
 from profilegen.ingest.exports.nested import as_list, as_mapping, as_mappings, as_text
 from profilegen.ingest.exports.turns import read_turn, written_text
 
@@ -37,6 +37,14 @@ def _owner(look: Look) -> str | None:
     return as_text(accounts[0].get("uuid")) or None if len(accounts) == 1 else None
 
 
+def _is_account(look: Look) -> bool:
+    return {"uuid", "full_name", "email_address"} <= set(look.columns)
+
+
+def _is_projects(look: Look) -> bool:
+    return {"uuid", "is_starter_project", "docs"} <= set(look.columns)
+
+
 EXPORTS = (
     Export(
         "claude",
@@ -46,4 +54,6 @@ EXPORTS = (
         _reader,
         owner=_owner,
     ),
+    no_texts("claude-account", "holds users, no texts", _is_account),
+    no_texts("claude-projects", "holds documents of projects", _is_projects),
 )

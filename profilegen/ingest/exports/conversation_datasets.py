@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 from profilegen.ingest.exports.export import Export, Fields, Look, Passed
 from profilegen.ingest.exports.nested import as_list, as_mapping, as_text
@@ -62,10 +63,10 @@ def _is_sharegpt(look: Look) -> bool:
     return _holds(look, "conversations", "from", "value")
 
 
-def _sharegpt(row: Mapping[str, object]) -> Iterable[Fields | Passed]:
+def _sharegpt(owner: str | None, row: Mapping[str, object]) -> Iterable[Fields | Passed]:
     turns = (as_mapping(turn) for turn in as_list(row.get("conversations")))
     read = (read_turn(turn.get("from"), turn.get("value"), {}) for turn in turns)
-    name = row.get("id")
+    name = owner or row.get("id")
     part = _PART.fullmatch(as_text(name))
     return with_user(read, part[1] if part else name if isinstance(name, str | bytes | int) else None)
 
@@ -127,7 +128,7 @@ EXPORTS = (
         "ShareGPT (one user a conversation)",
         {"user_id": "id", "text": "conversations"},
         _is_sharegpt,
-        lambda look: _sharegpt,
+        lambda look: partial(_sharegpt, look.user),
     ),
     Export(
         "oasst",

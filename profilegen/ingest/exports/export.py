@@ -31,6 +31,7 @@ class Look(NamedTuple):
     :param context: what stands around a list of objects: `{"name": "Ana", "type": "personal_chat"}`.
     :param beside: returns the bytes of another file by its path relative to this one, None where there is none or
         it is larger than 16 MB.
+    :param user: who a person says is the user of rows that name none.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Look(NamedTuple):
     rows: tuple[Mapping[str, object], ...]
     context: Mapping[str, object]
     beside: Callable[[str], bytes | None]
+    user: str | None = None
 
 
 Reader = Callable[[Mapping[str, object]], Iterable[Fields | Passed]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from profilegen.ingest.exports.export import Export, Fields, Look, Passed, Reader
+from profilegen.ingest.exports.export import Export, Fields, Look, Passed, Reader, no_texts
 from profilegen.ingest.exports.nested import as_mapping, as_text
 from profilegen.ingest.values import parse_number
 
@@ -64,6 +64,12 @@ def _search_reader(look: Look) -> Reader:
     return read
 
 
+def _is_library(look: Look) -> bool:
+    columns = set(look.columns)
+    is_playlists = columns == {"playlists"} or {"lastModifiedDate", "items", "collaborators"} <= columns
+    return is_playlists or {"tracks", "albums", "shows", "episodes"} <= columns or {"album", "track", "uri"} <= columns
+
+
 def _owner(look: Look) -> str | None:
     """Return the name of the account, which is no name of a person and stands in both archives."""
     named = next((name for row in look.rows if (name := as_text(row.get("username")))), "")
@@ -98,4 +104,5 @@ EXPORTS = (
         _search_reader,
         owner=_owner,
     ),
+    no_texts("spotify-library", "holds playlists and liked tracks, no plays", _is_library),
 )
