@@ -183,6 +183,12 @@ def test_a_folder_of_movielens_gives_titles_and_tags(tmp_path: Path) -> None:
     assert intake.skipped == 1
 
 
+def test_ratings_without_the_file_of_films_are_an_error_that_says_what_is_missing(tmp_path: Path) -> None:
+    path = written(tmp_path / "ratings.csv", "userId,movieId,rating,timestamp\n1,1,4.0,964982703\n")
+    with pytest.raises(InputError, match="no file that says what the items are"):
+        read(path)
+
+
 def test_readers_of_news_read_each_headline_once() -> None:
     seen = [
         headless("1", "U1", "11/9/2019 9:05:58 AM", "N1 N2", "N3-1 N4-0 N5-1"),

@@ -104,7 +104,8 @@ def _part(source: Source, table: OpenTable, choice: Choice) -> Part:
         owner = choice.user or export.owner(look) or _name_of(look)
     used = {column for field in fields for column in field.columns}
     unused = tuple(column for column in look.columns if column not in used)
-    return Part(export.title, export.role, fields, unused, owner, export.reader(look), None)
+    needs_items = export.role == "texts" and export.fields.keys().isdisjoint(_TEXTS)
+    return Part(export.title, export.role, fields, unused, owner, export.reader(look), None, needs_items)
 
 
 def _there(columns: Columns, look: Look) -> tuple[str, ...]:

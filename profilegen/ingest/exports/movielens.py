@@ -1,4 +1,7 @@
-"""MovieLens: ratings and tags of films in all sizes, 100K, 1M and 10M without names of columns."""
+"""MovieLens: ratings and tags of films in all sizes, 100K, 1M and 10M without names of columns.
+
+Collections of Zhang that are laid out alike, of Douban, are read too.
+"""
 
 from __future__ import annotations
 
@@ -64,6 +67,13 @@ EXPORTS = (
         "movielens-ratings",
         "MovieLens ratings",
         ("userId", "movieId", "rating"),
+        {"user_id": "userId", "item_id": "movieId", "rating": "rating", "timestamp": "timestamp"},
+        without=("comment",),
+    ),
+    table_export(
+        "movielens-comments",
+        "Douban ratings and comments of films",
+        ("userId", "movieId", "rating", "comment"),
         {
             "user_id": "userId",
             "text": "comment",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import BinaryIO
@@ -9,8 +10,8 @@ from typing import BinaryIO
 from profilegen.ingest.formats.format import Format, OpenFile
 from profilegen.ingest.rows import MAX_RECORD_BYTES, BadRowError, Row, Table, line_too_long, numbered_lines
 
-# What such files are of; the first name of the first block begins with it.
-_BEGINNINGS = (b"product/productId:", b"beer/name:", b"wine/name:")
+# The first name of the first block, which says what such a file is of.
+_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:product/productId|beer/name|wine/name): ")
 # Names are looked for in so many blocks: a block may lack some.
 _MAX_LOOK_AHEAD_ROWS = 200
 
@@ -22,7 +23,11 @@ def _open(file: OpenFile) -> Table:
     return Table(tuple(columns), "line", chain(first, rows))
 
 
-FORMATS = tuple(Format("blocks of lines", (), _open, magic=beginning) for beginning in _BEGINNINGS)
+def _matches(head: bytes) -> bool:
+    return _BEGINNING.match(head) is not None
+
+
+FORMATS = (Format("blocks of lines", (), _open, matches=_matches),)
 
 
 def _blocks(stream: BinaryIO) -> Iterator[tuple[int, Row]]:
