@@ -314,6 +314,7 @@ def letterboxd(path: Path, **changed: str) -> Path:
         "diary.csv": table(diary("Past Lives"), diary("Barbie")),
         "watchlist.csv": table(film("Anselm")),
         "likes/films.csv": table(film("Past Lives"), film("Petite Maman")),
+        "likes/reviews.csv": table(film("Oppenheimer")),
         "comments.csv": table({"Date": "2024-01-03", "Content": "https://boxd.it/b", "Comment": "<p>Same here</p>"}),
         "lists/best.csv": "Letterboxd list export v7\nDate,Name,Tags,URL,Description\n"
         "2024-01-03,Best,,https://boxd.it/c,\n\nPosition,Name,Year,URL,Description\n1,Barbie,2023,https://boxd.it/d,\n",
@@ -341,8 +342,8 @@ def test_a_letterboxd_export_tells_of_a_film_once(tmp_path: Path) -> None:
     assert intake.passed["a film that is in reviews.csv too"] == 4
     assert intake.passed["a film that is in ratings.csv too"] == 2
     reasons = {each.reason for each in intake.skipped_examples}
-    assert {"names the person, no texts", "deleted by its owner"} <= reasons
-    assert intake.skipped == 3
+    assert {"names the person, no texts", "deleted by its owner", "holds what others wrote"} <= reasons
+    assert intake.skipped == 4
 
 
 def test_a_broken_file_in_a_letterboxd_export_does_not_stop_the_others(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from profilegen.ingest.exports.export import Columns, Export, Fields, Look, Passed, Reader, first_value, table_export
 
 _TAKEOUT: Mapping[str, tuple[str, ...]] = {
-    "text": ("review_text_published", "Review Comment", "Comment"),
+    "text": ("review_text_published", "review_text", "Review Comment", "Comment"),
     "item_id": ("google_maps_url", "Google Maps URL"),
     "item_title": ("location.name", "Location.Business Name", "Title", "Location.Address", "location.address"),
     "rating": ("five_star_rating_published", "Star Rating"),

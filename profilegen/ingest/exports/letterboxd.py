@@ -25,13 +25,19 @@ _FIELDS: Mapping[str, Columns] = {
 
 
 def _is_films(look: Look) -> bool:
-    return {"Name", "Year", "Letterboxd URI"} <= set(look.columns)
+    return {"Name", "Year", "Letterboxd URI"} <= set(look.columns) and not _is_of_others(look)
 
 
 def _is_list(look: Look) -> bool:
     """Tell whether it is a list of films: a line of its version, then its name, then films under other names."""
     names = ({"Date", "Name", "Tags", "URL", "Description"}, {"Position", "Name", "Year", "URL", "Description"})
     return "".join(look.columns[:1]).startswith("Letterboxd list export") or set(look.columns) in names
+
+
+def _is_of_others(look: Look) -> bool:
+    """Tell whether it is what a person likes of others: their reviews and lists."""
+    path = PurePosixPath(look.name)
+    return path.parent.name == "likes" and path.name in ("reviews.csv", "lists.csv") and "Date" in look.columns
 
 
 def _is_deleted(look: Look) -> bool:
@@ -86,6 +92,7 @@ def _owner(look: Look) -> str | None:
 
 EXPORTS = (
     no_texts("letterboxd-deleted", "deleted by its owner", _is_deleted),
+    no_texts("letterboxd-likes", "holds what others wrote", _is_of_others),
     no_texts(
         "letterboxd-lists",
         "a list of films",
@@ -96,7 +103,14 @@ EXPORTS = (
         "names the person, no texts",
         lambda look: {"Date Joined", "Username", "Favorite Films"} <= set(look.columns),
     ),
-    Export("letterboxd", "Letterboxd export", _FIELDS, _is_films, _reader, owner=_owner),
+    Export(
+        "letterboxd",
+        "Letterboxd export",
+        _FIELDS,
+        lambda look: _is_films(look) and not _is_deleted(look),
+        _reader,
+        owner=_owner,
+    ),
     table_export(
         "letterboxd-comments",
         "Letterboxd comments",

@@ -20,7 +20,7 @@ EXPORTS = (
             "item_title": ("Domain Url", "Domain URL", "Domain", "Webshop Name", "Location Name"),
             "rating": ("Review Stars", "Review Rating"),
             "timestamp": ("Review Created (UTC)", "Review Created Date (UTC)", "Review Created"),
-            "channel": ("Source Name", "Review Source Name"),
+            "channel": ("Source Of Review", "Source Name", "Review Source Name"),
         },
     ),
     table_export(
