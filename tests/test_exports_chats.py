@@ -12,7 +12,9 @@ import pytest
 
 from profilegen.errors import InputError
 from profilegen.ingest import Intake, read_documents
+from profilegen.ingest.exports.export import Look
 from profilegen.ingest.exports.mail import own_words
+from profilegen.ingest.exports.registry import export_of
 from profilegen.ingest.exports.wording import learn_wording
 from profilegen.records import Document
 
@@ -441,6 +443,48 @@ def test_a_table_with_a_turn_a_row_gives_those_of_users(tmp_path: Path) -> None:
     documents, intake = read(written(tmp_path / "turns.csv", table))
     assert [(document.user_id, document.text) for document in documents] == [("u1", "Cancel my plan")]
     assert intake.passed == {"from the assistant": 1}
+
+
+def test_one_conversation_in_a_file_is_of_its_user(tmp_path: Path) -> None:
+    turns = [turn("user", "Plan a walk"), turn("assistant", "Where?"), turn("user", "Along the Enns")]
+    whole = json.dumps({"user_id": "u9", "messages": turns}, indent=1)
+    documents, _ = read(written(tmp_path / "chat.json", whole))
+    assert [(document.user_id, document.text) for document in documents] == [
+        ("u9", "Plan a walk"),
+        ("u9", "Along the Enns"),
+    ]
+    documents, _ = read(written(tmp_path / "ana.json", json.dumps(turns, indent=1)))
+    assert {document.user_id for document in documents} == {"ana"}
+
+
+def look_at_rows(*rows: dict[str, Any], format_: str = "json") -> Look:
+    columns = tuple(dict.fromkeys(name for row in rows for name in row))
+    return Look("a/file.json", format_, columns, rows, {}, lambda path: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("chatgpt", BIKE),
+        ("claude", {"uuid": "c", "name": "", "chat_messages": []}),
+        ("wildchat", WILDCHAT[0]),
+        ("lmsys-chat", {"conversation_id": "a", "model": "x", "conversation": [turn("user", "x")]}),
+        ("sharegpt", {"id": "1", "conversations": [{"from": "human", "value": "x"}]}),
+        ("oasst", OASST),
+        ("chat-messages", {"messages": [turn("user", "x")]}),
+        ("chat-messages", {"conversations": [turn("user", "x")], "id": 1}),
+        ("msc", {"personas": [], "dialog": [{"text": "x", "id": "Speaker 1"}], "metadata": {}}),
+        ("", {"user_id": "u", "text": "x", "messages": 3, "role": "admin"}),
+        ("", {"role": "nurse", "content": "x"}),
+        ("", {"conversation": "plain text", "model": "x", "conversation_id": "1"}),
+        ("", {"title": "A", "url": "https://example.org", "time": "2024-01-01"}),
+        ("", {"Title": "A", "Date": "yesterday"}),
+        ("", {"header": "a", "title": "b", "time": "c"}),
+    ],
+)
+def test_each_source_is_recognised_by_its_shape(name: str, row: dict[str, Any]) -> None:
+    export = export_of(look_at_rows(row))
+    assert (export.name if export else "") == name
 
 
 # --- dialogs of two ---------------------------------------------------------------------------------------

@@ -92,6 +92,12 @@ def _own_turn(row: Mapping[str, object]) -> Iterable[Fields | Passed]:
     yield read_turn(row.get("role"), row.get("content"), {"timestamp": _first(row, _TIMES)})
 
 
+def _owner(look: Look) -> str | None:
+    """Return the user that stands beside the turns in an object that holds one conversation."""
+    user = _user(look.context)
+    return str(user) if isinstance(user, str | int) else None
+
+
 EXPORTS = (
     Export(
         "chat-messages",
@@ -107,5 +113,12 @@ EXPORTS = (
         _names_users,
         lambda look: partial(_turn, look.user),
     ),
-    Export("chat", "One conversation with an assistant", {"text": "content"}, _has_turns, lambda look: _own_turn),
+    Export(
+        "chat",
+        "One conversation with an assistant",
+        {"text": "content"},
+        _has_turns,
+        lambda look: _own_turn,
+        owner=_owner,
+    ),
 )

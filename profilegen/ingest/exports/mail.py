@@ -43,10 +43,11 @@ def _reader(look: Look) -> Reader:
             yield _FROM_LIST
         else:
             subject = _decoded(row.get("subject"))
+            is_answer = bool(row.get("in-reply-to")) or _ANSWER.match(subject)
             yield {
                 "user_id": address,
                 "text": own_words(as_text(row.get("text"))),
-                "title": None if _ANSWER.match(subject) else subject,
+                "title": None if is_answer else subject,
                 "timestamp": row.get("date"),
                 "channel": list_name or None,
             }
