@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from profilegen.config import BuildOptions
     from profilegen.errors import InputError, ModelError, ProfilegenError, RemovalError, StoreError, UsageError
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
         ClaimReview,
         Document,
         Evidence,
+        FieldSource,
+        FileReading,
         LeftOut,
         NearSegment,
         ProfileReview,
@@ -59,6 +61,8 @@ __all__ = [
     "ClaimReview",
     "Document",
     "Evidence",
+    "FieldSource",
+    "FileReading",
     "InputError",
     "LeftOut",
     "ModelError",
@@ -83,7 +87,8 @@ __all__ = [
 def build(
     *sources: str | Path,
     store: str | Path = "store",
-    mapping: Mapping[str, str] | None = None,
+    mapping: Mapping[str, str | Sequence[str]] | None = None,
+    user: str | None = None,
     add: bool = False,
     re_embed: bool = False,
     remove: bool = False,
@@ -94,7 +99,9 @@ def build(
 
     :param sources: files, directories, or `-` for standard input.
     :param store: directory of the store, which is created if it does not exist.
-    :param mapping: name of the column by field of `Document`, such as `{"text": "body"}`.
+    :param mapping: where the fields of `Document` are, such as `{"text": "body", "user_id": "author.id"}`: the name of
+        a column, a path, `:` and a constant, or a list of these.
+    :param user: the user of texts that name none.
     :param add: keep the documents of the store that are not in the sources.
     :param re_embed: embed all documents again if the store was built with another embedder.
     :param remove: allow the build to remove many users: more than a tenth of those in the store, or more than ten.
@@ -110,7 +117,7 @@ def build(
 
     chosen = load_settings(store=Path(store), **settings)
     names = [str(source) for source in sources]
-    return run(names, chosen, mapping=mapping, add=add, re_embed=re_embed, remove=remove, progress=progress)
+    return run(names, chosen, mapping=mapping, user=user, add=add, re_embed=re_embed, remove=remove, progress=progress)
 
 
 _MODULES = {name: "profilegen.errors" for name in __all__ if name.endswith("Error")} | {

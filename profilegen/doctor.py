@@ -10,12 +10,15 @@ from pathlib import Path
 from profilegen.errors import ProfilegenError
 from profilegen.llama.catalog import is_pulled, known_models, processor_name, read_record
 from profilegen.llama.fetch import is_tunable
+from profilegen.publish.files import file_lines
 from profilegen.records import Record
 from profilegen.resources import models_dir, prompts_dir
 from profilegen.store import index
 from profilegen.store.ledger import open_ledger
 
 _PACKAGES = ("llama-cpp-python", "chromadb", "hdbscan", "umap-learn", "numpy", "pyarrow")
+# Kinds of files of the last build that are shown.
+_MAX_FILES = 20
 
 
 class Check(Record):
@@ -47,6 +50,7 @@ def examine(store: Path) -> list[Check]:
     checks.append(Check(name="models", ok=True if pulled else None, found=found))
     checks += [Check(name=known_models()[name].job, ok=None, found=_tuned(name)) for name in pulled]
     checks.append(_store(store))
+    checks += _files(store)
     return checks
 
 
@@ -103,3 +107,16 @@ def _store(store: Path) -> Check:
         ok=healthy,
         found=f"{store}: {counts.users} users, {counts.documents} documents, {counts.segments} segments; {state}",
     )
+
+
+def _files(store: Path) -> list[Check]:
+    """Return what the last build made of its files."""
+    if not store.exists():
+        return []
+    try:
+        with open_ledger(store, read_only=True) as ledger:
+            build = ledger.last_build()
+    except ProfilegenError:  # which the check of the store says
+        return []
+    files = build.report.files if build else ()
+    return [Check(name="files", ok=None, found="\n      ".join(file_lines(each))) for each in files[:_MAX_FILES]]

@@ -12,7 +12,7 @@ from typing import Any, Never
 
 import typer
 
-from profilegen.cli import building, evaluate, models, reading, review, verify  # noqa: F401 (they register their commands)
+from profilegen.cli import building, evaluate, inspecting, models, reading, review, verify  # noqa: F401 (they register their commands)
 from profilegen.cli.app import StoppedError, TerminatedError, app
 from profilegen.errors import ProfilegenError, UsageError
 from profilegen.publish.output import print_text

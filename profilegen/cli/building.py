@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +10,19 @@ import typer
 
 from profilegen.cli.app import app
 from profilegen.cli.console import progress_bars
-from profilegen.cli.options import Embedder, Json, Store, Verifier, Workers, Writer, readable
-from profilegen.errors import UsageError
+from profilegen.cli.options import (
+    Embedder,
+    Files,
+    Json,
+    Map,
+    Store,
+    User,
+    Verifier,
+    Workers,
+    Writer,
+    mapping_of,
+    readable,
+)
 from profilegen.publish.output import print_json, print_page, print_text
 
 if TYPE_CHECKING:
@@ -24,11 +34,10 @@ _DEMO_QUERY = "people who train their dogs"
 
 @app.command()
 def build(
-    files: Annotated[list[str], typer.Argument(help="Files or directories to read, - for standard input.")],
+    files: Files,
     store: Store = None,
-    map: Annotated[
-        list[str] | None, typer.Option("--map", help="Column of a field, as in text=body; repeatable.")
-    ] = None,
+    map: Map = None,
+    user: User = None,
     embedder: Embedder = None,
     writer: Writer = None,
     verifier: Verifier = None,
@@ -71,14 +80,18 @@ def build(
     stands becomes claims and a summary. Users in a language that no writer or verifier knows get segments, no claims.
     Before the writer starts, the build says about how long it will take.
 
-    CSV, TSV, JSON Lines, JSON and Parquet, plain or compressed. The store ends up with what the files hold: users and
-    texts that are in it already are not worked on again, those that are gone are removed. If more than a tenth of the
-    users, or more than ten, would be removed, it asks first; where nobody can be asked, it stops unless --remove is
-    given. With --add, nothing is removed.
+    Exports of many platforms are recognised by their shape, other tables by the names of their columns; what was
+    recognised is printed, and `profilegen inspect` says it beforehand.
+
+    The store ends up with what the files hold: users and texts that are in it already are not worked on again, those
+    that are gone are removed. If more than a tenth of the users, or more than ten, would be removed, it asks first;
+    where nobody can be asked, it stops unless --remove is given. With --add, nothing is removed.
 
     Example: profilegen build reviews.jsonl --store store
 
     Example: profilegen build posts.csv --map user_id=handle --map text=body
+
+    Example: profilegen build chats.json --user ana --map 'text=messages[role=user].content'
 
     Example: profilegen build reviews.jsonl --read 400 --writer qwen2.5-coder-1.5b-instruct
 
@@ -104,7 +117,8 @@ def build(
         report = run(
             files,
             settings,
-            mapping=_mapping(map or []),
+            mapping=mapping_of(map),
+            user=user,
             add=add,
             re_embed=re_embed,
             remove=remove,
@@ -189,13 +203,3 @@ def _confirm_removal(removals: Removals) -> bool:
         end="",
     )
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-
-def _mapping(pairs: Sequence[str]) -> dict[str, str]:
-    mapping = {}
-    for pair in pairs:
-        field, equals, column = pair.partition("=")
-        if not (field and equals and column):
-            raise UsageError(f"--map wants FIELD=COLUMN, as in --map text=body, not {pair!r}")
-        mapping[field.strip()] = column.strip()
-    return mapping

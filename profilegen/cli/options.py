@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,33 @@ def readable(value: str | None) -> str | None:
     return value
 
 
+def mapping_of(pairs: Sequence[str] | None) -> dict[str, list[str]]:
+    """Return what `--map` says: paths by field, in order.
+
+    :param pairs: each a field, an equals sign and a path.
+    :raises UsageError: one is something else.
+    """
+    mapping: dict[str, list[str]] = {}
+    for pair in pairs or ():
+        field, equals, path = (readable(pair) or "").partition("=")
+        if not (field.strip() and equals and path.strip()):
+            raise UsageError(
+                f"--map wants FIELD=COLUMN, as in --map text=body, or a path such as user_id=author.id, not {pair!r}"
+            )
+        mapping.setdefault(field.strip(), []).append(path.strip())
+    return mapping
+
+
+Files = Annotated[list[str], typer.Argument(help="Files, directories or ZIP archives to read, - for standard input.")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=PATH",
+        help="Where a field is: a column, a path such as author.id, or :VALUE. Repeatable, also for one field.",
+    ),
+]
+User = Annotated[str | None, typer.Option(metavar="NAME", help="The user of texts that name none.", callback=readable)]
 Store = Annotated[Path | None, typer.Option("--store", "-s", help="Directory of the store. [default: store]")]
 Category = Annotated[
     str | None,

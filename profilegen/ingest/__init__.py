@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 
 from profilegen.errors import InputError, UsageError
 from profilegen.ingest.documents import NobodyError, NoDocumentError, make_document
 from profilegen.ingest.exports.export import Fields, Passed
+from profilegen.ingest.intake import MAX_BAD_EXAMPLES, MAX_SKIPPED_EXAMPLES, Intake, Kind
 from profilegen.ingest.items import Items
 from profilegen.ingest.nobody import names_of_nobody
 from profilegen.ingest.parts import Choice, Part, look_at
@@ -21,48 +23,8 @@ from profilegen.records import BadLine, Document, FileReading, SkippedFile
 
 __all__ = ["FIELDS", "MAX_BAD_EXAMPLES", "MAX_SKIPPED_EXAMPLES", "Intake", "read_documents"]
 
-# What a person reads of them before looking for the cause.
-MAX_BAD_EXAMPLES = 20
-MAX_SKIPPED_EXAMPLES = 20
-# More files than that are counted together: a chat export may have one a day.
-_MAX_FILES = 200
 _MAX_PATH_CHARS = 1_000
-
-
-@dataclass
-class Intake:
-    """What was read so far.
-
-    :param rows: rows of texts that were read, good or bad.
-    :param documents: documents that were made of them.
-    :param bad: broken rows.
-    :param bad_examples: the first 20 of those.
-    :param passed: whole rows that are no document, by reason.
-    :param skipped: files in the named directories and archives that are not read.
-    :param skipped_examples: the first 20 of those.
-    :param languages: documents by language.
-    :param files: what was made of each file; of many files, the first 200.
-    """
-
-    rows: int = 0
-    documents: int = 0
-    bad: int = 0
-    bad_examples: list[BadLine] = field(default_factory=list)
-    passed: Counter[str] = field(default_factory=Counter)
-    skipped: int = 0
-    skipped_examples: list[SkippedFile] = field(default_factory=list)
-    languages: Counter[str] = field(default_factory=Counter)
-    files: list[FileReading] = field(default_factory=list)
-
-    def skip(self, skipped: Iterable[SkippedFile]) -> None:
-        """Count files that are not read.
-
-        :param skipped: them, with reasons.
-        """
-        for each in skipped:
-            self.skipped += 1
-            if len(self.skipped_examples) < MAX_SKIPPED_EXAMPLES:
-                self.skipped_examples.append(each)
+_MAX_REASONS = 5
 
 
 def read_documents(
@@ -102,11 +64,24 @@ def _documents(sources: Sequence[Source], choice: Choice, intake: Intake) -> Ite
     texts = [s for s in parts if not (part := parts[s]) or part.role == "texts"]
     with Items() as items:
         for source in items_first:
-            _read_items(source, parts[source], items, intake)
+            with _told(source, intake):
+                _read_items(source, parts[source], items, intake)
         for source in texts:
-            yield from _read_texts(source, parts[source], choice, mapped, items, intake)
+            with _told(source, intake):
+                yield from _read_texts(source, parts[source], choice, mapped, items, intake)
     if not intake.documents:
         raise InputError(_why_nothing(parts, intake))
+
+
+@contextlib.contextmanager
+def _told(source: Source, intake: Intake) -> Iterator[None]:
+    """Tell of a file that cannot be read to its end where somebody wants to be told; else it is an error."""
+    try:
+        yield
+    except InputError as error:
+        if intake.on_error is None:
+            raise
+        intake.on_error(source, error)
 
 
 class _Mapped:
@@ -155,9 +130,14 @@ def _look(sources: Sequence[Source], choice: Choice, mapped: _Mapped, intake: In
                 reason = str(error).removeprefix(f"{display_name(source)}: ")
                 intake.skip([SkippedFile(file=display_name(source), reason=reason)])
     mapped.check()
-    named = [error for source, error in _paired(sources, parts, errors) if "/" not in source.below]
-    if named or (errors and not parts):
-        raise (named or errors)[0]
+    named = [(source, error) for source, error in _paired(sources, parts, errors) if "/" not in source.below]
+    if intake.on_error is not None:
+        for source, why in named:
+            intake.on_error(source, why)
+    elif named:
+        raise named[0][1]
+    elif errors and not parts:
+        raise InputError(_why_none(errors))
     return parts
 
 
@@ -171,14 +151,21 @@ def _paired(
     return zip((source for source in sources if source not in parts), errors, strict=True)
 
 
+def _why_none(errors: Sequence[InputError]) -> str:
+    """Return why no file of a directory or an archive can be used: the first few reasons, and how many there are."""
+    shown = "; ".join(str(error) for error in errors[:_MAX_REASONS])
+    return shown + (f"; and {len(errors) - _MAX_REASONS:,} more files" if len(errors) > _MAX_REASONS else "")
+
+
 def _read_items(source: Source, part: Part | None, items: Items, intake: Intake) -> None:
     assert part is not None
-    with open_table(source, part.columns) as table:
-        reading = _Reading(source, table.format, table.encoding, part, intake)
-        for number, row in table.rows:
+    with (
+        open_table(source, part.columns) as table,
+        _Reading(source, table.format, table.encoding, part, intake) as reading,
+    ):
+        for number, row in reading.limited(table.rows):
             for fields in reading.fields_of(number, row, table.unit):
                 reading.documents += items.add(fields)
-        reading.done()
 
 
 def _read_texts(
@@ -198,26 +185,67 @@ def _read_texts(
                 f"no column of texts among {join_names(table.columns)}, and no file that says what the items are; "
                 "say which column it is with --map text=COLUMN"
             )
-        reading = _Reading(source, table.format, table.encoding, part, intake)
-        for number, row in table.rows:
-            intake.rows += 1
-            for fields in reading.fields_of(number, row, table.unit):
-                document = reading.document_of(items.completed(fields), number, table.unit)
-                if document:
-                    yield document
-        reading.done()
+        with _Reading(source, table.format, table.encoding, part, intake) as reading:
+            for number, row in reading.limited(table.rows):
+                intake.rows += 1
+                for fields in reading.fields_of(number, row, table.unit):
+                    document = reading.document_of(items.completed(fields), number, table.unit)
+                    if document:
+                        yield document
 
 
 class _Reading:
     """Counts what becomes of the rows of a file."""
 
     def __init__(self, source: Source, format_: str, encoding: str, part: Part, intake: Intake) -> None:
-        self._source, self._format, self._encoding, self._part, self._intake = source, format_, encoding, part, intake
+        self._source, self._encoding, self._part, self._intake = source, encoding, part, intake
+        self._kind = Kind(part.export, "items" if part.role == "items" else "texts", format_, part.fields)
         self._column = {each.field: each.columns[0] for each in part.fields if each.columns}
         self.rows = self.documents = self.bad = self._decimal_ids = 0
         self.passed: Counter[str] = Counter()
         self.unread: dict[str, tuple[int, str]] = {}
         self._nobody, self._nobodies = names_of_nobody(), Counter[str]()
+        self._complete = False
+
+    def __enter__(self) -> _Reading:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Tell the intake what was made of the file."""
+        if self._nobodies:
+            names = join_names([name for name, _ in self._nobodies.most_common(3)])
+            self._pass(f"nobody ({names}{', …' if len(self._nobodies) > 3 else ''})", self._nobodies.total())
+        part = self._part
+        self._intake.add_file(
+            self._kind,
+            FileReading(
+                file=display_name(self._source),
+                format=self._kind.format,
+                encoding=self._encoding,
+                export=part.export,
+                role="items" if part.role == "items" else "texts",
+                fields=part.fields,
+                unused=part.unused,
+                owner=part.owner,
+                rows=self.rows,
+                documents=self.documents,
+                bad=self.bad,
+                passed=dict(self.passed),
+                unread=self.unread,
+                left_out=dict(part.left_out),
+                warnings=(*part.notation.warnings, *self._warnings()),
+                complete=self._complete,
+            ),
+        )
+
+    def limited(self, rows: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
+        """Give the rows that are to be read."""
+        began = time.monotonic()
+        for numbered in rows:
+            if self._intake.is_enough(self.rows, began):
+                return
+            yield numbered
+        self._complete = True
 
     def fields_of(self, number: int, row: Row, unit: str) -> Iterator[Fields]:
         """Give the fields of what a row holds; count rows that are broken and that are passed over."""
@@ -252,36 +280,8 @@ class _Reading:
             self.unread[column] = count + 1, example
         self.documents += 1
         self._decimal_ids += document.user_id.endswith(".0")
-        self._intake.documents += 1
-        self._intake.languages[document.language] += 1
+        self._intake.add_document(self._kind, document)
         return document
-
-    def done(self) -> None:
-        """Tell the intake what was made of the file."""
-        if self._nobodies:
-            names = join_names([name for name, _ in self._nobodies.most_common(3)])
-            self._pass(f"nobody ({names}{', …' if len(self._nobodies) > 3 else ''})", self._nobodies.total())
-        if len(self._intake.files) < _MAX_FILES:
-            part = self._part
-            self._intake.files.append(
-                FileReading(
-                    file=display_name(self._source),
-                    format=self._format,
-                    encoding=self._encoding,
-                    export=part.export,
-                    role="items" if part.role == "items" else "texts",
-                    fields=part.fields,
-                    unused=part.unused,
-                    owner=part.owner,
-                    rows=self.rows,
-                    documents=self.documents,
-                    bad=self.bad,
-                    passed=dict(self.passed),
-                    unread=self.unread,
-                    left_out=dict(part.left_out),
-                    warnings=(*part.notation.warnings, *self._warnings()),
-                )
-            )
 
     def _warnings(self) -> Iterator[str]:
         if self._decimal_ids and self._decimal_ids < self.documents:
@@ -293,11 +293,8 @@ class _Reading:
 
     def _count_bad(self, number: int, unit: str, error: BadRowError) -> None:
         self.bad += 1
-        self._intake.bad += 1
-        if len(self._intake.bad_examples) < MAX_BAD_EXAMPLES:
-            where = "" if unit == "line" else f"{unit} {number}: "
-            bad = BadLine(file=display_name(self._source), line=number, reason=f"{where}{error}")
-            self._intake.bad_examples.append(bad)
+        where = "" if unit == "line" else f"{unit} {number}: "
+        self._intake.add_bad(BadLine(file=display_name(self._source), line=number, reason=f"{where}{error}"))
 
 
 def _why_nothing(parts: Mapping[Source, Part | None], intake: Intake) -> str:

@@ -51,7 +51,8 @@ def build(
     sources: Sequence[str],
     settings: Settings,
     *,
-    mapping: Mapping[str, str] | None = None,
+    mapping: Mapping[str, str | Sequence[str]] | None = None,
+    user: str | None = None,
     add: bool = False,
     re_embed: bool = False,
     remove: bool = False,
@@ -63,7 +64,8 @@ def build(
 
     :param sources: files, directories, or `-` for standard input.
     :param settings: where the store is, and with which models and how it is built.
-    :param mapping: our field to the name of the column that holds it.
+    :param mapping: our field to the path of its values, or to several.
+    :param user: the user of texts that name none.
     :param add: keep what is in the store and not in the sources; else the store ends up with the sources alone.
     :param re_embed: embed everything again where the store was made with another embedder.
     :param remove: allow to remove many users, those of whom the sources have no text.
@@ -93,7 +95,7 @@ def build(
                 chosen.embedder.start()
 
         with clock.stage("read"):
-            intake, staged = _read(ledger, sources, mapping or {}, settings, on_new, report)
+            intake, staged = _read(ledger, sources, mapping or {}, user, settings, on_new, report)
         if not add and not remove:
             _check_removals(ledger.staged_removals(), confirm)
         chosen = chosen or embedder_for(intake.languages, settings, report)
@@ -149,7 +151,7 @@ def build(
             changed,
             clock.seconds,
         )
-        ledger.record_build(finished)
+        ledger.record_build(_without_values(finished))
     return finished
 
 
@@ -209,7 +211,8 @@ class _Clock:
 def _read(
     ledger: Ledger,
     sources: Sequence[str],
-    mapping: Mapping[str, str],
+    mapping: Mapping[str, str | Sequence[str]],
+    user: str | None,
     settings: Settings,
     on_new: Callable[[], None],
     progress: Progress,
@@ -221,7 +224,8 @@ def _read(
     intake = Intake()
 
     def counted() -> Iterator[Document]:
-        for number, document in enumerate(read_documents(sources, mapping=mapping, intake=intake), 1):
+        documents = read_documents(sources, mapping=mapping, user=user, intake=intake)
+        for number, document in enumerate(documents, 1):
             if number % 500 == 0:
                 progress("read", number, 0)
             yield document
@@ -255,6 +259,17 @@ def _index(ledger: Ledger, store: Path, standby: index.Standby, progress: Progre
     return True
 
 
+def _without_values(report: BuildReport) -> BuildReport:
+    """Return a report for the store without what it quotes of the files: a user who is removed later is gone."""
+    files = [
+        each.model_copy(
+            update={"owner": None, "unread": {column: (count, "") for column, (count, _) in each.unread.items()}}
+        )
+        for each in report.files
+    ]
+    return report.model_copy(update={"files": tuple(files)})
+
+
 def _report(
     ledger: Ledger,
     intake: Intake,
@@ -284,8 +299,10 @@ def _report(
         duplicates=staged.duplicates,
         bad_lines=intake.bad,
         bad_examples=tuple(intake.bad_examples),
+        passed=dict(intake.passed.most_common()),
         skipped_files=intake.skipped,
         skipped_examples=tuple(intake.skipped_examples),
+        files=tuple(intake.files),
         embedder=models.embedder.name,
         embedder_reason=reason,
         writer=", ".join(writer.name for writer in models.writers),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from profilegen.language.cleaning import printable
+from profilegen.publish.files import counted, files_lines, indented, item_and_day
 from profilegen.records import (
     BuildReport,
     Claim,
@@ -23,7 +23,7 @@ from profilegen.records import (
 
 _BAR_WIDTH = 10
 _STATUS_STYLES = {"ok": "green", "insufficient": "yellow", "failed": "red"}
-_MAX_QUOTES, _MAX_ITEM_CHARS = 2, 60
+_MAX_QUOTES = 2
 _MAX_CATEGORIES, _MAX_LISTED = 8, 3
 # A segment whose overlap with what new clusterings find is less than this is not to be relied on (Hennig 2007).
 
@@ -51,11 +51,11 @@ def user_page(
     if profile.summary:
         parts += [Text(), Text(profile.summary)]
     parts += _claims(profile, cited, numbers or {})
-    parts += [Text(), Text("Behaviour", style="bold"), _indented(Text(_behaviour(profile)), 2)]
+    parts += [Text(), Text("Behaviour", style="bold"), indented(Text(_behaviour(profile)), 2)]
     parts += [
         Text(),
         Text("Segment", style="bold"),
-        _indented(Text(_segment_line(profile, segment)), 2),
+        indented(Text(_segment_line(profile, segment)), 2),
     ]
     made = profile.built_with
     wrote = {"writer": f"written by {made.writer}", "template": "composed by template", "none": "no summary"}
@@ -74,7 +74,7 @@ def segment_page(
     :param groups: the groups that segments belong to, by id.
     """
     head = Text(segment.name, style="bold")
-    head.append(f"  {segment.id}  {_counted(segment.size, 'user')}", style="dim")
+    head.append(f"  {segment.id}  {counted(segment.size, 'user')}", style="dim")
     parts: list[RenderableType] = [head]
     above = [groups[id_].name for id_ in segment.groups if groups and id_ in groups]
     if above:
@@ -85,14 +85,14 @@ def segment_page(
     parts += _claims(segment, cited, {})
     if segment.keyphrases:
         parts += [Text(), Text("What sets them apart", style="bold")]
-        parts.append(_indented(Text(" · ".join(segment.keyphrases)), 2))
+        parts.append(indented(Text(" · ".join(segment.keyphrases)), 2))
     if segment.categories:
         parts += [Text(), Text("Categories of its users", style="bold")]
-        parts.append(_indented(Text(_categories(segment, _MAX_CATEGORIES)), 2))
+        parts.append(indented(Text(_categories(segment, _MAX_CATEGORIES)), 2))
     shown = segment.members[:10]
     more = f" and {segment.size - len(shown)} more" if segment.size > len(shown) else ""
     parts += [Text(), Text("Most typical users", style="bold")]
-    parts.append(_indented(Text(", ".join(map(printable, shown)) + more), 2))
+    parts.append(indented(Text(", ".join(map(printable, shown)) + more), 2))
     return Group(*parts)
 
 
@@ -138,8 +138,8 @@ def found_list(found: Sequence[SearchResult]) -> RenderableType:
         line.append(f"  {user.likeness:.2f}  {user.segment or ''}", style="dim")
         parts.append(line)
         if user.summary:
-            parts.append(_indented(Text(user.summary), 4))
-        parts.append(_indented(Text(f"why: {user.why}", style="dim"), 4))
+            parts.append(indented(Text(user.summary), 4))
+        parts.append(indented(Text(f"why: {user.why}", style="dim"), 4))
     return Group(*parts) if parts else Text("no user found")
 
 
@@ -150,43 +150,39 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
     :param store: directory of the store.
     """
     lines = [
-        f"{_counted(report.users, 'user')} with {_counted(report.documents, 'document')} "
-        f"in {_counted(report.segments, 'segment')}: {store}"
+        f"{counted(report.users, 'user')} with {counted(report.documents, 'document')} "
+        f"in {counted(report.segments, 'segment')}: {store}"
     ]
     lines.append(f"profiles: {report.ok:,} ok, {report.insufficient:,} insufficient, {report.failed:,} failed")
     if report.unclustered:
-        lines.append(f"{_counted(report.unclustered, 'user')} between segments, assigned to the nearest")
+        lines.append(f"{counted(report.unclustered, 'user')} between segments, assigned to the nearest")
     if report.duplicates:
-        lines.append(f"dropped {_counted(report.duplicates, 'duplicate')}")
+        lines.append(f"dropped {counted(report.duplicates, 'duplicate')}")
     if report.removed_users:
-        lines.append(f"removed {_counted(report.removed_users, 'user')} that the input no longer has")
+        lines.append(f"removed {counted(report.removed_users, 'user')} that the input no longer has")
     lines.append(f"embedder: {report.embedder} ({report.embedder_reason})")
     lines.append(f"writer: {report.writer}; verifier: {report.verifier}")
     if report.changed:
         slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:4]
         spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in slowest)
         total = sum(report.seconds.values())
-        did = [f"embedded {_counted(report.embedded, 'document')}"] if report.embedded else []
-        did += [f"made {_counted(report.written, 'profile')}"] if report.written else []
+        did = [f"embedded {counted(report.embedded, 'document')}"] if report.embedded else []
+        did += [f"made {counted(report.written, 'profile')}"] if report.written else []
         lines.append(f"{', '.join(did) or 'updated segments and index'} in {total:.0f} s ({spent})")
     else:
         lines.append("nothing has changed")
     if report.categorised and not report.written:
-        lines.append(f"gave the interests of {_counted(report.categorised, 'user')} their categories")
-    text = Text("\n".join(lines))
+        lines.append(f"gave the interests of {counted(report.categorised, 'user')} their categories")
+    text = Text("\n".join([*lines, *files_lines(report.files)]))
     if report.bad_lines:
-        text.append(f"\nskipped {_counted(report.bad_lines, 'bad line')}, such as", style="yellow")
+        text.append(f"\nskipped {counted(report.bad_lines, 'bad line')}, such as", style="yellow")
         for bad in report.bad_examples[:5]:
             text.append(f"\n  {printable(bad.file)}:{bad.line}: {printable(bad.reason)}", style="yellow")
     if report.skipped_files:
-        text.append(f"\npassed over {_counted(report.skipped_files, 'file')}, such as", style="yellow")
+        text.append(f"\npassed over {counted(report.skipped_files, 'file')}, such as", style="yellow")
         for skipped in report.skipped_examples[:5]:
             text.append(f"\n  {printable(skipped.file)}: {skipped.reason}", style="yellow")
     return text
-
-
-def _indented(text: Text, columns: int) -> RenderableType:
-    return Padding(text, (0, 0, 0, columns), expand=False)
 
 
 def _claims(
@@ -215,9 +211,9 @@ def _claim(claim: Claim, cited: Mapping[str, Document], number: int | None) -> R
     parts: list[RenderableType] = [line]
     for evidence in claim.evidence[:_MAX_QUOTES]:
         quote = Text(f"“{' '.join(evidence.quote.split())}”", style="italic")
-        about = _about(cited.get(evidence.document))
+        about = item_and_day(cited.get(evidence.document))
         quote.append(f" — {about}" if about else "", style="dim not italic")
-        parts.append(_indented(quote, 18))
+        parts.append(indented(quote, 18))
     return Group(*parts)
 
 
@@ -225,19 +221,9 @@ def _categories(segment: Segment, most: int) -> str:
     return " · ".join(f"{count.category.name} {count.users / segment.size:.0%}" for count in segment.categories[:most])
 
 
-def _about(document: Document | None) -> str:
-    if document is None:
-        return ""
-    item = printable(document.item_title or "")
-    if len(item) > _MAX_ITEM_CHARS:
-        item = item[: _MAX_ITEM_CHARS - 1].rstrip() + "…"
-    day = document.timestamp.date().isoformat() if document.timestamp else ""
-    return ", ".join(part for part in (item, day) if part)
-
-
 def _behaviour(profile: UserProfile) -> str:
     seen = profile.behaviour
-    parts = [_counted(seen.documents, "document")]
+    parts = [counted(seen.documents, "document")]
     if seen.first and seen.last:
         parts.append(seen.first if seen.first == seen.last else f"{seen.first} to {seen.last}")
     if seen.per_month is not None:
@@ -261,7 +247,3 @@ def _segment_line(profile: UserProfile, segment: Segment | None) -> str:
     near = ", ".join(f"{near.id} ({near.weight:.2f})" for near in profile.near_segments)
     line = f"{name} · {how}, confidence {profile.segment_confidence or 0:.2f}"
     return f"{line} · near {near}" if near else line
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' if count != 1 else ''}"

@@ -521,9 +521,10 @@ class FieldSource(Record):
 
 
 class FileReading(Record):
-    """What was made of an input file.
+    """What was made of an input file, or of several that are alike, such as the days of a chat export.
 
-    :param file: path of the file; in an archive, with the name of the member behind it.
+    :param file: path of the file, or of the first; in an archive, with the name of the member behind it.
+    :param files: how many files these are.
     :param format: short name of its format.
     :param encoding: of its characters, "" where the format has one of its own.
     :param export: title of the source that it was recognised as, "" for none.
@@ -538,9 +539,11 @@ class FileReading(Record):
     :param unread: values that could not be read, by column: how many, with an example.
     :param left_out: columns that look like a field and are none, with the reason.
     :param warnings: what a person should know of how the file was read.
+    :param complete: whether it was read to its end.
     """
 
     file: str
+    files: int = 1
     format: str
     encoding: str
     export: str = ""
@@ -555,6 +558,7 @@ class FileReading(Record):
     unread: dict[str, tuple[int, str]] = {}
     left_out: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
+    complete: bool = True
 
 
 class BuildReport(Record):
@@ -574,8 +578,10 @@ class BuildReport(Record):
     :param duplicates: rows of the input that repeat another one.
     :param bad_lines: lines of the input that were skipped.
     :param bad_examples: some of them.
+    :param passed: whole rows that are no text of a user, by reason: `no user`, `written by a program`.
     :param skipped_files: files in input directories that were not read.
     :param skipped_examples: some of them.
+    :param files: what was made of the files: their columns, and which field each became.
     :param embedder: name of the embedder.
     :param embedder_reason: why that embedder was chosen.
     :param writer: name of the writer; several are separated by commas.
@@ -598,8 +604,10 @@ class BuildReport(Record):
     duplicates: int
     bad_lines: int
     bad_examples: tuple[BadLine, ...] = ()
+    passed: dict[str, int] = {}
     skipped_files: int = 0
     skipped_examples: tuple[SkippedFile, ...] = ()
+    files: tuple[FileReading, ...] = ()
     embedder: str
     embedder_reason: str
     writer: str
