@@ -29,8 +29,6 @@ _MAX_TEXTS = 100_000
 _MIN_JUDGED = 10
 # A median below is no sentence of which a claim could be made.
 _MIN_TEXT_CHARS = 15
-# The highest rating of the widest usual scale; see `claims.passages.rating_scale`.
-_MAX_RATING = 100.0
 
 
 def inspect_files(
@@ -174,22 +172,13 @@ def _warnings(reading: FileReading, seen: _Seen) -> Iterable[str]:
         yield "no column of times: profiles cannot say when something was so"
     elif seen.times is None:
         yield f"no time could be read from {_names(columns['timestamp'])}"
-    yield from _warnings_of_ratings(columns.get("rating", ()), seen)
+    if "rating" in columns and not seen.rated and not any("ratings" in warning for warning in reading.warnings):
+        yield f"no rating could be read from {_names(columns['rating'])}"
+    elif seen.rated >= _MIN_JUDGED and seen.ratings[0] == seen.ratings[1]:
+        yield f"all ratings are {seen.ratings[0]:g}"
     if len(seen.users) == 1 and reading.owner is None and reading.documents > 1:
         yield f"all texts are of one user, {printable(next(iter(seen.users)))}; is it the right column?"
     yield from _warnings_of_texts(seen)
-
-
-def _warnings_of_ratings(columns: Sequence[str], seen: _Seen) -> Iterable[str]:
-    lowest, highest = seen.ratings
-    if columns and not seen.rated:
-        yield f"no rating could be read from {_names(columns)}"
-    elif seen.rated >= _MIN_JUDGED and highest <= 1:
-        yield f"ratings from {lowest:g} to {highest:g} are taken for likes, not for stars"
-    elif highest > _MAX_RATING:
-        yield f"ratings from {lowest:g} to {highest:g} are of no usual scale; are they votes or points?"
-    elif seen.rated >= _MIN_JUDGED and lowest == highest:
-        yield f"all ratings are {lowest:g}"
 
 
 def _warnings_of_texts(seen: _Seen) -> Iterable[str]:
