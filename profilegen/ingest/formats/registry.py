@@ -10,6 +10,9 @@ from profilegen.ingest.formats.format import Format
 
 # The modules of this package, each of which holds its `FORMATS`.
 _MODULES = (
+    # Before JSON: some chats begin each message with a bracket.
+    "whatsapp",
+    "chat_lines",
     "block_table",
     "clippings",
     "csv_table",
