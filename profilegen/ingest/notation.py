@@ -34,15 +34,12 @@ USUAL = Notation()
 def find_notation(sample: Iterable[Mapping[str, object]], rest: Iterator[Mapping[str, object]]) -> Notation:
     """Return how a file writes its ratings and times.
 
-    :param sample: fields of its first documents, by our names.
-    :param rest: fields of further ones, looked through where the sample does not show it; at most 50,000.
+    :param sample: ratings, with their scale, and times of its first documents, by our names.
+    :param rest: those of further ones, looked through where the sample does not show it; at most 50,000.
     """
     fields = list(sample)
     if not _is_shown(fields):
-        fields.extend(
-            {name: each.get(name) for name in ("rating", "rating_scale", "timestamp")}
-            for each in islice(rest, _MAX_ROWS)
-        )
+        fields.extend(islice(rest, _MAX_ROWS))
     ratings = list(_plain_ratings(fields))
     scale = scale_of(ratings)
     order, is_guess = order_of(each.get("timestamp") for each in fields)

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import NamedTuple
 
 from profilegen.errors import InputError
+from profilegen.ingest.columns import decoded
 from profilegen.ingest.exports.export import Columns, Fields, Look, Passed, Reader, Role
 from profilegen.ingest.exports.registry import export_of
 from profilegen.ingest.notation import USUAL, Notation, find_notation
 from profilegen.ingest.paths import CONSTANT, first_name, paths_in, values_at
-from profilegen.ingest.roles import ColumnMap, choose_fields, join_names
-from profilegen.ingest.sources import Source, read_beside
+from profilegen.ingest.roles import (
+    DAY_AND_TIME,
+    Chosen,
+    ColumnMap,
+    choose_fields,
+    join_names,
+    maybe_texts,
+    maybe_users,
+)
+from profilegen.ingest.sources import Source, can_be_read_twice, read_beside
 from profilegen.ingest.tables import READ_ERRORS, OpenTable
+from profilegen.language.cleaning import printable
 from profilegen.records import FieldSource
 
 _TEXTS = ("text", "title", "item_title")
@@ -78,7 +88,8 @@ def look_at(source: Source, table: OpenTable, choice: Choice, *, read_on: bool =
 
 
 def _fields(part: Part, rows: Iterable[Mapping[str, object]]) -> Iterator[Fields]:
-    return (fields for row in rows for fields in part.reader(row) if not isinstance(fields, Passed))
+    found = (fields for row in rows for fields in part.reader(row) if not isinstance(fields, Passed))
+    return ({name: decoded(fields.get(name)) for name in ("rating", "rating_scale", "timestamp")} for fields in found)
 
 
 def _further(table: OpenTable) -> Iterator[Mapping[str, object]]:
@@ -94,7 +105,7 @@ def _part(source: Source, table: OpenTable, choice: Choice) -> Part:
     look = Look(source.below, table.format, table.columns, table.sample, table.context, beside, choice.user)
     export = None if choice.mapping or not table.sample else export_of(look)
     if export is None:
-        return _table(look, choice)
+        return _table(look, source, choice)
     fields = tuple(
         FieldSource(field=field, columns=_there(columns, look), why=export.title)
         for field, columns in export.fields.items()
@@ -113,44 +124,62 @@ def _there(columns: Columns, look: Look) -> tuple[str, ...]:
     return tuple(name for name in names if name in look.columns) or names[:1]
 
 
-def _table(look: Look, choice: Choice) -> Part:
+def _table(look: Look, source: Source, choice: Choice) -> Part:
     chosen = choose_fields(look.columns, look.rows, choice.mapping)
-    used = {_column(path) for source in chosen.values() for path in source.columns}
-    unused = tuple(column for column in look.columns if column not in used)
-    has_texts = not chosen.keys().isdisjoint(_TEXTS)
+    fields = chosen.fields
+    has_texts = not fields.keys().isdisjoint(_TEXTS)
     role: Role = "texts"
-    tells_of_items = "item_id" in chosen and not chosen.keys().isdisjoint(("item_title", "title"))
-    if tells_of_items and chosen.keys().isdisjoint(("user_id", "text")) and choice.user is None:
+    tells_of_items = "item_id" in fields and not fields.keys().isdisjoint(("item_title", "title"))
+    if tells_of_items and fields.keys().isdisjoint(("user_id", "text")) and choice.user is None:
         role = "items"
-        if "item_title" not in chosen:
-            title = chosen.pop("title")
-            chosen["item_title"] = title.model_copy(update={"field": "item_title"})
-    elif look.columns and not has_texts and not ("item_id" in chosen and "user_id" in chosen):
-        raise InputError(_none_found("texts", "text=COLUMN", look))
-    owner = None
-    if role == "texts" and look.columns and "user_id" not in chosen:
-        owner = choice.user
-        if owner is None:
-            raise InputError(_none_found("users", "user_id=COLUMN", look))
+        if "item_title" not in fields:
+            fields["item_title"] = fields.pop("title").model_copy(update={"field": "item_title"})
+    elif look.columns and not has_texts and not ("item_id" in fields and "user_id" in fields):
+        raise InputError(_no_texts(look))
+    owner = choice.user if role == "texts" and "user_id" not in fields else None
+    if role == "texts" and look.columns and "user_id" not in fields and owner is None:
+        owner = _one_person(look, source, chosen)
+    used = {_column(path, look.columns) for each in fields.values() for path in each.columns}
+    unused = tuple(column for column in look.columns if column not in used and column not in chosen.left_out)
     columns = frozenset(used & set(look.columns))
-    joins = "text" in (field for field, _ in choice.mapping)
-    reader = partial(_read, {field: source.columns for field, source in chosen.items()}, joins)
-    return Part("", role, tuple(chosen.values()), unused, owner, reader, columns, not has_texts)
+    mapped = {field for field, _ in choice.mapping}
+    joined = {field for field in ("text", "timestamp") if field in mapped}
+    if "timestamp" in fields and fields["timestamp"].why == DAY_AND_TIME:
+        joined.add("timestamp")
+    reader = partial(_read, {field: each.columns for field, each in fields.items()}, joined)
+    part = Part("", role, tuple(fields.values()), unused, owner, reader, columns, not has_texts)
+    return part._replace(left_out=chosen.left_out)
 
 
-def _none_found(what: str, example: str, look: Look) -> str:
+def _one_person(look: Look, source: Source, chosen: Chosen) -> str:
+    """Return the name of the one person whose rows these are: the file's.
+
+    :raises InputError: a column may name users, or the file has no name.
+    """
+    maybe = maybe_users(look.columns, look.rows, chosen)
+    if not maybe and can_be_read_twice(source):
+        return _name_of(look)
+    among = join_names([*maybe, *(column for column in look.columns if column not in maybe)])
+    which = f"is it {' or '.join(map(printable, maybe[:3]))}? say" if maybe else "say which it is with"
+    path = printable(maybe[0]) if len(maybe) == 1 else "COLUMN"
+    raise InputError(
+        f"no column of users among {among}; {which} --map user_id={path}, or --user NAME if all of it is of one person"
+    )
+
+
+def _no_texts(look: Look) -> str:
+    among = join_names(maybe_texts(look.columns, look.rows))
     nested = [path for path in paths_in(look.rows) if path not in look.columns]
-    one = ", or --user NAME if all of it is of one person" if what == "users" else ""
     if nested:
         return (
-            f"no column of {what} among {join_names(look.columns)}. Its values are nested; there are "
-            f"{join_names(nested)}. Say which it is with --map {example.replace('COLUMN', 'PATH')}{one}"
+            f"no column of texts among {among}. Its values are nested; there are "
+            f"{join_names(maybe_texts(nested, look.rows))}. Say which it is with --map text=PATH"
         )
-    return f"no column of {what} among {join_names(look.columns)}; say which it is with --map {example}{one}"
+    return f"no column of texts among {among}; say which it is with --map text=COLUMN"
 
 
-def _column(path: str) -> str:
-    return "" if path.startswith(CONSTANT) else first_name(path)
+def _column(path: str, columns: Collection[str]) -> str:
+    return path if path in columns or path.startswith(CONSTANT) else first_name(path)
 
 
 def _name_of(look: Look) -> str:
@@ -159,19 +188,28 @@ def _name_of(look: Look) -> str:
     return path.parts[0] if len(path.parts) > 1 else path.stem
 
 
-def _read(places: Mapping[str, tuple[str, ...]], joins: bool, row: Mapping[str, object]) -> Iterable[Fields | Passed]:
+def _read(
+    places: Mapping[str, tuple[str, ...]], joined: Collection[str], row: Mapping[str, object]
+) -> Iterable[Fields | Passed]:
     """Give the documents of a row: one, or one for each text where a path leads to several.
 
     :param places: paths by field; the first that leads to a value counts.
-    :param joins: whether the values of several paths to texts are one text; a person wants all that are mapped.
+    :param joined: fields of which the values of several paths are one; a person wants all that are mapped.
     """
     found = {field: [value for path in paths for value in values_at(row, path)] for field, paths in places.items()}
     texts = found.pop("text", [])
-    shared = {field: _first(values) for field, values in found.items()}
+    shared = {
+        field: _join(values, " ") if field in joined and len(places[field]) > 1 else _first(values)
+        for field, values in found.items()
+    }
     if len(places.get("text", ())) > 1:
-        texts = ["\n".join(str(text) for text in texts if text not in (None, ""))] if joins else [_first(texts)]
+        texts = [_join(texts, "\n") if "text" in joined else _first(texts)]
     for text in texts or [None]:
         yield {**shared, "text": text}
+
+
+def _join(values: list[object], by: str) -> str:
+    return by.join(str(decoded(value)) for value in values if value not in (None, ""))
 
 
 def _first(values: list[object]) -> object:
