@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 
 from profilegen.ingest.exports.export import Export, Fields, Look, Passed
 from profilegen.ingest.exports.nested import as_text
 
 # A highlight goes from one place to another, a note stands at one; older devices shorten: `Loc. 512-14`.
 _STRETCH = re.compile(r"\d+\s?[-–]\s?\d+")
-_NOT_BEFORE_DIGITS = re.compile(r"^\D*")
-_TIMES = ("%B %d, %Y %I:%M:%S %p", "%B %d, %Y, %I:%M %p", "%d %B %Y %H:%M:%S", "%d %B %y %H:%M:%S")
 
 
 def _is_kindle(look: Look) -> bool:
@@ -30,19 +26,9 @@ def _clipping(row: Mapping[str, object]) -> Iterable[Fields | Passed]:
         "text": None if highlighted else text,
         "item_title": row.get("book"),
         "brand": row.get("author"),
-        "timestamp": _time(as_text(row.get("added"))),
+        "timestamp": row.get("added"),
         "event": "highlighted" if highlighted else "noted",
     }
-
-
-def _time(written: str) -> object:
-    """Read `Added on Tuesday, March 5, 2019 10:15:02 PM`; of other languages, the part from the first digit on."""
-    words = written.split()
-    for at in range(len(words)):
-        for form in _TIMES:
-            with contextlib.suppress(ValueError):
-                return datetime.strptime(" ".join(words[at:]), form).replace(tzinfo=UTC)
-    return _NOT_BEFORE_DIGITS.sub("", written) or None
 
 
 EXPORTS = (

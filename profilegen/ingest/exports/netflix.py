@@ -5,38 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from profilegen.ingest.exports.export import Export, Fields, Look, Passed, Reader
+from profilegen.ingest.exports.export import Export, Fields, Look, Passed
 from profilegen.ingest.exports.nested import as_text
 
-# 5/29/24, 29/05/2024, 29.05.24: in the order of the language of the account.
-_DAY = re.compile(r"(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{2}|\d{4})")
+# 5/29/24, 29/05/2024, 29.05.24, 2024-05-29: in the order of the language of the account.
+_DAY = re.compile(r"\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}\.?")
 _MIN_VIEWED_S = 120
 
 
 def _is_history(look: Look) -> bool:
-    return look.columns == ("Title", "Date") and all(
-        _DAY.fullmatch(day) or re.fullmatch(r"\d{4}[/.\-]\d{1,2}[/.\-]\d{1,2}", day)
-        for day in (as_text(row.get("Date")).strip() for row in look.rows)
-    )
+    days = (as_text(row.get("Date")).strip() for row in look.rows)
+    return look.columns == ("Title", "Date") and all(map(_DAY.fullmatch, days))
 
 
-def _reader(look: Look) -> Reader:
-    days = [match for row in look.rows if (match := _DAY.fullmatch(as_text(row.get("Date")).strip()))]
-    day_first = any(int(match[1]) > 12 for match in days) or any("." in match[0] for match in days)
-
-    def read(row: Mapping[str, object]) -> Iterable[Fields]:
-        return ({"item_title": row.get("Title"), "timestamp": _iso(row.get("Date"), day_first), "event": "viewed"},)
-
-    return read
-
-
-def _iso(written: object, day_first: bool) -> object:
-    match = _DAY.fullmatch(as_text(written).strip())
-    if match is None:
-        return written
-    day, month = (match[1], match[2]) if day_first else (match[2], match[1])
-    year = match[3] if len(match[3]) == 4 else f"20{match[3]}"
-    return f"{year}-{int(month):02}-{int(day):02}"
+def _view(row: Mapping[str, object]) -> Iterable[Fields]:
+    return ({"item_title": row.get("Title"), "timestamp": row.get("Date"), "event": "viewed"},)
 
 
 def _is_activity(look: Look) -> bool:
@@ -65,7 +48,11 @@ def _seconds(written: str) -> float:
 
 EXPORTS = (
     Export(
-        "netflix-history", "Netflix viewing history", {"item_title": "Title", "timestamp": "Date"}, _is_history, _reader
+        "netflix-history",
+        "Netflix viewing history",
+        {"item_title": "Title", "timestamp": "Date"},
+        _is_history,
+        lambda look: _view,
     ),
     Export(
         "netflix-activity",

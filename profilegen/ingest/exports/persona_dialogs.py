@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 
 from profilegen.ingest.exports.export import Export, Fields, Look, Passed
 from profilegen.ingest.exports.nested import as_list, as_mapping, as_mappings, as_text
 from profilegen.ingest.exports.turns import FROM_ASSISTANT, name_conversation
 
 _SESSION = re.compile(r"session_(\d+)")
-_MOMENT = re.compile(r"(\d{1,2}:\d{2} [ap]m) on (\d{1,2} \w+,? \d{4})", re.IGNORECASE)
 
 
 def _is_locomo(look: Look) -> bool:
@@ -27,20 +24,10 @@ def _locomo(row: Mapping[str, object]) -> Iterator[Fields | Passed]:
     sample = as_text(row.get("sample_id")) or name_conversation(map(as_text, dialog.values()))
     sessions = sorted((int(match[1]), name) for name in dialog if (match := _SESSION.fullmatch(str(name))))
     for _, name in sessions:
-        moment = _moment(dialog.get(f"{name}_date_time"))
+        moment = dialog.get(f"{name}_date_time")
         for turn in as_mappings(dialog.get(name)):
             user = f"{sample}:{as_text(turn.get('speaker'))}"
             yield {"user_id": user, "text": turn.get("text"), "timestamp": moment}
-
-
-def _moment(written: object) -> object:
-    """Read `1:56 pm on 8 May, 2023`."""
-    match = _MOMENT.fullmatch(as_text(written).strip())
-    if match:
-        with contextlib.suppress(ValueError):
-            day = match[2].replace(",", "")
-            return datetime.strptime(f"{match[1]} {day}", "%I:%M %p %d %B %Y").replace(tzinfo=UTC)
-    return written
 
 
 def _is_msc(look: Look) -> bool:

@@ -57,9 +57,7 @@ def _is_search(look: Look) -> bool:
 
 def _search_reader(look: Look) -> Reader:
     def read(row: Mapping[str, object]) -> Iterable[Fields]:
-        # Java writes the zone twice: 2023-05-01T10:00:00.000Z[UTC]
-        time = as_text(row.get("searchTime")).partition("[")[0]
-        return ({"text": row.get("searchQuery"), "timestamp": time, "event": "searched"},)
+        return ({"text": row.get("searchQuery"), "timestamp": row.get("searchTime"), "event": "searched"},)
 
     return read
 
