@@ -355,6 +355,11 @@ def test_a_broken_archive_is_an_error_that_says_what_to_do(tmp_path: Path) -> No
         read(written(tmp_path / "a.zip", b"PK\x03\x04 and so on"))
 
 
+def test_a_file_of_no_known_format_is_an_error_that_says_which_are(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.bin: no known format: neither a table, nor JSON, nor one of \.csv"):
+        read(written(tmp_path / "a.bin", b"\x89\0\1\2" * 99))
+
+
 # --- columns ----------------------------------------------------------------------------------------------
 
 
@@ -577,7 +582,7 @@ GOOD = {"user_id": "u", "text": "good"}
         (json.dumps({"user_id": "u", "text": "x" * 10_000_000}), "10,000,000 bytes; at most 1,000,000"),
         (json.dumps({"user_id": "u", "text": "好" * 400_000}), "1,200,000 bytes; at most 1,000,000"),
         (json.dumps({"user_id": "u", "text": "x" * 20_000_000}), "a line of more than 16,777,216 bytes"),
-        (b'{"user_id": "u", "text": "caf\xe9"}', "invalid UTF-8"),
+        ('{"user_id": "ü", "text": "é '.encode() + b'caf\xe9"}', "invalid UTF-8"),
     ],
     ids=lambda value: str(value)[:40],  # A name of 20 MB would take the test runner minutes.
 )
@@ -621,7 +626,9 @@ def test_a_text_of_just_the_limit_is_read(tmp_path: Path) -> None:
 
 
 def test_bad_records_of_an_array_and_of_parquet_are_counted_by_record(tmp_path: Path) -> None:
-    array = b'[{"user_id": 1, "text": "x"}, 7, {"user_id": 2, "text": "\xff"}, {"user_id": 3, "text": "z"}]'
+    array = (
+        b'[{"user_id": 1, "text": "\xc3\xa9\xc3\xa9"}, 7, {"user_id": 2, "text": "\xff"}, {"user_id": 3, "text": "z"}]'
+    )
     documents, bad = read_with_bad(written(tmp_path / "a.json", array))
     assert [document.user_id for document in documents] == ["1", "3"]
     assert bad == [(2, "record 2: a int, not a JSON object"), (3, "record 3: invalid UTF-8")]
@@ -636,7 +643,7 @@ def test_bad_records_of_an_array_and_of_parquet_are_counted_by_record(tmp_path: 
 def test_bad_lines_of_csv_are_counted_by_the_line_on_which_they_begin(tmp_path: Path) -> None:
     table = (
         b"user_id,text,rating\n"
-        b'1,"two\nlines",5\n'
+        b'1,"two\nlines \xe2\x80\x94 \xc3\xa9",5\n'
         b"2,one field too many,5,5\n"
         b"3,caf\xe9,5\n"
         b"4,nul \x00 byte,5\n"
@@ -645,7 +652,7 @@ def test_bad_lines_of_csv_are_counted_by_the_line_on_which_they_begin(tmp_path: 
         b"7,good,5\n"
     )
     documents, bad = read_with_bad(written(tmp_path / "a.csv", table))
-    assert [(d.user_id, d.text) for d in documents] == [("1", "two\nlines"), ("4", "nul byte"), ("7", "good")]
+    assert [(d.user_id, d.text) for d in documents] == [("1", "two\nlines — é"), ("4", "nul byte"), ("7", "good")]
     assert [line for line, _ in bad] == [4, 5, 7, 8]
     assert "4 fields where the first line has 3" in bad[0][1]
     assert bad[1][1] == "invalid UTF-8"

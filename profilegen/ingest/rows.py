@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from types import MappingProxyType
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple, cast
 
 # What is read of a file at once; also what is looked at to recognise a format.
 READ_BYTES = 1 << 16
@@ -23,17 +24,21 @@ Row = Mapping[str, object] | BadRowError
 """The values of a row by column, or why it cannot be read."""
 
 
+Unit = Literal["line", "record", "row"]
+"""What the numbers of rows count."""
+
+
 class Table(NamedTuple):
     """A file as rows.
 
     :param columns: the names of its columns, in order; none where it has no rows.
-    :param unit: what the numbers of rows count: lines of the file, or records.
+    :param unit: what the numbers of rows count: lines of the file, records, or rows of a sheet.
     :param rows: pairs of a number, from 1, and a row.
     :param context: what stands around a list of objects that is not the whole file.
     """
 
     columns: tuple[str, ...]
-    unit: Literal["line", "record"]
+    unit: Unit
     rows: Iterator[tuple[int, Row]]
     context: Mapping[str, object] = MappingProxyType({})
 
@@ -81,3 +86,27 @@ def describe_type(value: object) -> str:
     """
     kinds = {bool: "true or false", dict: "an object", list: "a list"}
     return kinds.get(type(value), f"a {type(value).__name__}")
+
+
+def replay(head: bytes, rest: BinaryIO) -> BinaryIO:
+    """Return a stream that gives bytes which were read already, and then the rest.
+
+    :param head: the bytes.
+    :param rest: where they were read from.
+    """
+    return cast(BinaryIO, io.BufferedReader(_Replay(head, rest), buffer_size=READ_BYTES))
+
+
+class _Replay(io.RawIOBase):
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head, self._rest, self._at = memoryview(head), rest, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        part: bytes | memoryview = self._head[self._at : self._at + len(buffer)]
+        self._at += len(part)
+        part = part or self._rest.read(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)

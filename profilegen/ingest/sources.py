@@ -10,15 +10,17 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from profilegen.errors import InputError, UsageError
-from profilegen.ingest.formats.registry import COMPRESSIONS, format_by_suffix, known_suffixes
+from profilegen.ingest.formats.registry import COMPRESSIONS, known_suffixes, why_not_read
 from profilegen.language.cleaning import printable
 from profilegen.records import SkippedFile
 
 STDIN = "-"
 
 
-# How a ZIP archive begins; office documents are such archives too, and say so in a part of this name.
-_ZIP, _OFFICE_PART = b"PK\x03\x04", "[Content_Types].xml"
+# How a ZIP archive begins; office documents are such archives too, and have one of these members.
+_ZIP, _OFFICE_PARTS = b"PK\x03\x04", ("[Content_Types].xml", "META-INF/manifest.xml")
+# What stands between a file and the sheet or table in it that is wanted.
+_PART = "::"
 
 
 class Source(NamedTuple):
@@ -27,11 +29,13 @@ class Source(NamedTuple):
     :param path: where it is on disk, or `-` for standard input.
     :param member: its name in the archive, "" of a file that is none.
     :param below: its path from what was named on, with `/` between the parts.
+    :param part: the sheet or the table in it that is wanted, "" where nothing was said.
     """
 
     path: str
     member: str = ""
     below: str = ""
+    part: str = ""
 
 
 class Files(NamedTuple):
@@ -44,7 +48,8 @@ class Files(NamedTuple):
 def find_files(sources: Sequence[str]) -> Files:
     """Return the files of what was named, in the order given. Directories are walked, without hidden files.
 
-    :param sources: paths of files and directories, or `-` for standard input.
+    :param sources: paths of files and directories, or `-` for standard input. `FILE::NAME` is one sheet or table of a
+        workbook or a database.
     :raises InputError: nothing was named, or what was named is not there or holds nothing to read.
     :raises UsageError: standard input was named twice.
     """
@@ -62,6 +67,7 @@ def find_files(sources: Sequence[str]) -> Files:
 
 
 def _add(source: str, files: Files) -> None:
+    source, part = _split(source)
     path = Path(source)
     found: list[Source] = []
     skipped: list[SkippedFile] = []
@@ -69,18 +75,13 @@ def _add(source: str, files: Files) -> None:
         if not path.is_dir():
             path.stat()
             if not is_archive(path):
-                files.found.append(Source(source, below=path.name))
+                files.found.append(Source(source, below=path.name, part=part))
                 return
             _add_members(path, path.name, found, skipped)
         else:
             top = path.resolve().parent
             for file in _walk(path):
-                if reason := _why_skipped(file):
-                    skipped.append(SkippedFile(file=printable(str(file)), reason=reason))
-                elif is_archive(file):
-                    _add_members(file, _below(file, top), found, skipped)
-                else:
-                    found.append(Source(str(file), below=_below(file, top)))
+                _add_file(file, _below(file, top), found, skipped)
     except OSError as error:
         raise InputError(f"{printable(source)}: {error.strerror}; check the name and whether you may read it") from None
     except zipfile.BadZipFile as error:
@@ -93,6 +94,32 @@ def _add(source: str, files: Files) -> None:
         )
     files.found.extend(found)
     files.skipped.extend(skipped)
+
+
+def _add_file(file: Path, below: str, found: list[Source], skipped: list[SkippedFile]) -> None:
+    """Add a file in a directory, or the members of an archive there, or why it is passed over."""
+    reason = _why_special(file)
+    try:
+        if reason is None and is_archive(file):
+            _add_members(file, below, found, skipped)
+            return
+    except zipfile.BadZipFile:
+        reason = "a broken ZIP archive"
+    reason = reason or why_not_read(file.name, _side_files(file))
+    if reason:
+        skipped.append(SkippedFile(file=printable(str(file)), reason=reason))
+    else:
+        found.append(Source(str(file), below=below))
+
+
+def _side_files(file: Path) -> frozenset[str]:
+    return frozenset({"dataset_info.json"} if file.with_name("dataset_info.json").exists() else ())
+
+
+def _split(source: str) -> tuple[str, str]:
+    """Return a path, and the sheet or table that is named behind it."""
+    path, mark, part = source.rpartition(_PART)
+    return (path, part) if mark and path and not os.path.lexists(source) else (source, "")
 
 
 def _below(file: Path, top: Path) -> str:
@@ -113,12 +140,13 @@ def is_archive(path: Path) -> bool:
         if file.read(len(_ZIP)) != _ZIP:
             return False
     with zipfile.ZipFile(path) as archive:
-        return _OFFICE_PART not in archive.namelist()
+        return not any(part in archive.namelist() for part in _OFFICE_PARTS)
 
 
 def _add_members(path: Path, below: str, found: list[Source], skipped: list[SkippedFile]) -> None:
     """Add the members of an archive; hidden ones do not count."""
     with zipfile.ZipFile(path) as archive:
+        folders = _by_folder(archive.namelist())
         for member in archive.infolist():
             name = PurePosixPath(member.filename)
             if member.is_dir() or any(part.startswith((".", "__MACOSX")) for part in name.parts):
@@ -126,10 +154,17 @@ def _add_members(path: Path, below: str, found: list[Source], skipped: list[Skip
             source = Source(str(path), member.filename, f"{PurePosixPath(below).with_suffix('')}/{member.filename}")
             if member.flag_bits & 1:
                 skipped.append(SkippedFile(file=display_name(source), reason="encrypted; unpack the archive"))
-            elif format_by_suffix(name.name) is None:
-                skipped.append(SkippedFile(file=display_name(source), reason="no known format"))
+            elif reason := why_not_read(member.filename, folders[str(name.parent)]):
+                skipped.append(SkippedFile(file=display_name(source), reason=reason))
             else:
                 found.append(source)
+
+
+def _by_folder(names: Sequence[str]) -> dict[str, frozenset[str]]:
+    folders: dict[str, set[str]] = {}
+    for name in map(PurePosixPath, names):
+        folders.setdefault(str(name.parent), set()).add(name.name)
+    return {folder: frozenset(files) for folder, files in folders.items()}
 
 
 def _describe_skipped(skipped: Sequence[SkippedFile]) -> str:
@@ -150,17 +185,15 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _why_skipped(path: Path) -> str | None:
-    """Return why a file in a directory is not read, None for one that is."""
+def _why_special(path: Path) -> str | None:
+    """Return why what lies in a directory is no file that can be read, None for one that can."""
     try:
         mode = path.stat().st_mode
     except OSError:
         return "a link to nothing" if path.is_symlink() else None
     if stat.S_ISDIR(mode):
         return "a link to a directory"
-    if not stat.S_ISREG(mode):
-        return describe_special(mode)
-    return None if format_by_suffix(path.name) else "no known format"
+    return None if stat.S_ISREG(mode) else describe_special(mode)
 
 
 def describe_special(mode: int) -> str:
@@ -188,7 +221,8 @@ def display_name(source: Source) -> str:
     """
     if source.path == STDIN:
         return "stdin"
-    return printable(f"{source.path}/{source.member}" if source.member else source.path)
+    name = f"{source.path}/{source.member}" if source.member else source.path
+    return printable(f"{name}{_PART}{source.part}" if source.part else name)
 
 
 MAX_BESIDE_BYTES = 1 << 24

@@ -8,20 +8,23 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import Literal, NamedTuple
+from typing import NamedTuple
+
+from backports.zstd import ZstdError
 
 from profilegen.errors import InputError
-from profilegen.ingest.formats.format import OpenFile
-from profilegen.ingest.formats.registry import format_of
-from profilegen.ingest.rows import Row
+from profilegen.ingest.formats.format import Format, OpenFile
+from profilegen.ingest.formats.registry import format_of, known_suffixes
+from profilegen.ingest.rows import Row, Unit
 from profilegen.ingest.sources import Source, can_be_read_twice, display_name
 from profilegen.ingest.streams import open_stream
+from profilegen.language.cleaning import printable
 
 # What is looked at to learn what columns hold: enough to meet rare values, and little memory where texts are long.
 _MAX_SAMPLE_ROWS, _MAX_SAMPLE_CHARS = 200, 1 << 20
 
 
-READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, ZstdError, zipfile.BadZipFile, NotImplementedError)
 """What reading a file raises that is damaged or gone, besides InputError."""
 
 
@@ -40,7 +43,7 @@ class OpenTable(NamedTuple):
     format: str
     encoding: str
     columns: tuple[str, ...]
-    unit: Literal["line", "record"]
+    unit: Unit
     context: Mapping[str, object]
     sample: tuple[Mapping[str, object], ...]
     rows: Iterator[tuple[int, Row]]
@@ -67,8 +70,8 @@ def open_table(source: Source, columns: frozenset[str] | None = None) -> Iterato
 def _open(source: Source, columns: frozenset[str] | None, stack: contextlib.ExitStack) -> OpenTable:
     stream = open_stream(source, stack)
     path = source.path if can_be_read_twice(source) and not stream.was_compressed else None
-    format_ = format_of(source.below, stream.head)
-    table = format_.open(OpenFile(stream.content, stream.head, columns, stack, path))
+    format_ = _format_of(source, stream.head)
+    table = format_.open(OpenFile(stream.content, stream.head, columns, stack, path, source.part))
     first: list[tuple[int, Row]] = []
     chars = 0
     for number, row in table.rows:
@@ -79,3 +82,15 @@ def _open(source: Source, columns: frozenset[str] | None, stack: contextlib.Exit
     sample = tuple(row for _, row in first if isinstance(row, Mapping))
     rows = chain(first, table.rows)
     return OpenTable(format_.name, stream.encoding, table.columns, table.unit, table.context, sample, rows)
+
+
+def _format_of(source: Source, head: bytes) -> Format:
+    try:
+        format_ = format_of(source.below, head)
+    except InputError as error:
+        if "/" in source.below:
+            raise
+        raise InputError(f"{error}: neither a table, nor JSON, nor one of {' '.join(known_suffixes())}") from None
+    if source.part and not format_.has_parts:
+        raise InputError(f"has no sheets or tables to choose from; leave out ::{printable(source.part)}")
+    return format_

@@ -1,44 +1,79 @@
-"""JSON as a table: an object a line, an array of objects, or objects one after another."""
+"""JSON as a table: an object a line, an array of objects, objects one after another, or one around a list of them.
+
+Its like is read too: a line a dict of Python, and an array or object that JavaScript assigns.
+"""
 
 from __future__ import annotations
 
+import ast
 import codecs
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from itertools import chain, count, islice
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from profilegen.errors import InputError
 from profilegen.ingest.formats.format import Format, OpenFile
+from profilegen.ingest.formats.json_outline import find_list
 from profilegen.ingest.rows import (
     MAX_RECORD_BYTES,
     READ_BYTES,
     BadRowError,
     Row,
     Table,
+    Unit,
     describe_type,
     is_utf8,
     line_too_long,
     numbered_lines,
+    replay,
 )
 
 # What is held to learn the columns: enough to meet rare keys, and little memory where texts are long.
 _MAX_LOOK_AHEAD_ROWS = 1_000
 _MAX_LOOK_AHEAD_CHARS = 1 << 22
+# Longer lines of Python are not read: its parser takes much memory.
+_MAX_PYTHON_CHARS = 1 << 20
+
+# `window.YTD.tweets.part0 = [`, `var reviews = {`
+_ASSIGNMENT = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]*(?:\[[^\]\n]{0,99}\])?\s*=\s*(?=[\[{])"
+)
+_PYTHON = re.compile(r"\s*\{\s*(?:u?'|\})")
 
 
 def _open(file: OpenFile) -> Table:
+    """Open JSON of any form."""
+    stream, first = file.stream, file.head
+    if assignment := _ASSIGNMENT.match(first):
+        stream.read(assignment.end())
+        return _open_values(stream)
+    if b"\n" not in first.strip() and first.lstrip().startswith(b"{"):  # One line, or a first one longer than this.
+        line = stream.readline(MAX_RECORD_BYTES)
+        first = line + stream.read(READ_BYTES)
+        stream = replay(first, stream)
+        if len(line) == MAX_RECORD_BYTES:
+            return _open_values(stream)
+    return _open_lines_from(stream) if _is_one_a_line(first) else _open_values(stream)
+
+
+def _open_lines(file: OpenFile) -> Table:
+    """Open JSON Lines, whose name says so; objects that are spread over lines are read all the same."""
     if _is_spread_over_lines(file.head):
-        return _with_columns("record", _json_values(file.stream))
-    return _with_columns("line", _json_lines(file.stream))
+        return _open_values(file.stream)
+    return _open_lines_from(file.stream)
 
 
 def _matches(head: bytes) -> bool:
-    return head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"[", b"{")
+    return head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"[", b"{") or _ASSIGNMENT.match(head) is not None
 
 
-FORMATS = (Format("json", (".jsonl", ".ndjson", ".json"), _open, matches=_matches),)
+FORMATS = (
+    Format("json", (".json", ".js"), _open, matches=_matches),
+    Format("json", (".jsonl", ".ndjson"), _open_lines),
+)
 
 
 def _is_spread_over_lines(head: bytes) -> bool:
@@ -47,7 +82,37 @@ def _is_spread_over_lines(head: bytes) -> bool:
     return re.fullmatch(rb"\{|\[\s*(?:\{.*|\])?", first) is not None
 
 
-def _with_columns(unit: Literal["line", "record"], rows: Iterator[tuple[int, Row]]) -> Table:
+def _is_one_a_line(head: bytes) -> bool:
+    """Tell whether a file has one object a line, and more than one line or a line of Python."""
+    if _is_spread_over_lines(head):
+        return False
+    lines = [line for line in head.removeprefix(codecs.BOM_UTF8).split(b"\n", 20) if line.strip()]
+    if not lines or not lines[0].lstrip().startswith(b"{"):
+        return True
+    if _PYTHON.match(lines[0][:100].decode(errors="replace")):
+        return True
+    is_whole = isinstance(_json_line(lines[0]), dict)
+    if len(lines) == 1:
+        return not is_whole
+    following = lines[1:-1] or lines[1:]
+    return is_whole or 2 * sum(isinstance(_json_line(line), dict) for line in following) > len(following)
+
+
+def _open_lines_from(stream: BinaryIO) -> Table:
+    return _with_columns("line", _json_lines(stream))
+
+
+def _open_values(stream: BinaryIO) -> Table:
+    """Open an array, objects one after another, or one object around a list of records."""
+    text = _Buffer(stream)
+    found = find_list(text.ahead) if text.skip(_SPACE) == "{" else None
+    if found is None:
+        return _with_columns("record", _json_values(text))
+    text.at += found.start
+    return _with_columns("record", _json_values(text), found.context)
+
+
+def _with_columns(unit: Unit, rows: Iterator[tuple[int, Row]], context: Mapping[str, object] | None = None) -> Table:
     """Return a table with the columns of its first rows: objects need not have the same keys."""
     first: list[tuple[int, Row]] = []
     columns: dict[str, None] = {}
@@ -59,7 +124,7 @@ def _with_columns(unit: Literal["line", "record"], rows: Iterator[tuple[int, Row
             chars += sum(len(str(value)) for value in row.values())
         if chars > _MAX_LOOK_AHEAD_CHARS:
             break
-    return Table(tuple(columns), unit, chain(first, rows))
+    return Table(tuple(columns), unit, chain(first, rows), context or {})
 
 
 def _json_lines(stream: BinaryIO) -> Iterator[tuple[int, Row]]:
@@ -72,11 +137,26 @@ def _json_lines(stream: BinaryIO) -> Iterator[tuple[int, Row]]:
 
 def _json_line(line: bytes) -> Row:
     try:
-        return _object(json.loads(line.decode()))
+        text = line.decode()
     except UnicodeDecodeError:
         return BadRowError("invalid UTF-8")
+    try:
+        return _object(json.loads(text))
     except (ValueError, RecursionError) as error:
-        return BadRowError(f"broken JSON: {error}")
+        return _python_line(text) or BadRowError(f"broken JSON: {error}")
+
+
+def _python_line(line: str) -> Row | None:
+    """Return the dict that a line of Python is, None where it is none: `{'user': 'u1', 'found_funny': True}`."""
+    if len(line) > _MAX_PYTHON_CHARS or not _PYTHON.match(line):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of `\\d` in a text
+        try:
+            value = ast.literal_eval(line.strip())
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return None
+    return value if isinstance(value, dict) and all(isinstance(key, str) for key in value) else None
 
 
 def _object(value: object) -> Row:
@@ -85,12 +165,11 @@ def _object(value: object) -> Row:
     return BadRowError(f"{describe_type(value)}, not a JSON object")
 
 
-def _json_values(stream: BinaryIO) -> Iterator[tuple[int, Row]]:
+def _json_values(text: _Buffer) -> Iterator[tuple[int, Row]]:
     """Yield the objects of one array, or objects one after another, with little more than one in memory.
 
     :raises InputError: the JSON is broken or cut off; where the next object begins cannot be known then.
     """
-    text = _Buffer(stream)
     in_array = text.skip(_SPACE) == "["
     if in_array:
         text.at += 1
@@ -106,7 +185,7 @@ def _json_values(stream: BinaryIO) -> Iterator[tuple[int, Row]]:
 
 
 _SPACE = re.compile(r"\s*")
-_BETWEEN = re.compile(r"[\s,]*")
+_BETWEEN = re.compile(r"[\s,;]*")
 
 
 class _Buffer:
@@ -127,6 +206,12 @@ class _Buffer:
             self.at = match.end() if match else self.at
             if self.at < len(self._text) or not self._grow():
                 return self._text[self.at : self.at + 1]
+
+    def ahead(self, most: int) -> str:
+        """Return what follows, up to a number of characters, without moving past it."""
+        while len(self._text) - self.at < most and self._grow():
+            pass
+        return self._text[self.at : self.at + most]
 
     def value(self, number: int) -> Row:
         """Return the value that begins here and move past it."""
