@@ -207,6 +207,34 @@ def test_readers_of_news_read_each_headline_once() -> None:
     assert len(fields) == 6
 
 
+def test_files_that_do_not_name_their_columns_are_joined(tmp_path: Path) -> None:
+    written(tmp_path / "ml" / "ratings.dat", "1::1193::5::978300760\n1::661::3::978302109\n")
+    films = "661::James and the Giant Peach (1996)::Animation|Musical\n1193::Amélie (2001)::Drama\n"
+    written(tmp_path / "ml" / "movies.dat", films.encode("latin-1"))
+    written(tmp_path / "ml" / "users.dat", "1::F::1::10::48067\n2::M::56::16::70072\n")
+    intake = Intake()
+    documents = read(tmp_path / "ml", intake=intake)
+    assert [(each.text, each.rating) for each in documents] == [
+        ("Amélie (2001)", 5.0),
+        ("James and the Giant Peach (1996)", 3.0),
+    ]
+    assert [Path(each.file).name for each in intake.skipped_examples] == ["users.dat"]
+
+
+def test_books_of_ten_with_quotes_and_semicolons_are_joined(tmp_path: Path) -> None:
+    ratings = '"User-ID";"ISBN";"Book-Rating"\n"276725";"034545104X";"0"\n"276726";"0155061224";"5"\n'
+    books = (
+        '"ISBN";"Book-Title";"Book-Author";"Year-Of-Publication"\n"034545104X";"Flesh Tones";"M. J. Rose";"2002"\n'
+        '"0155061224";"Rites of \\"Passage\\" é";"Judith Rae";"2001"\n'
+    )
+    written(tmp_path / "bx" / "BX-Book-Ratings.csv", ratings)
+    written(tmp_path / "bx" / "BX-Books.csv", books.encode("latin-1"))
+    assert [(each.text, each.rating, each.rating_scale, each.event) for each in read(tmp_path / "bx")] == [
+        ("Flesh Tones", None, 5.0, "read"),
+        ('Rites of "Passage" é', 5.0, 10.0, None),
+    ]
+
+
 # --- blocks of lines ------------------------------------------------------------------------------------------
 
 _BLOCKS = """product/productId: B001E4KFG0
