@@ -58,5 +58,5 @@ def choose(candidates: Sequence[Candidate], part: str, kind: str) -> Candidate:
 
 def _fit(table: Candidate) -> int:
     """Return how well a table fits: texts count for more than users."""
-    fields = choose_fields(table.columns, table.sample)
+    fields = choose_fields(table.columns, table.sample).fields
     return 2 * (not fields.keys().isdisjoint(_TEXTS)) + ("user_id" in fields)

@@ -23,7 +23,7 @@ def has_header(first: Sequence[object], rows: Sequence[Sequence[object]]) -> boo
     :param rows: some rows that follow.
     """
     names = [str(value) for value in first]
-    usual = len(choose_fields(list(dict.fromkeys(names)), ()))
+    usual = len(choose_fields(list(dict.fromkeys(names)), ()).fields)
     if usual >= 2:
         return True
     if any(_looks_like_data(value) for value in first):

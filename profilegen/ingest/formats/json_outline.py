@@ -73,7 +73,7 @@ def find_list(ahead: Callable[[int], str]) -> RecordList | None:
 
 def _is_row(context: Mapping[str, object]) -> bool:
     scalars = [name for name, value in context.items() if not isinstance(value, dict | list)]
-    return {"user_id", "text"} <= choose_fields(scalars, ()).keys()
+    return {"user_id", "text"} <= choose_fields(scalars, ()).fields.keys()
 
 
 class _Outline:
