@@ -14,7 +14,7 @@ from profilegen.ingest.intake import MAX_BAD_EXAMPLES, MAX_SKIPPED_EXAMPLES, Int
 from profilegen.ingest.items import Items
 from profilegen.ingest.nobody import names_of_nobody
 from profilegen.ingest.parts import Choice, Part, look_at
-from profilegen.ingest.paths import CONSTANT, first_name
+from profilegen.ingest.paths import CONSTANT, begins_with_one, first_name
 from profilegen.ingest.roles import FIELDS, join_names, unknown_columns
 from profilegen.ingest.rows import BadRowError, Row
 from profilegen.ingest.sources import Source, can_be_read_twice, display_name, find_files
@@ -94,14 +94,16 @@ class _Mapped:
 
     def see(self, columns: Sequence[str]) -> None:
         self._columns.update(dict.fromkeys(columns))
-        self._missing = {path for path in self._missing if not {path, first_name(path)} & self._columns.keys()}
+        self._missing = {path for path in self._missing if not begins_with_one(path, self._columns)}
 
     def check(self) -> None:
         """Fail if every file has been looked at, and a column is in none.
 
-        :raises UsageError: it is so.
+        :raises UsageError: it is so, or what was mapped is neither a column nor a path.
         """
         if self._missing and self._columns and not self.streams:
+            for path in self._missing:
+                first_name(path)
             raise UsageError(unknown_columns(self._missing, list(self._columns)))
 
 

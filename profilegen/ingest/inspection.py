@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from profilegen.errors import InputError, UsageError
+from profilegen.errors import InputError
 from profilegen.ingest import read_documents
 from profilegen.ingest.intake import Intake, Kind, Limits
 from profilegen.ingest.paths import paths_in, values_at
@@ -225,18 +225,11 @@ def _problem(source: Source, error: InputError) -> Problem:
 
 def _first_value(rows: Sequence[Mapping[str, object]], path: str) -> str:
     for row in rows:
-        for value in _values_at(row, path):
+        for value in values_at(row, path):
             text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
             if value is not None and text.strip():
                 return _cut(" ".join(text[: 10 * _MAX_VALUE_CHARS].split()), _MAX_VALUE_CHARS)
     return ""
-
-
-def _values_at(row: Mapping[str, object], path: str) -> list[object]:
-    try:
-        return values_at(row, path)
-    except UsageError:  # A name with brackets or points is no path.
-        return []
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:

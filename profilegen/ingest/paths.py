@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -28,12 +28,13 @@ def values_at(row: Mapping[str, object], path: str) -> list[object]:
     :param row: a row.
     :param path: the name of a column, or names joined by points. Of a list, `[role=user]` takes the members with that
         value and `[0]` one member.
-    :raises UsageError: the path cannot be read.
     """
     if path.startswith(CONSTANT):
         return [path[1:]]
     if path in row:
         return [row[path]]
+    if not is_path(path):  # the name of a column that this row has not
+        return []
     found: list[object] = [row]
     for step in _steps(path):
         found = [value for each in found for value in _follow(each, step)]
@@ -65,6 +66,26 @@ def _steps(path: str) -> tuple[_Step, ...]:
         if end == len(path):
             return tuple(steps)
     raise UsageError(f"{path!r} is no path to a value; write it like author.id or messages[role=user].content")
+
+
+def is_path(path: str) -> bool:
+    """Tell whether a path can be read, as not every name of a column can.
+
+    :param path: any text.
+    """
+    try:
+        return bool(_steps(path))
+    except UsageError:
+        return False
+
+
+def begins_with_one(path: str, columns: Collection[str]) -> bool:
+    """Tell whether a path is the name of a column, or begins with one.
+
+    :param path: a path, no constant.
+    :param columns: the names of columns.
+    """
+    return path in columns or (is_path(path) and first_name(path) in columns)
 
 
 def first_name(path: str) -> str:

@@ -19,7 +19,7 @@ from profilegen.ingest.columns import (
     values_of,
     words_per_value,
 )
-from profilegen.ingest.paths import CONSTANT, first_name
+from profilegen.ingest.paths import CONSTANT, begins_with_one
 from profilegen.language.cleaning import printable
 from profilegen.records import FieldSource
 
@@ -73,7 +73,7 @@ def choose_fields(columns: Sequence[str], rows: Rows, mapping: ColumnMap = ()) -
 def _mapped(columns: Sequence[str], mapping: ColumnMap) -> dict[str, FieldSource]:
     chosen: dict[str, FieldSource] = {}
     for target, path in mapping:
-        if path.startswith(CONSTANT) or path in columns or first_name(path) in columns:
+        if path.startswith(CONSTANT) or begins_with_one(path, columns):
             before = chosen[target].columns if target in chosen else ()
             chosen[target] = FieldSource(field=target, columns=(*before, path), why=NAMED_BY_YOU)
     return chosen

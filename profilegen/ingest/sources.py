@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from profilegen.records import SkippedFile
 STDIN = "-"
 
 
+# Kinds of files in a message of what is passed over.
+_MAX_KINDS = 10
 # How a ZIP archive begins; office documents are such archives too, and have one of these members.
 _ZIP, _OFFICE_PARTS = b"PK\x03\x04", ("[Content_Types].xml", "META-INF/manifest.xml")
 # What stands between a file and the sheet or table in it that is wanted.
@@ -168,7 +171,11 @@ def _by_folder(names: Sequence[str]) -> dict[str, frozenset[str]]:
 
 
 def _describe_skipped(skipped: Sequence[SkippedFile]) -> str:
-    return f". Passed over {len(skipped):,}, such as {skipped[0].file} ({skipped[0].reason})" if skipped else ""
+    """Return how many files are passed over, and why those of each kind are."""
+    kinds = Counter((PurePosixPath(each.file).suffix or each.file, each.reason) for each in skipped)
+    shown = ", ".join(f"{count:,} {suffix} ({reason})" for (suffix, reason), count in kinds.most_common(_MAX_KINDS))
+    more = ", …" if len(kinds) > _MAX_KINDS else ""
+    return f". Passed over {len(skipped):,}: {shown}{more}" if skipped else ""
 
 
 def _walk(directory: Path) -> Iterator[Path]:

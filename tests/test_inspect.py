@@ -1,0 +1,399 @@
+"""What `profilegen inspect` says of files before anything is built, and what `--map` and `--user` do."""
+
+import csv
+import io
+import json
+import shlex
+import subprocess
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_cli import COMMAND, environment, error_line, profilegen_
+
+from profilegen.doctor import examine
+from profilegen.errors import InputError, UsageError
+from profilegen.ingest import Intake, read_documents
+from profilegen.ingest.inspection import inspect_files
+from profilegen.ingest.intake import Limits
+from profilegen.publish.files import file_lines
+from profilegen.publish.terminal import build_summary
+from profilegen.records import BuildReport, Document, FieldSource, FileReading
+from profilegen.store.ledger import open_ledger, write_lock
+
+GOOD = "user_id,text,timestamp\nana,A very good tent for two people,2021-01-02\nben,It leaks in the rain,2022-05-06\n"
+
+
+def inspected(*args: str, stdin: str = "") -> dict[str, Any]:
+    done = profilegen_("inspect", "--json", *args, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def read(*sources: str, user: str | None = None, **mapping: str | list[str]) -> list[Document]:
+    return list(read_documents(sources, mapping=mapping, intake=Intake(), user=user))
+
+
+def written(name: str, content: str | bytes) -> str:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return name
+
+
+def table(*rows: Sequence[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+# --- what it says -----------------------------------------------------------------------------------------
+
+
+def test_a_stranger_learns_what_a_file_is_before_anything_is_built() -> None:
+    written("reviews.csv", table(
+        ("reviewerID", "reviewText", "overall", "reviewTime", "price", "helpful"),
+        ("ana", "A very good tent for two people", 5, "2021-01-02", "12.99", 3),
+        ("ben", "It leaks in the rain", 2, "2022-05-06", "free", 1),
+        ("", "Nobody wrote this", 2, "2022-05-06", "1", 1),
+        ("ana", "", 2, "2022-05-06", "1", 1),
+    ))  # fmt: skip
+    command = [*COMMAND, "inspect", "reviews.csv"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert lines[0].startswith("reviews.csv: CSV")
+    assert lines[1] == "4 rows · 2 users · 2 documents · 2021-01-02 to 2022-05-06 · en 100%"
+    assert "text reviewText by its name" in lines
+    assert "left out helpful" in lines
+    assert "passed over: 1 no user, 1 no text" in lines
+    assert "could not be read: 1 value of price, such as “free”" in lines
+    assert "“It leaks in the rain” — ben: 2022-05-06, rated 2/5" in lines
+    assert lines[-2:] == ["Build from it with", "profilegen build reviews.csv"]
+    assert [path.name for path in Path().iterdir()] == ["reviews.csv"]
+
+
+def test_json_is_one_object_for_all_that_was_named() -> None:
+    first = written("a.csv", GOOD)
+    second = written("b.jsonl", '{"user": "ana", "body": "Another text of mine"}\n')
+    found = inspected(first, second)
+    assert (found["users"], found["documents"], found["rows"]) == (2, 3, 3)
+    assert found["formats"] == ["csv", "json"]
+    assert found["fields"]["text"] == ["text", "body"]
+    assert found["fields"]["timestamp"] == ["timestamp"]
+    assert [time[:10] for time in found["times"]] == ["2021-01-02", "2022-05-06"]
+    assert found["languages"] == {"en": 3}
+    assert [each["user_id"] for each in found["examples"]] == ["ana", "ben"]
+    assert found["command"] == "profilegen build a.csv b.jsonl"
+    assert [(each["file"], each["users"], each["documents"]) for each in found["files"]] == [
+        ("a.csv", 2, 2),
+        ("b.jsonl", 1, 1),
+    ]
+    assert found["complete"] is True
+
+
+def test_files_that_are_alike_are_summed_up() -> None:
+    with zipfile.ZipFile("slack.zip", "w") as archive:
+        for day in range(1, 29):
+            message = {"type": "message", "user": f"U{day % 3}", "text": "Good morning to all", "ts": "1714550400.0001"}
+            archive.writestr(f"general/2024-02-{day:02}.json", json.dumps([message]))
+    done = profilegen_("inspect", "slack.zip")
+    assert "28 files of a Slack export" in done.stdout
+    (kind,) = inspected("slack.zip")["files"]
+    assert (kind["files"], kind["rows"], kind["users"], kind["export"]) == (28, 28, 3, "Slack export")
+
+
+def test_a_part_of_a_large_file_is_read_and_the_rest_only_if_asked_for() -> None:
+    rows = "".join(f"u{number % 7},Some words {number}\n" for number in range(300))
+    path = written("a.csv", "user_id,text\n" + rows)
+    found = inspect_files([path], mapping={}, limits=Limits(rows=100, file_s=60, all_s=60))
+    assert (found.rows, found.documents, found.complete) == (100, 100, False)
+    assert found.files[0].complete is False
+    assert inspect_files([path], mapping={}, limits=None).rows == 300
+    assert inspect_files([path], mapping={}, limits=Limits(rows=300, file_s=60, all_s=60)).complete
+    hurried = inspect_files([path], mapping={}, limits=Limits(rows=300, file_s=0, all_s=0))
+    assert (hurried.rows, hurried.complete) == (1, False)
+    assert inspected(path, "--all")["rows"] == 300
+
+
+def test_standard_input_is_inspected() -> None:
+    found = inspected("-", stdin=GOOD)
+    assert (found["documents"], found["files"][0]["file"], found["command"]) == (2, "stdin", "profilegen build -")
+
+
+def test_items_and_texts_are_told_apart() -> None:
+    items = written("items.csv", "item_id,title\nB1,Tent\n")
+    texts = written("texts.csv", "user_id,text,item_id\nana,It is dry,B1\n")
+    found = inspected(texts, items)
+    assert {each["file"]: each["role"] for each in found["files"]} == {"items.csv": "items", "texts.csv": "texts"}
+    assert found["examples"][0]["item_title"] == "Tent"
+
+
+# --- what looks wrong -------------------------------------------------------------------------------------
+
+
+def warnings(*rows: Sequence[object]) -> str:
+    return "\n".join(inspect_files([written("a.csv", table(*rows))], mapping={}).warnings)
+
+
+def many(*values: object, count: int = 20) -> list[tuple[object, ...]]:
+    return [(f"u{number}", f"A text of some words, number {number}", *values) for number in range(count)]
+
+
+def test_nothing_looks_wrong_with_a_usual_file() -> None:
+    rows = [(*row, 1 + number % 5, "2021-01-02") for number, row in enumerate(many())]
+    assert warnings(("user_id", "text", "rating", "timestamp"), *rows) == ""
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "warning"),
+    [
+        (("user_id", "text"), many(), "no column of times"),
+        (("user_id", "text", "time"), many("whenever"), "no time could be read from time"),
+        (("user_id", "text", "rating"), many(5), "all ratings are 5"),
+        (("user_id", "text", "rating"), many("splendid"), "no rating could be read from rating"),
+        (("user_id", "text"), [("ana", text) for _, text in many()], "all texts are of one user, ana"),
+        (("user_id", "text"), [(user, "Thanks for the fish") for user, _ in many()], "most texts are alike: 1 diff"),
+        (("user_id", "text"), [(user, f"ok {user}") for user, _ in many()], "most texts are shorter than 15 char"),
+        (("user_id", "text"), [("", text) for _, text in many()] + many(), "20 of 40 rows have no user"),
+        (("user_id", "text"), [("bot", f"{t}!") for _, t in many()] + many(count=9), "one user, bot, wrote 20 of 29"),
+    ],
+)
+def test_what_looks_wrong_is_said(header: Sequence[str], rows: Sequence[Sequence[object]], warning: str) -> None:
+    assert warning in warnings(header, *rows)
+
+
+def test_too_many_bad_lines_are_said_with_the_option_that_allows_them() -> None:
+    written("a.csv", "user_id,text\nana,I walk my dog.\nben,one,too,many\n")
+    found = inspected("a.csv")
+    assert found["bad_lines"] == 1
+    assert found["bad_examples"][0]["line"] == 3
+    assert "50.0% of the rows are broken" in found["warnings"][-1]
+    assert found["command"] == "profilegen build a.csv --max-bad 0.5"
+
+
+# --- hostile input ----------------------------------------------------------------------------------------
+
+
+def test_texts_and_names_cannot_act_on_a_terminal_or_as_markup() -> None:
+    name = "a\x1b[31m$(touch x)\n.csv"
+    written(name, table(("user_id", "text", "\x1b]0;x\x07"), ("\u202eana", "[bold]x[/bold] \x1b[2J {{ 7 * 7 }}", 1)))
+    done = profilegen_("inspect", name)
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\u202e" not in done.stdout + done.stderr
+    Path(name).write_text(table(("user_id", "text", "\x1b]0;x\x07"), ("ana", "[bold]x[/bold] \x1b[2J {{ 7 * 7 }}", 1)))
+    done = profilegen_("inspect", name)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert "[bold]x[/bold]" in done.stdout
+    assert "\x1b" not in profilegen_("inspect", name, "--json").stdout
+
+
+def test_the_command_is_quoted_for_a_shell() -> None:
+    names = ["it's; rm -rf ~.csv", "-x.csv", "two words.csv"]
+    for name in names:
+        written(name, "who,user_id\nana,ben\n")
+    command = profilegen_("inspect", "--json", "--map", "text=who", "--user", "a b", "--", *names).stdout
+    words = shlex.split(json.loads(command)["command"])
+    assert words == ["profilegen", "build", names[0], "./-x.csv", names[2], "--map", "text=who", "--user", "a b"]
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_cannot_be_used_is_shown_with_its_columns_and_what_to_do() -> None:
+    written("a.csv", "who,said\nana,hello there\n")
+    done = profilegen_("inspect", "a.csv")
+    assert done.returncode == 1
+    assert "cannot be read as it is: no column of" in done.stdout
+    assert "--map" in done.stdout
+    assert any(line.split() == ["said", "hello", "there"] for line in done.stdout.splitlines())
+    found = json.loads(profilegen_("inspect", "a.csv", "--json").stdout)
+    assert found["problems"][0]["columns"] == {"who": "ana", "said": "hello there"}
+    assert found["command"] == ""
+    assert inspected("a.csv", "--map", "user_id=who", "--map", "text=said")["documents"] == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "reason"),
+    [
+        (("no-such-file.csv",), 1, "no-such-file.csv: No such file"),
+        (("a.csv", "--map", "text"), 2, "--map wants FIELD=COLUMN"),
+        (("a.csv", "--map", "=x"), 2, "--map wants FIELD=COLUMN"),
+        (("a.csv", "--map", "txt=text"), 2, "no field 'txt'"),
+        (("a.csv", "--map", "text=body"), 2, "no column body"),
+        (("a.csv", "--map", "text=a..b"), 2, "'a..b' is no path to a value"),
+        (("-", "-"), 2, "standard input (-) can be read only once"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("command", ["inspect", "build"])
+def test_a_mistake_is_an_error_of_one_line(command: str, args: Sequence[str], status: int, reason: str) -> None:
+    written("a.csv", GOOD)
+    assert reason in error_line(profilegen_(command, *args), status)
+    assert [path.name for path in Path().iterdir()] == ["a.csv"]
+
+
+def test_a_file_in_a_folder_that_cannot_be_used_is_passed_over_with_its_reason() -> None:
+    written("data/good.csv", GOOD)
+    written("data/other.csv", "height,width\n1,2\n")
+    written("data/photo.png", b"\x89PNG")
+    found = inspected("data")
+    assert (found["documents"], found["skipped_files"]) == (2, 2)
+    reasons = {Path(each["file"]).name: each["reason"] for each in found["skipped_examples"]}
+    assert reasons["photo.png"] == "no known format"
+    assert reasons["other.csv"].startswith("no column of")
+    assert found["command"] == "profilegen build data"
+    assert "data/photo.png: no known format" in profilegen_("inspect", "data").stdout
+
+
+def test_a_folder_with_nothing_usable_says_why_of_each_kind() -> None:
+    for name in ("a.png", "b.png", "c.exe"):
+        written(f"data/{name}", "x")
+    done = profilegen_("inspect", "data")
+    assert done.returncode == 1
+    assert "Passed over 3: 2 .png (no known format), 1 .exe (no known format)" in done.stderr
+    written("more/a.csv", "height,width\n1,2\n")
+    written("more/b.jsonl", '{"user_id": "ana", "age": 3}\n')
+    for command in ("inspect", "build"):
+        done = profilegen_(command, "more")
+        said = " ".join((done.stdout + done.stderr).split())
+        assert done.returncode == 1
+        assert "a.csv: no column of texts among height, width" in said
+        assert "b.jsonl: no column of texts among user_id, age" in said
+
+
+# --- the mapping ------------------------------------------------------------------------------------------
+
+
+def test_several_columns_for_one_field_are_read_together() -> None:
+    path = written("a.csv", "user_id,likes,dislikes\nana,the garden,the stairs\nben,,the noise\n")
+    assert [each.text for each in read(path, text=["likes", "dislikes"])] == ["the garden\nthe stairs", "the noise"]
+    found = inspected(path, "--map", "text=likes", "--map", "text=dislikes")
+    assert found["fields"]["text"] == ["likes", "dislikes"]
+    assert found["command"] == "profilegen build a.csv --map text=likes --map text=dislikes"
+
+
+def test_paths_lead_into_objects_and_lists() -> None:
+    rows = [
+        {
+            "author": {"id": "ana"},
+            "messages": [
+                {"role": "system", "content": "You help."},
+                {"role": "user", "content": "My dog is old"},
+                {"role": "user", "content": "He walks slowly"},
+            ],
+        }
+    ]
+    path = written("a.json", json.dumps(rows))
+    mapping = {"user_id": "author.id", "text": "messages[role=user].content", "channel": ":chat"}
+    documents = read(path, **mapping)
+    assert [(each.user_id, each.text, each.channel) for each in documents] == [
+        ("ana", "My dog is old", "chat"),
+        ("ana", "He walks slowly", "chat"),
+    ]
+    assert read(path, user_id="author.id", text="messages[1].content")[0].text == "My dog is old"
+
+
+def test_usual_names_in_objects_are_found_without_an_option() -> None:
+    rows = [{"author": {"id": "u1", "name": "Ana"}, "content": "My dog is old", "product": {"title": "A leash"}}]
+    (document,) = read(written("a.json", json.dumps(rows)))
+    assert (document.user_id, document.text, document.item_title) == ("u1", "My dog is old", "A leash")
+    assert inspected("a.json")["fields"]["user_id"] == ["author.id"]
+
+
+def test_nested_values_are_named_where_no_column_is_found() -> None:
+    written("a.json", json.dumps([{"from": {"nick": "ana"}, "post": {"words": "My dog is old"}}]))
+    done = profilegen_("inspect", "a.json")
+    assert done.returncode == 1
+    said = " ".join(done.stdout.split())
+    assert "Its values are nested; there are " in said
+    assert "from.nick, post.words" in said or "post.words, from.nick" in said
+    assert "post.words My dog is old" in said
+    assert inspected("a.json", "--map", "user_id=from.nick", "--map", "text=post.words")["documents"] == 1
+
+
+def test_a_column_whose_name_is_no_path_can_be_there_or_not() -> None:
+    path = written("a.jsonl", '{"user_id": "ana", "text]": "one"}\n{"user_id": "ben", "body": "two"}\n')
+    assert [each.text for each in read(path)] == ["one", "two"]
+    assert [each.text for each in read(path, **{"text": ["text]", "body"]})] == ["one", "two"]
+
+
+def test_a_table_without_users_is_of_the_user_who_is_named() -> None:
+    path = written("diary.csv", "date,text\n2024-01-02,The dog and I walked\n")
+    with pytest.raises(InputError, match="--user NAME"):
+        read(path)
+    assert [each.user_id for each in read(path, user="ana")] == ["ana"]
+    found = inspected(path, "--user", "ana")
+    assert (found["users"], found["files"][0]["owner"]) == (1, "ana")
+    assert found["command"] == "profilegen build diary.csv --user ana"
+    assert not any("one user" in warning for warning in found["warnings"])
+
+
+def test_a_message_names_all_columns_and_the_likely_ones_first() -> None:
+    header = [*(f"c{number}" for number in range(30)), "who", "remark"]
+    path = written("wide.csv", table(header, [*range(30), "ana", "My dog is old and walks slowly"]))
+    with pytest.raises(InputError, match=r"no column of texts among remark, who, .*c29; .*--map text="):
+        read(path)
+    with pytest.raises(InputError, match=r"no column of users among who, .*c29"):
+        read(path, text="remark")
+
+
+def test_a_column_that_is_mapped_and_there_is_none_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match=r"no column author\.id to map from"):
+        read(written("a.csv", GOOD), user_id="author.id")
+
+
+# --- what a build prints and keeps ------------------------------------------------------------------------
+
+READING = FileReading(
+    file="a.csv",
+    format="csv",
+    encoding="cp1252",
+    fields=(
+        FieldSource(field="user_id", columns=("who",), why="named by you"),
+        FieldSource(field="text", columns=("likes", "dislikes"), why="named by you"),
+    ),
+    unused=("age",),
+    rows=4,
+    documents=2,
+    passed={"no user": 2},
+    unread={"price": (1, "free")},
+)
+
+
+def report(*files: FileReading) -> BuildReport:
+    counts = dict.fromkeys(("documents", "users", "ok", "insufficient", "failed", "segments", "embedded", "written"), 1)
+    made: dict[str, Any] = {"embedder": "e", "embedder_reason": "named by you", "writer": "w", "changed": True}
+    return BuildReport(**counts, **made, removed_users=0, duplicates=0, bad_lines=0, seconds={}, files=files)
+
+
+def test_a_file_that_was_read_is_told_in_a_few_lines() -> None:
+    assert file_lines(READING) == [
+        "read a.csv: CSV, cp1252: 4 rows, 2 documents",
+        "  who → user_id, likes, dislikes → text",
+        "  left out: age",
+        "  passed over: 2 no user",
+        "  could not be read: 1 value of price, such as “free”",
+    ]
+
+
+def test_the_summary_of_a_build_says_what_was_read() -> None:
+    summary = str(build_summary(report(READING), "store"))
+    assert "\nread a.csv: CSV, cp1252: 4 rows, 2 documents\n  who → user_id" in summary
+
+
+def test_the_doctor_shows_what_the_last_build_read() -> None:
+    store = Path("store")
+    with write_lock(store, create=True), open_ledger(store, create=True) as ledger:
+        ledger.record_build(report(READING))
+    (check,) = (check for check in examine(store) if check.name == "files")
+    assert check.found.startswith("read a.csv: CSV, cp1252: 4 rows, 2 documents\n")
