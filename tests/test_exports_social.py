@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from profilegen.errors import InputError
 from profilegen.ingest import Intake, read_documents
+from profilegen.ingest.exports.export import Look
+from profilegen.ingest.exports.registry import all_exports
 from profilegen.records import Document
 
 
@@ -190,6 +193,37 @@ X: dict[str, object] = {
 }
 
 
+def test_an_x_archive_gives_the_posts_of_its_owner(tmp_path: Path) -> None:
+    intake = Intake()
+    documents = read(zipped(tmp_path / "twitter-2023-08-01-abc.zip", X), intake=intake)
+    assert [(d.user_id, d.text) for d in documents] == [
+        ("ana_bakes", "Sourdough & butter, nothing else"),
+        ("ana_bakes", LONG.strip()),
+    ]
+    assert documents[0].timestamp == datetime(2018, 10, 10, 20, 19, 24, tzinfo=UTC)
+    assert exports(intake) == {"X archive"}
+    assert intake.passed == {"a repost, the words of others": 1, "no text": 1}
+    assert {Path(each.file).name: each.reason for each in intake.skipped_examples} == {
+        "account.js": "a part of an archive of X that holds no posts",
+        "ad-engagements.js": "a part of an archive of X that holds no posts",
+        "deleted-tweets.js": "posts that were deleted, or what stands around posts",
+        "direct-messages.js": "direct messages",
+        "like.js": "likes, the words of others",
+        "note-tweet.js": "long posts; they are read with the others",
+    }
+
+
+def test_long_posts_of_x_alone_are_read(tmp_path: Path) -> None:
+    files = {name: X[name] for name in ("data/account.js", "data/note-tweet.js")}
+    (document,) = read(folder(tmp_path / "x", files))
+    assert (document.user_id, document.text) == ("ana_bakes", LONG.strip())
+
+
+def test_an_x_archive_of_2019_has_posts_without_a_name_around_each(tmp_path: Path) -> None:
+    (document,) = read(written(tmp_path / "ana" / "tweet.js", assigned("tweet", [tweet("Old words")])))
+    assert (document.user_id, document.text) == ("tweet", "Old words")
+
+
 def test_the_table_of_an_x_archive_before_2018_is_read(tmp_path: Path) -> None:
     table = (
         '"tweet_id","in_reply_to_status_id","in_reply_to_user_id","timestamp","source","text","retweeted_status_id",'
@@ -200,6 +234,44 @@ def test_the_table_of_an_x_archive_before_2018_is_read(tmp_path: Path) -> None:
     (document,) = read(folder(tmp_path / "ana", {"tweets.csv": table}))
     assert (document.user_id, document.text) == ("ana", "Rye is best")
     assert document.timestamp == datetime(2015, 1, 2, 10, 11, 12, tzinfo=UTC)
+
+
+def test_posts_of_the_apis_of_x_are_read(tmp_path: Path) -> None:
+    page = {
+        "data": [
+            {
+                "id": "1460323737035677698",
+                "edit_history_tweet_ids": ["1460323737035677698"],
+                "text": "Rye &gt; wheat",
+                "author_id": "2244994945",
+                "created_at": "2021-11-15T19:08:05.000Z",
+            },
+            {
+                "id": "1460323737035677699",
+                "text": "RT @x: no",
+                "author_id": "2244994945",
+                "created_at": "2021-11-15T19:08:06.000Z",
+                "referenced_tweets": [{"type": "retweeted", "id": "1"}],
+            },
+        ],
+        "meta": {"result_count": 2, "newest_id": "1", "oldest_id": "2"},
+    }
+    (document,) = read(written(tmp_path / "page.json", page))
+    assert (document.user_id, document.text) == ("2244994945", "Rye > wheat")
+    users = [{"id": "2244994945", "name": "Ana", "username": "ana", "description": "I bake. " * 100}]
+    (document,) = read(written(tmp_path / "users.json", {**page, "includes": {"users": users}}))
+    assert (document.user_id, document.text) == ("2244994945", "Rye > wheat")
+    status = {
+        "created_at": "Wed Oct 10 20:19:24 +0000 2018",
+        "id": 1,
+        "id_str": "1",
+        "text": "Cut…",
+        "extended_tweet": {"full_text": "Not cut at all"},
+        "user": {"id": 7, "id_str": "7", "screen_name": "ana"},
+    }
+    lines = "\n".join(map(json.dumps, (status, {**status, "retweeted_status": status})))
+    (document,) = read(written(tmp_path / "statuses.jsonl", lines))
+    assert (document.user_id, document.text) == ("ana", "Not cut at all")
 
 
 # --- Mastodon ---------------------------------------------------------------------------------------------
@@ -274,6 +346,18 @@ MASTODON: dict[str, object] = {
 }
 
 
+def test_a_mastodon_archive_gives_the_posts_of_its_owner(tmp_path: Path) -> None:
+    intake = Intake()
+    documents = read(folder(tmp_path / "archive", MASTODON), intake=intake)
+    assert [(d.user_id, d.title, d.text) for d in documents] == [
+        ("ana", None, "Rye with #caraway"),
+        ("ana", "Bread", "First\n\nSecond\nline"),
+    ]
+    assert documents[0].timestamp == datetime(2023, 1, 5, 8, tzinfo=UTC)
+    assert intake.passed == {"a boost, the words of others": 1, "a direct message": 1}
+    assert {Path(each.file).name for each in intake.skipped_examples} == {"actor.json", "likes.json"}
+
+
 def test_statuses_of_the_api_of_mastodon_are_read(tmp_path: Path) -> None:
     status = {
         "id": "1",
@@ -295,6 +379,29 @@ def test_statuses_of_the_api_of_mastodon_are_read(tmp_path: Path) -> None:
 
 
 # --- Bluesky ----------------------------------------------------------------------------------------------
+
+
+def test_feeds_and_records_of_bluesky_are_read(tmp_path: Path) -> None:
+    record = {"$type": "app.bsky.feed.post", "createdAt": "2024-02-01T10:00:00.000Z", "langs": ["en"], "text": "Rye"}
+    post = {
+        "uri": "at://did:plc:abc/app.bsky.feed.post/3k",
+        "cid": "c",
+        "author": {"did": "did:plc:abc", "handle": "ana.example.org", "displayName": "Ana"},
+        "record": record,
+        "likeCount": 2,
+    }
+    repost = {"post": post, "reason": {"$type": "app.bsky.feed.defs#reasonRepost", "by": {"did": "d"}}}
+    intake = Intake()
+    (document,) = read(
+        written(tmp_path / "feed.json", {"feed": [{"post": post}, repost], "cursor": "x"}), intake=intake
+    )
+    assert (document.user_id, document.text) == ("ana.example.org", "Rye")
+    assert document.timestamp == datetime(2024, 2, 1, 10, tzinfo=UTC)
+    assert intake.passed == {"a repost, the words of others": 1}
+    records = {"records": [{"uri": post["uri"], "cid": "c", "value": record}], "cursor": "x"}
+    assert [d.user_id for d in read(written(tmp_path / "records.json", records))] == ["did:plc:abc"]
+    event = {"did": "did:plc:abc", "time_us": 1, "kind": "commit", "commit": {"operation": "create", "record": record}}
+    assert [d.user_id for d in read(written(tmp_path / "stream.jsonl", json.dumps(event)))] == ["did:plc:abc"]
 
 
 # --- Reddit -----------------------------------------------------------------------------------------------
@@ -412,6 +519,38 @@ def said(name: str, content: str, kind: str = "Default", *, is_bot: bool = False
         "reactions": [],
         "mentions": [],
     }
+
+
+def test_channels_as_discordchatexporter_writes_them_are_read(tmp_path: Path) -> None:
+    channel = {
+        "guild": {"id": "1", "name": "Bakers", "iconUrl": "u"},
+        "channel": {"id": "2", "type": "GuildTextChat", "categoryId": "3", "category": "Text", "name": "rye"},
+        "dateRange": {"after": None, "before": None},
+        "exportedAt": "2023-05-02T00:00:00+00:00",
+        "messages": [
+            said("ana", "I like rye"),
+            said("bob", "So do I", "Reply"),
+            said("bob", "Joined the server.", "GuildMemberJoin"),
+            said("Rhythm", "Now playing", is_bot=True),
+            said("Deleted User", "Bye"),
+        ],
+        "messageCount": 5,
+    }
+    intake = Intake()
+    documents = read(written(tmp_path / "Bakers - Text - rye [2].json", channel), intake=intake)
+    assert [(d.user_id, d.text, d.channel) for d in documents] == [
+        ("ana", "I like rye", "rye"),
+        ("bob", "So do I", "rye"),
+        ("81", "Bye", "rye"),
+    ]
+    assert intake.passed == {"tells what somebody did": 1, "written by a program": 1}
+    table = (
+        "AuthorID,Author,Date,Content,Attachments,Reactions\n"
+        '"81","ana#0000","2023-05-01T12:34:56.0000000+00:00","I like rye","",""\n'
+    )
+    (document,) = read(written(tmp_path / "Bakers - Text - rye [2].csv", table))
+    assert (document.user_id, document.channel) == ("ana", "rye")
+    assert document.timestamp == datetime(2023, 5, 1, 12, 34, 56, tzinfo=UTC)
 
 
 def test_the_data_of_a_user_of_discord_are_read(tmp_path: Path) -> None:
@@ -662,6 +801,41 @@ def as_meta(text: str) -> str:
     return text.encode().decode("latin-1")
 
 
+def test_posts_and_comments_of_facebook_are_read(tmp_path: Path) -> None:
+    name = as_meta("Ana Núñez")
+    files: dict[str, object] = {
+        "your_facebook_activity/posts/your_posts__check_ins__photos_and_videos_1.json": [
+            {
+                "timestamp": 1600000000,
+                "attachments": [{"data": [{"external_context": {"url": "https://example.org"}}]}],
+                "data": [{"post": as_meta("Pan de centeno 🍞, ¡qué rico!")}, {"update_timestamp": 1600000001}],
+                "title": f"{name} shared a link.",
+            },
+            {"timestamp": 1600000002, "data": [], "title": f"{name} added a photo."},
+        ],
+        "your_facebook_activity/comments_and_reactions/comments.json": {
+            "comments_v2": [
+                {
+                    "timestamp": 1600000003,
+                    "data": [{"comment": {"timestamp": 1600000003, "comment": "Lovely", "author": name}}],
+                    "title": f"{name} commented on Bob's post.",
+                }
+            ]
+        },
+        "personal_information/profile_information/profile_information.json": {
+            "profile_v2": {"name": {"full_name": name, "first_name": "Ana"}, "emails": {"emails": ["a@example.org"]}}
+        },
+    }
+    intake = Intake()
+    documents = read(folder(tmp_path / "facebook-ana", files), intake=intake)
+    assert {(d.user_id, d.text) for d in documents} == {
+        ("Ana Núñez", "Pan de centeno 🍞, ¡qué rico!"),
+        ("Ana Núñez", "Lovely"),
+    }
+    assert by_text(documents)["Lovely"].timestamp == datetime.fromtimestamp(1600000003, UTC)
+    assert intake.passed == {"no text": 1}
+
+
 def test_posts_and_comments_of_instagram_are_read(tmp_path: Path) -> None:
     picture = {"uri": "media/1.jpg", "creation_timestamp": 1600000000, "media_metadata": {}, "title": as_meta("Café")}
     files: dict[str, object] = {
@@ -691,7 +865,76 @@ def test_posts_and_comments_of_instagram_are_read(tmp_path: Path) -> None:
     }
 
 
+def test_messenger_chats_are_read(tmp_path: Path) -> None:
+    chat = {
+        "participants": [{"name": as_meta("Ana Núñez")}, {"name": "Bob"}],
+        "messages": [
+            {"sender_name": "Bob", "timestamp_ms": 1600000000123, "content": as_meta("Sí, mañana"), "type": "Generic"},
+            {
+                "sender_name": as_meta("Ana Núñez"),
+                "timestamp_ms": 1600000000000,
+                "content": as_meta("Ana Núñez sent an attachment."),
+                "share": {"link": "u"},
+            },
+            {"sender_name": "Bob", "timestamp_ms": 1600000000001, "photos": [{"uri": "p.jpg"}]},
+        ],
+        "title": as_meta("Ana Núñez"),
+        "is_still_participant": True,
+        "thread_path": "inbox/ana_1",
+    }
+    intake = Intake()
+    (document,) = read(written(tmp_path / "message_1.json", chat), intake=intake)
+    assert (document.user_id, document.text, document.channel) == ("Bob", "Sí, mañana", "Ana Núñez")
+    assert intake.passed == {"tells what somebody did": 1, "no text": 1}
+    encrypted = {
+        "participants": ["Ana", "Bob"],
+        "threadName": "Bob_12",
+        "messages": [
+            {
+                "isUnsent": False,
+                "media": [],
+                "senderName": "Ana",
+                "text": "Rye",
+                "timestamp": 1600000000000,
+                "type": "text",
+            }
+        ],
+    }
+    (document,) = read(written(tmp_path / "Bob_12.json", encrypted))
+    assert (document.user_id, document.text, document.channel) == ("Ana", "Rye", "Bob")
+
+
 # --- Hacker News ------------------------------------------------------------------------------------------
+
+
+def test_items_of_hacker_news_are_read(tmp_path: Path) -> None:
+    story = {"by": "ana", "descendants": 2, "id": 1, "score": 111, "time": 1160418111, "title": "Rye", "type": "story"}
+    comment = {
+        "by": "bob",
+        "id": 2,
+        "kids": [3],
+        "parent": 1,
+        "text": '&gt; Rye<p>It&#x27;s <i>fine</i>, see <a href="https:&#x2F;&#x2F;example.org">this</a>',
+        "time": 1160418112,
+        "type": "comment",
+    }
+    intake = Intake()
+    rows = lines(story, comment, {**comment, "dead": True}, {"id": 4, "deleted": True, "time": 1, "type": "comment"})
+    documents = read(written(tmp_path / "items.jsonl", rows), intake=intake)
+    assert [(d.user_id, d.text, d.rating) for d in documents] == [
+        ("ana", "Rye", None),
+        ("bob", "It's fine, see this", None),
+    ]
+    assert intake.passed == {"deleted": 2}
+    hit = {
+        "objectID": "2",
+        "author": "bob",
+        "created_at_i": 1160418112,
+        "comment_text": "It&#x27;s fine",
+        "title": None,
+    }
+    (document,) = read(written(tmp_path / "hits.json", {"hits": [hit], "nbHits": 1, "page": 0}))
+    assert (document.user_id, document.text) == ("bob", "It's fine")
 
 
 # --- Stack Exchange ---------------------------------------------------------------------------------------
@@ -720,6 +963,19 @@ USERS = """<?xml version="1.0" encoding="utf-8"?>
 """
 
 
+def test_the_dump_of_a_stack_exchange_site_is_read(tmp_path: Path) -> None:
+    files: dict[str, object] = {"Posts.xml": POSTS, "Comments.xml": COMMENTS, "Users.xml": USERS}
+    intake = Intake()
+    documents = read(folder(tmp_path / "cooking.stackexchange.com", files), intake=intake)
+    assert {(d.user_id, d.title, d.text, d.event, d.channel) for d in documents} == {
+        ("8", "Storing rye", "How do I store rye?", "question", "cooking.stackexchange.com"),
+        ("9", None, "In cloth.", "answer", "cooking.stackexchange.com"),
+        ("8", None, "Cloth works", "comment", "cooking.stackexchange.com"),
+    }
+    assert intake.passed == {"no question and no answer": 1}
+    assert [each.reason for each in intake.skipped_examples] == ["users of Stack Exchange, no texts"]
+
+
 def test_tables_made_of_stack_exchange_are_read(tmp_path: Path) -> None:
     table = (
         "Id,OwnerUserId,CreationDate,ClosedDate,Score,Title,Body\n"
@@ -742,3 +998,122 @@ def test_nothing_is_taken_for_an_export_that_only_has_its_names(tmp_path: Path) 
     intake = Intake()
     assert len(read(written(tmp_path / "2024-05-01.jsonl", rows), intake=intake)) == 1
     assert exports(intake) == {""}
+
+
+_NAMES = [
+    "tweet",
+    "noteTweet",
+    "id_str",
+    "full_text",
+    "retweet_count",
+    "favorite_count",
+    "created_at",
+    "user",
+    "text",
+    "id",
+    "author_id",
+    "data",
+    "type",
+    "actor",
+    "object",
+    "published",
+    "@context",
+    "orderedItems",
+    "content",
+    "account",
+    "visibility",
+    "spoiler_text",
+    "post",
+    "record",
+    "value",
+    "commit",
+    "reason",
+    "uri",
+    "did",
+    "author",
+    "body",
+    "subreddit",
+    "created_utc",
+    "link_id",
+    "title",
+    "selftext",
+    "kind",
+    "children",
+    "replies",
+    "channel",
+    "messages",
+    "from",
+    "from_id",
+    "date",
+    "action",
+    "chats",
+    "list",
+    "name",
+    "timestamp",
+    "ID",
+    "Timestamp",
+    "Contents",
+    "Attachments",
+    "AuthorID",
+    "Author",
+    "Date",
+    "Content",
+    "Reactions",
+    "isBot",
+    "media",
+    "creation_timestamp",
+    "string_map_data",
+    "media_list_data",
+    "sender_name",
+    "timestamp_ms",
+    "senderName",
+    "isUnsent",
+    "by",
+    "time",
+    "kids",
+    "objectID",
+    "created_at_i",
+    "comment_text",
+    "Id",
+    "OwnerUserId",
+    "Body",
+    "CreationDate",
+    "Score",
+    "PostTypeId",
+    "PostId",
+    "UserId",
+    "Text",
+    "sender",
+    "ts",
+    "subtype",
+    "blocks",
+    "profile",
+    "bot_id",
+]
+_VALUES = [None, 1, 1.5, True, "", "x", b"x", [], {}, [1], [[1]], [{}], {"a": 1}, "Listing", "t1", "message", "service"]
+_FILES = ["s/general/2024-05-01.json", "users.json", "data/x.js", "x.csv", "messages/index.json"]
+_BESIDE = [None, b"[", b"{}", b"[{}]", b"[1]", b"null", b"\xff", b"account name,x\n,"]
+
+
+def test_values_of_any_kind_in_any_place_are_no_trouble_to_any_export() -> None:
+    chance = random.Random(1)
+
+    def some_object(depth: int = 0) -> dict[str, object]:
+        return {name: some_value(depth + 1) for name in chance.sample(_NAMES, chance.randint(1, 25 >> depth))}
+
+    def some_value(depth: int) -> object:
+        which = chance.random() if depth < 4 else 1
+        if which < 0.3:
+            return some_object(depth)
+        return [some_value(depth + 1) for _ in range(3)] if which < 0.45 else chance.choice(_VALUES)
+
+    for _ in range(300):
+        rows = (some_object(), some_object())
+        form = chance.choice(["json", "csv", "xml", "WhatsApp chat", "LINE chat"])
+        beside = chance.choice(_BESIDE)
+        look = Look(chance.choice(_FILES), form, tuple(rows[0]), rows, some_object(), lambda _, data=beside: data)
+        for export in all_exports():
+            export.recognises(look)
+            export.owner(look)
+            for row in rows:
+                list(export.reader(look)(row))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def _is_other_file(look: Look) -> bool:
 
 def _reader(look: Look) -> Reader:
     channel = PurePosixPath(look.name).parent.name or None
-    users = _users(json_beside(look.beside, "../users.json"))
+    users = _users(look.beside("../users.json") or b"")
 
     def mention(match: re.Match[str]) -> str:
         kind, target, label = match.groups()
@@ -97,7 +98,10 @@ def _own_text(block: Mapping[str, object]) -> str:
     return written.format_map({name: block.get(name, "") for name in ("user_id", "name", "url")})
 
 
-def _users(listed: object) -> _Users:
+@lru_cache(maxsize=2)
+def _users(data: bytes) -> _Users:
+    """Return the users in `users.json`, which is the same for the thousands of files of a workspace."""
+    listed = json_beside(lambda name: data, "")
     users = [u for u in listed if isinstance(u, dict) and u.get("id")] if isinstance(listed, list) else []
     shown, unique = {}, {}
     for user in users:

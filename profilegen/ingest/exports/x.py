@@ -159,17 +159,14 @@ def _is_api(look: Look) -> bool:
 
 
 def _read_api(look: Look) -> Reader:
-    users = objects_at(look.context, "includes.users")
-    names = {str(user.get("id")): user.get("username") for user in users if user.get("username")}
-
     def read(row: Mapping[str, object]) -> Iterable[Fields | Passed]:
         text = text_at(row, "note_tweet.text") or text_at(row, "text")
         if any(objects_at(row, "referenced_tweets[type=retweeted]")) or _RETWEET.match(text):
             yield _REPOST
             return
-        author = row.get("author_id")
+        # Pages may name the users beside, all or some of them; who has two names would be two users.
         yield {
-            "user_id": text_at(row, "author.username") or names.get(str(author), author),
+            "user_id": text_at(row, "author.username") or row.get("author_id"),
             "text": _without_links(text),
             "timestamp": row.get("created_at"),
         }
