@@ -1117,3 +1117,12 @@ def test_values_of_any_kind_in_any_place_are_no_trouble_to_any_export() -> None:
             export.owner(look)
             for row in rows:
                 list(export.reader(look)(row))
+
+
+def test_a_telegram_chat_of_years_among_others_is_read(tmp_path: Path) -> None:
+    many = {**CHAT, "messages": [sent(f"{number} rye", file="x" * 200_000) for number in range(100)], "more": [1]}
+    account = {"about": "…", "chats": {"about": "…", "list": [CHAT, many, CHAT]}, "left_chats": {"list": []}}
+    texts = [d.text for d in read(written(tmp_path / "result.json", account))]
+    assert len(texts) == 104
+    assert texts[2].startswith("0 ")
+    assert texts[-3].startswith("99 ")

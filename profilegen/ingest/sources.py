@@ -7,6 +7,7 @@ import stat
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -232,6 +233,20 @@ def display_name(source: Source) -> str:
     return printable(f"{name}{_PART}{source.part}" if source.part else name)
 
 
+def open_archive(path: str) -> zipfile.ZipFile:
+    """Return a ZIP archive, which stays open: its list of members is long, and is read for each member otherwise.
+
+    :param path: of the archive.
+    """
+    state = Path(path).stat()
+    return _open_archive(path, (state.st_mtime_ns, state.st_size, state.st_ino))
+
+
+@lru_cache(maxsize=2)
+def _open_archive(path: str, state: tuple[int, ...]) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)
+
+
 MAX_BESIDE_BYTES = 1 << 24
 
 
@@ -244,8 +259,8 @@ def read_beside(source: Source, relative: str) -> bytes | None:
     try:
         if source.member:
             name = os.path.normpath(PurePosixPath(source.member).parent / relative).replace(os.sep, "/")
-            with zipfile.ZipFile(source.path) as archive:
-                return archive.read(name) if archive.getinfo(name).file_size <= MAX_BESIDE_BYTES else None
+            archive = open_archive(source.path)
+            return archive.read(name) if archive.getinfo(name).file_size <= MAX_BESIDE_BYTES else None
         path = Path(source.path).parent / relative
         return path.read_bytes() if path.is_file() and path.stat().st_size <= MAX_BESIDE_BYTES else None
     except (OSError, KeyError, RuntimeError, zipfile.BadZipFile):

@@ -11,7 +11,6 @@ import os
 import stat
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -20,7 +19,7 @@ from profilegen.errors import InputError
 from profilegen.ingest.encodings import UTF_8, as_utf8, encoding_of
 from profilegen.ingest.formats.registry import is_binary
 from profilegen.ingest.rows import READ_BYTES, replay
-from profilegen.ingest.sources import STDIN, Source, can_be_read_twice, describe_special
+from profilegen.ingest.sources import STDIN, Source, can_be_read_twice, describe_special, open_archive
 
 # A program that was started beside this one has opened its end of a named pipe long before.
 _MAX_WAIT_S = 10.0
@@ -106,8 +105,7 @@ def _open(source: Source, stack: contextlib.ExitStack) -> BinaryIO:
         return cast(BinaryIO, sys.stdin.buffer)
     if not source.member:
         return _open_path(source.path, stack)
-    archive = stack.enter_context(zipfile.ZipFile(source.path))
-    return cast(BinaryIO, stack.enter_context(archive.open(source.member)))
+    return cast(BinaryIO, stack.enter_context(open_archive(source.path).open(source.member)))
 
 
 def _open_path(file: str, stack: contextlib.ExitStack) -> BinaryIO:

@@ -16,6 +16,9 @@ _LOOK_CHARS, _MAX_LOOK_CHARS = 1 << 22, 1 << 24
 # What is larger does not tell of the records and is left out of the context.
 _MAX_CONTEXT_CHARS = 1 << 14
 
+# What an API calls objects that its records only name, which are often longer than the records.
+_ASIDE = ("includes", "included")
+
 _SPACE = re.compile(r"\s*")
 _BETWEEN = re.compile(r"[\s,]*")
 _AFTER = re.compile(r"[\s,;]*")
@@ -29,10 +32,12 @@ class RecordList(NamedTuple):
 
     :param start: where its bracket stands in the text.
     :param context: what the object says beside it, as far as that is short.
+    :param name: by which the object calls it, "" where it stands in an object in the object.
     """
 
     start: int
     context: Mapping[str, object]
+    name: str
 
 
 class _CutOffError(Exception):
@@ -68,7 +73,7 @@ def find_list(ahead: Callable[[int], str]) -> RecordList | None:
     if longest is None or found.is_one_of_several or _is_row(found.context):
         return None
     longest.around.pop(longest.name, None)
-    return RecordList(longest.start, found.context)
+    return RecordList(longest.start, found.context, longest.name if longest.around is found.context else "")
 
 
 def _is_row(context: Mapping[str, object]) -> bool:
@@ -107,11 +112,11 @@ class _Outline:
         return at + 1
 
     def _value(self, at: int, name: str, context: dict[str, object], depth: int) -> int:
-        if self._at(at) == "{" and depth < _MAX_DEPTH:
+        if self._at(at) == "{" and depth < _MAX_DEPTH and name not in _ASIDE:
             inner: dict[str, object] = {}
             context[name] = inner
             return self._walk(at, inner, depth + 1)
-        is_list = _OF_OBJECTS.match(self._text, at) is not None
+        is_list = name not in _ASIDE and _OF_OBJECTS.match(self._text, at) is not None
         try:
             value, end = _decode(self._text, at)
         except ValueError:

@@ -181,11 +181,42 @@ def _json_values(text: _Buffer) -> Iterator[tuple[int, Row]]:
             if in_array:
                 raise InputError(f"the JSON array is cut off after record {number - 1}; is the file whole?")
             return
-        yield number, text.value(number)
+        try:
+            row = text.value(number)
+        except _LongValueError:
+            yield from _parts(text, number)
+        else:
+            yield number, row
+
+
+def _parts(text: _Buffer, number: int) -> Iterator[tuple[int, Row]]:
+    """Yield an object that is too long to hold, such as a chat of years, once for each member of its longest list.
+
+    :raises InputError: it has no list of objects, or is broken.
+    """
+    found = find_list(text.ahead)
+    if found is None or not found.name:
+        raise _LongValueError(f"record {number} has more than {MAX_RECORD_BYTES:,} bytes, and no list of objects")
+    text.at += found.start
+    for _, row in _json_values(text):
+        yield number, row if isinstance(row, BadRowError) else {**found.context, found.name: [row]}
+    text.at += 1
+    while (following := text.skip(_BETWEEN)) != "}":
+        if not following:
+            raise InputError(f"the JSON is cut off in record {number}; is the file whole?")
+        text.value(number)
+        text.skip(_COLON)
+        text.value(number)
+    text.at += 1
 
 
 _SPACE = re.compile(r"\s*")
 _BETWEEN = re.compile(r"[\s,;]*")
+_COLON = re.compile(r"[\s:]*")
+
+
+class _LongValueError(InputError):
+    """A value is longer than what is held."""
 
 
 class _Buffer:
@@ -226,7 +257,8 @@ class _Buffer:
                 break
             is_too_long = len(self._text) - self.at > MAX_RECORD_BYTES
             if isinstance(problem, RecursionError) or is_too_long or not self._grow():
-                raise InputError(
+                kind = _LongValueError if is_too_long else InputError
+                raise kind(
                     f"broken JSON in record {number} ({problem}); nothing after it can be read. "
                     "Correct it, or write one object a line"
                 )
