@@ -596,6 +596,53 @@ def test_mail_is_of_the_address_and_programs_and_lists_are_passed_over(tmp_path:
     assert intake.passed == {"written by a program": 3, "from a mailing list": 1}
 
 
+MBOX = """\
+From 1797@xxx Wed May 01 10:00:00 +0000 2024
+From: =?utf-8?Q?Ana_Kova=C4=8D?= <Ana@Example.org>
+To: ben@example.org
+Subject: The garden plan
+Date: Wed, 1 May 2024 10:00:00 +0200
+Message-ID: <1@example.org>
+Content-Type: text/plain; charset=utf-8
+
+I would rather grow tomatoes.
+
+From 1798@xxx Wed May 01 11:00:00 +0000 2024
+From: Ben <ben@example.org>
+To: ana@example.org
+Subject: Re: The garden plan
+Date: Wed, 1 May 2024 11:00:00 +0200
+Message-ID: <2@example.org>
+In-Reply-To: <1@example.org>
+
+Fine, and beans.
+
+On Wed, May 1, 2024 at 10:00 AM Ana <Ana@example.org> wrote:
+> I would rather grow tomatoes.
+
+From 1799@xxx Wed May 01 12:00:00 +0000 2024
+From: Calendar <calendar@shop.example>
+To: ana@example.org
+Subject: Reminder
+Date: Wed, 1 May 2024 12:00:00 +0200
+Message-ID: <3@example.org>
+Auto-Submitted: auto-generated
+
+Tomorrow.
+"""
+
+
+def test_an_mbox_file_is_read_as_mail(tmp_path: Path) -> None:
+    documents, intake = read(written(tmp_path / "Takeout" / "Mail" / "All mail.mbox", MBOX))
+    assert [(document.user_id, document.text, document.title) for document in documents] == [
+        ("ana@example.org", "I would rather grow tomatoes.", "The garden plan"),
+        ("ben@example.org", "Fine, and beans.", None),
+    ]
+    assert moment(documents[0]) == "2024-05-01T10:00:00+02:00"
+    assert intake.passed == {"written by a program": 1}
+    assert intake.files[0].export == "Mail"
+
+
 def test_the_archive_of_a_mailing_list_is_read(tmp_path: Path) -> None:
     rows = [{**MAIL, "from": f"u{n}@example.org", "list-id": "Ideas <ideas.example.org>"} for n in range(5)]
     documents, _ = read(written(tmp_path / "list.jsonl", lines(*rows)))

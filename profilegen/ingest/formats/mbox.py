@@ -15,7 +15,19 @@ from profilegen.ingest.encodings import decode
 from profilegen.ingest.formats.format import Format, OpenFile
 from profilegen.ingest.rows import MAX_RECORD_BYTES, READ_BYTES, Row, Table
 
-COLUMNS = ("from", "from-name", "to", "date", "subject", "text", "message-id", "in-reply-to", "list-id")
+COLUMNS = (
+    "from",
+    "from-name",
+    "to",
+    "date",
+    "subject",
+    "text",
+    "message-id",
+    "in-reply-to",
+    "list-id",
+    "auto-submitted",
+    "precedence",
+)
 
 # Of a longer message the beginning is read, in which its text stands; the rest is attached files.
 _MAX_MESSAGE_BYTES = MAX_RECORD_BYTES // 4
@@ -85,6 +97,8 @@ def _row(message: Message) -> dict[str, object]:
         "message-id": _header(message, "message-id"),
         "in-reply-to": _header(message, "in-reply-to"),
         "list-id": _header(message, "list-id"),
+        "auto-submitted": _header(message, "auto-submitted"),
+        "precedence": _header(message, "precedence"),
     }
 
 
