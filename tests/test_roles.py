@@ -90,7 +90,7 @@ def test_the_author_of_a_book_is_no_user(tmp_path: Path) -> None:
 
 
 def test_the_score_of_a_post_is_no_rating_and_that_is_said(tmp_path: Path) -> None:
-    columns = "author,subreddit,selftext,title,score,created_utc,num_comments"
+    columns = "author,forum,body,title,score,created_utc,num_comments"
     rows = [
         ("ana", "knitting", PROSE[0], "Hats", 3, 1683554160, 2),
         ("[deleted]", "knitting", "[removed]", "Hats", 1543, 1683554160, 2),
