@@ -6,6 +6,7 @@ import json
 import random
 import zipfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -1090,9 +1091,31 @@ _NAMES = [
     "profile",
     "bot_id",
 ]
-_VALUES = [None, 1, 1.5, True, "", "x", b"x", [], {}, [1], [[1]], [{}], {"a": 1}, "Listing", "t1", "message", "service"]
+_VALUES: list[object] = [
+    None,
+    1,
+    1.5,
+    True,
+    "",
+    "x",
+    b"x",
+    [],
+    {},
+    [1],
+    [[1]],
+    [{}],
+    {"a": 1},
+    "Listing",
+    "t1",
+    "message",
+    "service",
+]
 _FILES = ["s/general/2024-05-01.json", "users.json", "data/x.js", "x.csv", "messages/index.json"]
 _BESIDE = [None, b"[", b"{}", b"[{}]", b"[1]", b"null", b"\xff", b"account name,x\n,"]
+
+
+def _given(data: bytes | None, name: str) -> bytes | None:
+    return data
 
 
 def test_values_of_any_kind_in_any_place_are_no_trouble_to_any_export() -> None:
@@ -1111,7 +1134,8 @@ def test_values_of_any_kind_in_any_place_are_no_trouble_to_any_export() -> None:
         rows = (some_object(), some_object())
         form = chance.choice(["json", "csv", "xml", "WhatsApp chat", "LINE chat"])
         beside = chance.choice(_BESIDE)
-        look = Look(chance.choice(_FILES), form, tuple(rows[0]), rows, some_object(), lambda _, data=beside: data)
+        named = partial(_given, beside)
+        look = Look(chance.choice(_FILES), form, tuple(rows[0]), rows, some_object(), named)
         for export in all_exports():
             export.recognises(look)
             export.owner(look)
