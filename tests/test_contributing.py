@@ -87,7 +87,7 @@ def follow(section: str, folder: Path) -> str:
     return run(folder, "-m", "doctest", "session.txt")
 
 
-@pytest.mark.parametrize("section", ["Add a language", "Add a file format", "Add a backend"])
+@pytest.mark.parametrize("section", ["Add a language", "Add a file format", "Add an export", "Add a backend"])
 def test_one_file_and_one_line_do_what_contributing_shows(section: str, tmp_path: Path) -> None:
     folder = package_copy(tmp_path)
     assert follow(section, folder) == ""

@@ -22,6 +22,7 @@ from profilegen.resources import resource
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+SOURCES = sorted((ROOT / "docs" / "sources").glob("*.md"))
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -74,6 +75,16 @@ def test_every_link_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None
         target = (page.parent / name).resolve() if name else page
         assert target.exists(), link
         assert not anchor or anchor in _anchors(target), link
+
+
+def test_every_page_of_a_source_is_listed_and_its_commands_are_understood() -> None:
+    table = (ROOT / "docs" / "sources" / "index.md").read_text("utf-8")
+    site = (ROOT / "mkdocs.yml").read_text("utf-8")
+    for page in SOURCES:
+        assert page.name == "index.md" or f"]({page.name})" in table
+        assert f"      - sources/{page.name}\n" in site
+        for arguments in _command_lines(page):
+            _parse(arguments)
 
 
 def test_the_architecture_names_every_module_or_its_folder() -> None:

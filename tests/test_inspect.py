@@ -316,6 +316,13 @@ def test_paths_lead_into_objects_and_lists() -> None:
     assert read(path, user_id="author.id", text="messages[1].content")[0].text == "My dog is old"
 
 
+def test_a_list_of_texts_is_a_document_each_and_a_scale_can_be_a_constant() -> None:
+    path = written("a.json", json.dumps([{"who": "ana", "answers": ["the garden", "the stairs"], "stars": 7}]))
+    documents = read(path, user_id="who", text="answers", rating_scale=":10")
+    assert [(each.text, each.stars) for each in documents] == [("the garden", 3.5), ("the stairs", 3.5)]
+    assert [each.text for each in read(path, user_id="who", text="answers[0]")] == ["the garden"]
+
+
 def test_usual_names_in_objects_are_found_without_an_option() -> None:
     rows = [{"author": {"id": "u1", "name": "Ana"}, "content": "My dog is old", "product": {"title": "A leash"}}]
     (document,) = read(written("a.json", json.dumps(rows)))
