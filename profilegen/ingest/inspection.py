@@ -177,7 +177,8 @@ def _warnings(reading: FileReading, seen: _Seen) -> Iterable[str]:
     elif seen.rated >= _MIN_JUDGED and seen.ratings[0] == seen.ratings[1]:
         yield f"all ratings are {seen.ratings[0]:g}"
     if len(seen.users) == 1 and reading.owner is None and reading.documents > 1:
-        yield f"all texts are of one user, {printable(next(iter(seen.users)))}; is it the right column?"
+        which = "" if reading.export else "; is it the right column?"
+        yield f"all texts are of one user, {printable(next(iter(seen.users)))}{which}"
     yield from _warnings_of_texts(seen)
 
 

@@ -198,6 +198,8 @@ def _read(
     """
     found = {field: [value for path in paths for value in values_at(row, path)] for field, paths in places.items()}
     texts = found.pop("text", [])
+    if "text" in joined:  # A column of lists that is mapped is a path to several.
+        texts = [each for text in texts for each in (text if isinstance(text, list) else [text])]
     shared = {
         field: _join(values, " ") if field in joined and len(places[field]) > 1 else _first(values)
         for field, values in found.items()

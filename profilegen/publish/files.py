@@ -112,15 +112,21 @@ def _inspected(kind: InspectedFiles) -> Iterator[RenderableType]:
 
 
 def _fields_table(kind: InspectedFiles) -> RenderableType:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    for each in kind.fields:
-        why = "" if each.why == kind.export else each.why
-        table.add_row(Text(each.field, style="bold"), Text(_columns(each.columns)), Text(why, style="dim"))
-    for column, why in kind.left_out.items():
-        table.add_row(Text("left out", style="dim"), Text(_columns([column])), Text(printable(why), style="dim"))
+    rows = [(Text(each.field, style="bold"), each.columns, each.why) for each in kind.fields]
+    left_out = Text("left out", style="dim")
+    rows += [(left_out, (column,), why) for column, why in kind.left_out.items()]
     if kind.unused:
-        table.add_row(Text("left out", style="dim"), Text(_columns(kind.unused)), Text())
+        rows.append((left_out, kind.unused, ""))
+    table = _grid()
+    for name, columns, why in rows:
+        what = Text(_columns(columns))
+        what.append("" if why in ("", kind.export) else f"  {printable(why)}", style="dim")
+        table.add_row(name, what)
     return table
+
+
+def _grid() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
 
 
 def _example(document: Document) -> Text:
@@ -137,7 +143,7 @@ def _problem(problem: Problem) -> Iterator[RenderableType]:
     kind = _format(problem.format, problem.encoding)
     yield Text(printable(problem.file) + (f": {kind}" if kind else ""), style="bold")
     yield indented(Text(f"cannot be read as it is: {printable(problem.reason)}", style="red"), 2)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table = _grid()
     for column, value in problem.columns.items():
         table.add_row(Text(_columns([column]), style="bold"), Text(printable(value)))
     yield indented(table, 2)
