@@ -115,12 +115,14 @@ def test_files_that_are_alike_are_summed_up() -> None:
 def test_a_part_of_a_large_file_is_read_and_the_rest_only_if_asked_for() -> None:
     rows = "".join(f"u{number % 7},Some words {number}\n" for number in range(300))
     path = written("a.csv", "user_id,text\n" + rows)
-    found = inspect_files([path], mapping={}, limits=Limits(rows=100, file_s=60, all_s=60))
+    found = inspect_files([path], mapping={}, limits=Limits(rows=100, sure_rows=0, file_s=60, all_s=60))
     assert (found.rows, found.documents, found.complete) == (100, 100, False)
     assert found.files[0].complete is False
     assert inspect_files([path], mapping={}, limits=None).rows == 300
-    assert inspect_files([path], mapping={}, limits=Limits(rows=300, file_s=60, all_s=60)).complete
-    hurried = inspect_files([path], mapping={}, limits=Limits(rows=300, file_s=0, all_s=0))
+    assert inspect_files([path], mapping={}, limits=Limits(rows=300, sure_rows=0, file_s=60, all_s=60)).complete
+    hurried = inspect_files([path], mapping={}, limits=Limits(rows=300, sure_rows=40, file_s=0, all_s=60))
+    assert (hurried.rows, hurried.complete) == (40, False)
+    hurried = inspect_files([path], mapping={}, limits=Limits(rows=300, sure_rows=40, file_s=0, all_s=0))
     assert (hurried.rows, hurried.complete) == (1, False)
     assert inspected(path, "--all")["rows"] == 300
 

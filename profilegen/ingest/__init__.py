@@ -242,7 +242,7 @@ class _Reading:
 
     def limited(self, rows: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
         """Give the rows that are to be read."""
-        began = time.monotonic()
+        began = time.process_time()
         for numbered in rows:
             if self._intake.is_enough(self.rows, began):
                 return

@@ -19,7 +19,7 @@ from profilegen.language.detection import detect_language
 from profilegen.records import Document, FileReading
 from profilegen.records.inspection import InspectedFiles, Inspection, Problem
 
-LIMITS = Limits(rows=100_000, file_s=1.0, all_s=10.0)
+LIMITS = Limits(rows=100_000, sure_rows=10_000, file_s=1.0, all_s=10.0)
 """What is read where not everything is: so much tells what a file is."""
 
 _MAX_EXAMPLE_CHARS, _MAX_VALUE_CHARS, _MAX_PATHS = 200, 60, 100

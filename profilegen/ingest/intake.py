@@ -38,14 +38,16 @@ class Kind(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """How much is read at most.
+    """How much is read at most. Seconds are those of the processor, so that a busy machine reads no less.
 
     :param rows: of a file.
+    :param sure_rows: of a file, which are read even where they take longer than `file_s`.
     :param file_s: seconds spent on a file.
     :param all_s: seconds spent on all files; one row of each is looked at even then.
     """
 
     rows: int
+    sure_rows: int
     file_s: float
     all_s: float
 
@@ -80,7 +82,7 @@ class Intake:
     limits: Limits | None = None
     on_document: Callable[[Kind, Document], None] | None = None
     on_error: Callable[[Source, InputError], None] | None = None
-    _began: float = field(default_factory=time.monotonic)
+    _began: float = field(default_factory=time.process_time)
 
     @property
     def files(self) -> list[FileReading]:
@@ -132,12 +134,13 @@ class Intake:
         """Tell whether no more of a file is to be read.
 
         :param rows: rows of it that were read.
-        :param began: when they began to be read, by `time.monotonic`.
+        :param began: when they began to be read, by `time.process_time`.
         """
         if self.limits is None or not rows:
             return False
-        now = time.monotonic()
-        return rows >= self.limits.rows or now - began > self.limits.file_s or now - self._began > self.limits.all_s
+        now = time.process_time()
+        is_long = rows >= self.limits.sure_rows and now - began > self.limits.file_s
+        return rows >= self.limits.rows or is_long or now - self._began > self.limits.all_s
 
 
 def _sum(one: FileReading, other: FileReading) -> FileReading:
