@@ -61,6 +61,7 @@ def test_a_hub_file_without_a_pinned_hash_is_refused_by_the_catalogue() -> None:
         ("embedder", "zh", "multilingual-e5-small"),
         ("writer", "en", "profilegen-writer-135m"),
         ("verifier", "en", "profilegen-verifier-22m"),
+        ("verifier", "zh", "profilegen-verifier-multilingual"),
     ],
 )
 def test_the_default_is_the_first_model_that_knows_the_language(job: str, language: str, name: str) -> None:

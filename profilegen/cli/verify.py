@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +14,7 @@ from profilegen.errors import InputError, ModelError
 from profilegen.publish.output import print_json, print_text
 
 if TYPE_CHECKING:
+    from profilegen.backends import Verdict
     from profilegen.claims.statements import Statement
 
 _MAX_SHOWN_CHARS = 80
@@ -26,7 +25,7 @@ def verify(
     file: Annotated[str, typer.Argument(help="JSON Lines with text and claim, - for standard input.")],
     verifier: Annotated[
         str | None,
-        typer.Option(help="Name or path of the verifier; A,B for a cascade. [default: that of the catalogue]"),
+        typer.Option(help="Name or path of the verifier; A,B for a cascade. [default: by the language of each line]"),
     ] = None,
     workers: Workers = None,
     json_: Json = False,
@@ -51,22 +50,30 @@ def verify(
         raise InputError(f"cannot read {file}: {error.strerror}") from None
     if not statements:
         raise InputError(f"{file} holds no statement; a line is an object with text and claim")
-    verifier = verifier or _default_verifier(statements)
+    names = [verifier or _default_verifier(one) for one in statements]
     settings = load_settings(workers=workers)
+    found: dict[int, Verdict] = {}
     with progress_bars() as progress:
         options = Options(
             workers=settings.workers, progress=lambda what, done, total: progress(f"pull {what}", done, total)
         )
-        with open_verifier(verifier, options) as opened:
-            pairs = [(passage_text(one.text, one.item, one.rating), one.claim) for one in statements]
-            done = 0
 
-            def on_done(count: int) -> None:
-                nonlocal done
-                done += count
-                progress("verify", done, len(pairs))
+        done = 0
 
-            verdicts = opened.verify(pairs, on_done)
+        def on_done(count: int) -> None:
+            nonlocal done
+            done += count
+            progress("verify", done, len(statements))
+
+        for name in dict.fromkeys(names):
+            places = [at for at, each in enumerate(names) if each == name]
+            pairs = [
+                (passage_text(one.text, one.item, one.rating), one.claim)
+                for one in (statements[place] for place in places)
+            ]
+            with open_verifier(name, options) as opened:
+                found.update(zip(places, opened.verify(pairs, on_done), strict=True))
+    verdicts = [found[at] for at in range(len(statements))]
     if json_:
         print_json(
             [
@@ -90,12 +97,12 @@ def verify(
         print_text(f"{figures.n} with an answer: {shares_text}")
 
 
-def _default_verifier(statements: Sequence[Statement]) -> str:
-    """Return the name of the verifier for the language of most statements."""
+def _default_verifier(statement: Statement) -> str:
+    """Return the name of the verifier for the language of a statement."""
     from profilegen.language.detection import detect_language
     from profilegen.llama.catalog import default_model
 
-    (language, _), *_ = Counter(detect_language(f"{one.text}\n{one.claim}") for one in statements).most_common(1)
+    language = detect_language(f"{statement.text}\n{statement.claim}")
     model = default_model("verifier", language) or default_model("verifier", "en")
     if model is None:
         raise ModelError("the catalogue has no default verifier; name one with --verifier")

@@ -7,11 +7,12 @@ build that is killed goes on where it was, and one that has nothing to do opens 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from profilegen.backends import Progress, no_progress
+from profilegen.backends import Progress, knows, no_progress
 from profilegen.config import Settings
 from profilegen.errors import InputError, RemovalError, StoreError, UsageError
 from profilegen.ingest import Intake, read_documents
@@ -100,13 +101,11 @@ def build(
             _check_removals(ledger.staged_removals(), confirm)
         chosen = chosen or embedder_for(intake.languages, settings, report)
         languages = ledger.staged_languages(add=add)
-        models = opened.enter_context(
-            Models(
-                chosen.embedder,
-                writers_for(languages, settings, report),
-                verifiers_for(languages, settings, report),
-            )
-        )
+        writers = writers_for(languages, settings, report)
+        # A language that nobody reads needs no verifier.
+        read = Counter({code: languages[code] for code in languages if any(knows(each, code) for each in writers)})
+        verifiers = verifiers_for(read, settings, report) if writers else ()
+        models = opened.enter_context(Models(chosen.embedder, writers, verifiers))
         record_embedder(ledger, models.embedder)
         changes = ledger.apply_staged(add=add)
         if changes.removed_documents:
