@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct profilegen-writer-135m profilegen-verifier-22m
+MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct profilegen-writer-135m profilegen-verifier-22m \
+	profilegen-verifier-multilingual
 
 export NO_MKDOCS_2_WARNING := 1
 
