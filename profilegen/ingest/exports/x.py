@@ -36,7 +36,8 @@ def _is_archive(look: Look) -> bool:
     if PurePosixPath(look.name).name.startswith("deleted"):
         return False
     tweet = _tweet_of(look.rows[0])
-    return {"id_str", "full_text", "retweet_count", "favorite_count"} <= set(tweet) and "user" not in tweet
+    counts = () if "tweet" in look.rows[0] else ("id_str", "retweet_count", "favorite_count")
+    return {"full_text", "created_at", *counts} <= set(tweet) and "user" not in tweet
 
 
 def _read_archive(look: Look) -> Reader:
