@@ -158,7 +158,7 @@ def _title(reading: FileReading) -> str:
 
 
 def _format(format_: str, encoding: str) -> str:
-    name = format_.upper() if len(format_) <= _MAX_ACRONYM_CHARS else format_.capitalize()
+    name = format_.upper() if len(format_) <= _MAX_ACRONYM_CHARS else format_[:1].upper() + format_[1:]
     return ", ".join(filter(None, (name, encoding)))
 
 
