@@ -25,8 +25,8 @@ def file_lines(reading: FileReading) -> list[str]:
 
     :param reading: what was made of it.
     """
-    what = "items" if reading.role == "items" else "documents"
-    lines = [f"read {_title(reading)}: {reading.rows:,} rows, {reading.documents:,} {what}"]
+    made = counted(reading.documents, "item" if reading.role == "items" else "document")
+    lines = [f"read {_title(reading)}: {counted(reading.rows, 'row')}, {made}"]
     if reading.fields:
         lines.append("  " + ", ".join(f"{_columns(each.columns)} → {each.field}" for each in reading.fields))
     if reading.unused:
