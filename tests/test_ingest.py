@@ -3,6 +3,7 @@ import gzip
 import io
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -348,6 +349,25 @@ def test_a_cut_off_array_or_parquet_file_is_an_error_with_its_name(tmp_path: Pat
         read(written(tmp_path / "b.json", encoded(ROWS, "json")[:-2]))
     with pytest.raises(InputError, match=r"a\.parquet: cannot be read as Parquet"):
         read(written(tmp_path / "a.parquet", encoded(ROWS, "parquet")[:-20]))
+
+
+@pytest.mark.parametrize("name", ["b.jsonl.gz", "b.parquet"])
+def test_a_damaged_file_in_a_folder_is_an_error_since_its_users_are_not_gone(tmp_path: Path, name: str) -> None:
+    written(tmp_path / "in" / "a.jsonl", encoded(ROWS, "jsonl"))
+    whole = {
+        "b.jsonl.gz": gzip.compress(encoded(ROWS * 50, "jsonl")),
+        "b.parquet": encoded(ROWS, "parquet"),
+    }[name]
+    damaged = written(tmp_path / "in" / name, whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=re.escape(name)):
+        read(tmp_path / "in")
+    damaged.unlink()
+    assert len(read(tmp_path / "in")) == len(ROWS)
+
+
+def test_the_user_of_texts_that_name_none_has_a_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="needs a name"):
+        read_documents([str(written(tmp_path / "a.jsonl", lines(ROWS[0])))], mapping={}, intake=Intake(), user=" ")
 
 
 def test_a_broken_archive_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from profilegen.ingest.nobody import names_of_nobody
 from profilegen.ingest.parts import Choice, Part, look_at
 from profilegen.ingest.paths import CONSTANT, begins_with_one, first_name
 from profilegen.ingest.roles import FIELDS, join_names, unknown_columns
-from profilegen.ingest.rows import BadRowError, Row
+from profilegen.ingest.rows import BadRowError, DamagedError, Row
 from profilegen.ingest.sources import Source, can_be_read_twice, display_name, find_files
 from profilegen.ingest.tables import open_table
 from profilegen.records import BadLine, Document, FileReading, SkippedFile
@@ -50,6 +50,8 @@ def read_documents(
     for target in mapping:
         if target not in FIELDS:
             raise UsageError(f"there is no field {target!r} to map to; the fields are {', '.join(FIELDS)}")
+    if user is not None and not user.strip():
+        raise UsageError("the user of texts that name none needs a name; leave --user out, or name one")
     pairs = tuple((f, path) for f, paths in mapping.items() for path in ([paths] if isinstance(paths, str) else paths))
     files = find_files(sources)
     intake.skip(files.skipped)
@@ -110,7 +112,8 @@ class _Mapped:
 def _look(sources: Sequence[Source], choice: Choice, mapped: _Mapped, intake: Intake) -> dict[Source, Part | None]:
     """Return how each file is to be read; None for what can be read only once.
 
-    :raises InputError: a file that a person named cannot be used. One in a directory or archive is passed over.
+    :raises InputError: a file is damaged, or one that a person named cannot be used. One in a directory or archive
+        that holds nothing to read is passed over.
     :raises UsageError: a mapped column is in no file, and every file has been looked at.
     """
     parts: dict[Source, Part | None] = {}
@@ -128,9 +131,7 @@ def _look(sources: Sequence[Source], choice: Choice, mapped: _Mapped, intake: In
                 _pass_over(source, part, intake)
         except InputError as error:
             errors.append(error)
-            if "/" in source.below:
-                reason = str(error).removeprefix(f"{display_name(source)}: ")
-                intake.skip([SkippedFile(file=display_name(source), reason=reason)])
+            _pass_over_error(source, error, intake)
     mapped.check()
     named = [(source, error) for source, error in _paired(sources, parts, errors) if "/" not in source.below]
     if intake.on_error is not None:
@@ -141,6 +142,14 @@ def _look(sources: Sequence[Source], choice: Choice, mapped: _Mapped, intake: In
     elif errors and not parts:
         raise InputError(_why_none(errors))
     return parts
+
+
+def _pass_over_error(source: Source, error: InputError, intake: Intake) -> None:
+    if isinstance(error, DamagedError) and intake.on_error is None:
+        raise error
+    if "/" in source.below:
+        reason = str(error).removeprefix(f"{display_name(source)}: ")
+        intake.skip([SkippedFile(file=display_name(source), reason=reason)])
 
 
 def _pass_over(source: Source, part: Part, intake: Intake) -> None:

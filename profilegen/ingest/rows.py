@@ -9,11 +9,17 @@ from itertools import count
 from types import MappingProxyType
 from typing import BinaryIO, Literal, NamedTuple, cast
 
+from profilegen.errors import InputError
+
 # What is read of a file at once; also what is looked at to recognise a format.
 READ_BYTES = 1 << 16
 # Longer than the longest text that is read, 1 MB, with every character escaped (`\\u0041` for `A`); it bounds memory
 # where a line or a quote never ends.
 MAX_RECORD_BYTES = 1 << 24
+
+
+class DamagedError(InputError):
+    """This file is cut off, damaged or not to be opened; in a folder too it is an error, for its users are not gone."""
 
 
 class BadRowError(Exception):

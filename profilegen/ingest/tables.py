@@ -15,7 +15,7 @@ from backports.zstd import ZstdError
 from profilegen.errors import InputError
 from profilegen.ingest.formats.format import Format, OpenFile
 from profilegen.ingest.formats.registry import format_of, known_suffixes
-from profilegen.ingest.rows import Row, Unit
+from profilegen.ingest.rows import DamagedError, Row, Unit
 from profilegen.ingest.sources import Source, can_be_read_twice, display_name
 from profilegen.ingest.streams import open_stream
 from profilegen.language.cleaning import printable
@@ -61,10 +61,10 @@ def open_table(source: Source, columns: frozenset[str] | None = None) -> Iterato
         try:
             yield _open(source, columns, stack)
         except InputError as error:
-            raise InputError(f"{display_name(source)}: {error}") from None
+            raise type(error)(f"{display_name(source)}: {error}") from None
         except READ_ERRORS as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise InputError(f"{display_name(source)}: cannot be read: {reason}") from None
+            raise DamagedError(f"{display_name(source)}: cannot be read: {reason}") from None
 
 
 def _open(source: Source, columns: frozenset[str] | None, stack: contextlib.ExitStack) -> OpenTable:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from profilegen.errors import InputError
 from profilegen.ingest.formats.arrow_rows import rows_of
 from profilegen.ingest.formats.format import Format, OpenFile
-from profilegen.ingest.rows import Row, Table
+from profilegen.ingest.rows import DamagedError, Row, Table
 from profilegen.language.cleaning import printable
 
 _FILE_MAGIC = b"ARROW1"
@@ -23,7 +22,7 @@ def _open(file: OpenFile) -> Table:
     try:
         schema, batches = _batches(file)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"cannot be read as Arrow: {printable(str(error))}") from None
+        raise DamagedError(f"cannot be read as Arrow: {printable(str(error))}") from None
     return Table(tuple(schema.names), "record", _rows(batches, file.columns))
 
 
@@ -53,7 +52,7 @@ def _rows(batches: Iterator[Any], columns: frozenset[str] | None) -> Iterator[tu
             for row in rows_of(_checked(batch.select(wanted))):
                 yield next(numbers), row
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"broken Arrow after record {next(numbers) - 1}: {printable(str(error))}") from None
+        raise DamagedError(f"broken Arrow after record {next(numbers) - 1}: {printable(str(error))}") from None
 
 
 def _checked(batch: Any) -> Any:

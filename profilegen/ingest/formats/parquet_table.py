@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from profilegen.errors import InputError
 from profilegen.ingest.formats.arrow_rows import BATCH_ROWS, rows_of
 from profilegen.ingest.formats.format import Format, OpenFile
-from profilegen.ingest.rows import READ_BYTES, Row, Table
+from profilegen.ingest.rows import READ_BYTES, DamagedError, Row, Table
 from profilegen.language.cleaning import printable
 
 
@@ -22,7 +21,7 @@ def _open(file: OpenFile) -> Table:
         # The buffer keeps pyarrow from taking whole columns of a row group at once.
         parquet = file.stack.enter_context(pq.ParquetFile(file.seekable(), buffer_size=READ_BYTES))
     except pa.ArrowException as error:
-        raise InputError(f"cannot be read as Parquet: {printable(str(error))}") from None
+        raise DamagedError(f"cannot be read as Parquet: {printable(str(error))}") from None
     columns = tuple(parquet.schema_arrow.names)
     wanted = [name for name in columns if file.columns is None or name in file.columns]
     return Table(columns, "record", _rows(parquet, wanted))
@@ -40,4 +39,4 @@ def _rows(file: Any, columns: list[str]) -> Iterator[tuple[int, Row]]:
             for row in rows_of(batch):
                 yield next(numbers), row
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"broken Parquet after record {next(numbers) - 1}: {printable(str(error))}") from None
+        raise DamagedError(f"broken Parquet after record {next(numbers) - 1}: {printable(str(error))}") from None
