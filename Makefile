@@ -50,7 +50,7 @@ train: env ## train our writer and our verifiers anew, in trained/; hours on two
 	$(BIN)/python -m training.verifier --base models/multilingual-e5-small.gguf --trained-layers 8 --most 10000 \
 		--epochs 2 --rate 1.5e-4 --out trained/verifier-multilingual
 	$(BIN)/python -m training.adapter --base models/multilingual-e5-small.gguf \
-		--weights trained/verifier-multilingual/merged.pt --rank 64 --threshold 0.72 \
+		--weights trained/verifier-multilingual/merged.pt --rank 96 --threshold 0.78 \
 		--out trained/profilegen-verifier-multilingual.safetensors
 	$(BIN)/python -m training.writer --base models/smollm2-135m-instruct.gguf --languages en --out trained/writer-135m
 	cp trained/writer-135m/adapter.safetensors trained/profilegen-writer-135m.safetensors
