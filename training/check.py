@@ -53,6 +53,7 @@ Why = Literal[
     "fiction",
     "boilerplate",
     "near claim",
+    "garbled",
     "too general",
     "unrelated",
     "addressee",
