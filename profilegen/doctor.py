@@ -10,7 +10,8 @@ from pathlib import Path
 from profilegen.errors import ProfilegenError
 from profilegen.llama.catalog import is_pulled, known_models, processor_name, read_record
 from profilegen.llama.fetch import is_tunable
-from profilegen.publish.files import file_lines
+from profilegen.pipeline.reading import repeated_in
+from profilegen.publish.files import file_lines, repeated_lines
 from profilegen.records import Record
 from profilegen.resources import models_dir, prompts_dir
 from profilegen.store import index
@@ -110,13 +111,14 @@ def _store(store: Path) -> Check:
 
 
 def _files(store: Path) -> list[Check]:
-    """Return what the last build made of its files."""
+    """Return what the last build made of its files, and which sentences are left out of what is read."""
     if not store.exists():
         return []
     try:
         with open_ledger(store, read_only=True) as ledger:
-            build = ledger.last_build()
+            build, repeated = ledger.last_build(), repeated_in(ledger)
     except ProfilegenError:  # which the check of the store says
         return []
     files = build.report.files if build else ()
-    return [Check(name="files", ok=None, found="\n      ".join(file_lines(each))) for each in files[:_MAX_FILES]]
+    checks = [Check(name="files", ok=None, found="\n      ".join(file_lines(each))) for each in files[:_MAX_FILES]]
+    return checks + [Check(name="repeated", ok=None, found=line) for line in repeated_lines(repeated)]

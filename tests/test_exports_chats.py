@@ -1062,3 +1062,42 @@ def test_day_one_gives_entries_without_pictures(tmp_path: Path) -> None:
     assert texts(documents) == ["# Early swim\n\nThe lake was 18.5 degrees!"]
     assert (documents[0].channel, moment(documents[0])) == ("Journal", "2022-08-01T06:30:00+00:00")
     assert intake.passed == {"no text": 1}
+
+
+# --- accounts beside archives -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "account"),
+    [
+        (
+            {
+                "conversations.json": [
+                    {"mapping": {"a": node("a", None, "user", "I bake for my two children")}, "current_node": "a"}
+                ],
+                "user.json": {"id": "user-1", "email": "q@example.org", "chatgpt_plus_user": True},
+            },
+            "user.json",
+        ),
+        (
+            {
+                "StreamingHistory_music_0.json": [
+                    {"endTime": "2023-05-01 10:00", "artistName": "B", "trackName": "Jog", "msPlayed": 305_000}
+                ],
+                "Userdata.json": {"username": "user-1", "email": "z@example.org", "country": "FR"},
+                "Playlist1.json": {"playlists": [{"name": "Rainy", "lastModifiedDate": "2023-01-01", "items": [{}]}]},
+            },
+            "Userdata.json",
+        ),
+    ],
+)
+def test_a_file_that_names_the_account_says_that_it_is_used(
+    tmp_path: Path, files: dict[str, object], account: str
+) -> None:
+    for name, data in files.items():
+        written(tmp_path / "export" / name, data)
+    documents, intake = read(tmp_path / "export")
+    assert [document.user_id for document in documents] == ["user-1"]
+    reasons = {Path(each.file).name: each.reason for each in intake.skipped_examples}
+    assert reasons.pop(account).startswith("tells whose account it is, no texts")
+    assert set(reasons.values()) <= {"holds playlists and liked tracks, no plays"}

@@ -397,3 +397,18 @@ def test_values_of_strange_types_make_no_document_and_no_traceback(tmp_path: Pat
     written(tmp_path / "both" / "good.jsonl", lines(good))
     written(tmp_path / "both" / "strange.jsonl", lines(row))
     assert "a text" in [each.text for each in read(tmp_path / "both")]
+
+
+def test_marks_of_steam_are_no_words_of_a_review_and_other_brackets_stay(tmp_path: Path) -> None:
+    review = "[b]Pros[/b]: music [see below]\n[url=store.example/1]this[/url] [h1]10/10[/h1]"
+    row = {"review": review, "timestamp_created": 1683000000, "voted_up": True, "author": {"steamid": "7"}}
+    (document,) = read(written(tmp_path / "reviews.json", json.dumps({"success": 1, "reviews": [row]})))
+    assert document.text == "Pros: music [see below]\nthis 10/10"
+
+
+def test_one_line_is_enough_to_read_a_file_of_movielens(tmp_path: Path) -> None:
+    flags = "|".join("0" * 19)
+    written(tmp_path / "ml-100k" / "u.data", "196\t242\t3\t881250949\n")
+    written(tmp_path / "ml-100k" / "u.item", f"242|Kolya (1996)|24-Jan-1997||http://x.example/?Kolya|{flags}\n")
+    (document,) = read(tmp_path / "ml-100k")
+    assert (document.user_id, document.item_title, document.rating) == ("196", "Kolya (1996)", 3)

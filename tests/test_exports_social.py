@@ -108,9 +108,12 @@ def test_slack_messages_of_persons_are_read_from_a_folder_and_from_a_zip(tmp_pat
     ]
     assert documents[0].timestamp == datetime(2024, 5, 1, 9, 0, 0, 100, tzinfo=UTC)
     assert intake.passed == {"written by a program": 3}
-    assert {Path(each.file).name: each.reason for each in intake.skipped_examples} == dict.fromkeys(
-        ("users.json", "channels.json", "integration_logs.json"), "a list of users or channels of Slack, no messages"
-    )
+    assert {Path(each.file).name: each.reason for each in intake.skipped_examples} == {
+        "users.json": "tells who the users of a Slack workspace are; their names are used for the messages",
+        "channels.json": "lists channels of Slack and who is in them, no messages",
+        "integration_logs.json": "lists files or programs of Slack, no messages",
+        "dms.json": "holds no rows",
+    }
     assert not intake.bad
 
 
@@ -121,11 +124,15 @@ def test_slack_users_keep_their_ids_where_no_list_of_users_lies_beside(tmp_path:
 
 def test_a_broken_list_of_slack_users_does_not_stop_the_messages(tmp_path: Path) -> None:
     read(folder(tmp_path / "s", {**SLACK, "users.json": '[{"id": {"a": 1}, "profile": []}, 3]'}))
-    assert len(read(folder(tmp_path / "t", {**SLACK, "users.json": "["}))) == 3
+
+
+def test_a_list_of_slack_users_that_is_cut_off_is_an_error_since_users_would_change_their_names(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"users\.json: the JSON array is cut off"):
+        read(folder(tmp_path / "t", {**SLACK, "users.json": "["}))
 
 
 def test_a_file_that_only_goes_with_an_export_says_so_when_it_is_all_there_is(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a list of users or channels of Slack, no messages"):
+    with pytest.raises(InputError, match="tells who the users of a Slack workspace are"):
         read(written(tmp_path / "users.json", SLACK["users.json"]))
 
 
@@ -1150,3 +1157,74 @@ def test_a_telegram_chat_of_years_among_others_is_read(tmp_path: Path) -> None:
     assert len(texts) == 104
     assert texts[2].startswith("0 ")
     assert texts[-3].startswith("99 ")
+
+
+# --- what lies around the posts of an export --------------------------------------------------------------
+
+
+def test_lists_of_instagram_are_no_texts_of_its_user(tmp_path: Path) -> None:
+    time = {"Time": {"timestamp": 1683000000}}
+    comment = {"media_list_data": [], "string_map_data": {"Comment": {"value": "I paint too"}, **time}}
+    name = {"Username": {"value": "ana.paints", "timestamp": 0}}
+    liked = {"title": "luz.arte", "string_list_data": [{"value": "x", "timestamp": 1683000000}]}
+    user = {"title": "User Information", "media_map_data": {}, "string_map_data": name}
+    files = {
+        "your_instagram_activity/comments/post_comments_1.json": [comment],
+        "personal_information/personal_information/personal_information.json": {"profile_user": [user]},
+        "your_instagram_activity/likes/liked_posts.json": {"likes_media_likes": [liked]},
+    }
+    (document,) = read(folder(tmp_path / "instagram-ana", files))
+    assert (document.user_id, document.text) == ("ana.paints", "I paint too")
+
+
+def test_what_is_no_known_part_of_an_export_of_one_person_is_passed_over(tmp_path: Path) -> None:
+    post = {"id": "1", "created_at": "Mon May 01 10:00:00 +0000 2023", "full_text": "I run in the rain"}
+    files = {
+        "data/tweets.js": assigned("tweets", [{"tweet": post}]),
+        "data/account.js": assigned("account", [{"account": {"username": "runner"}}]),
+        "data/manifest.js": "window.__THAR_CONFIG = " + json.dumps({"userInfo": {"userName": "r"}, "dataTypes": {}}),
+        "data/tips.json": [{"title": "Try the new search"}],
+        "data/empty.json": [],
+    }
+    intake = Intake()
+    (document,) = read(folder(tmp_path / "twitter", files), intake=intake)
+    assert (document.user_id, document.text) == ("runner", "I run in the rain")
+    reasons = {Path(each.file).name: each.reason for each in intake.skipped_examples}
+    assert reasons["manifest.js"] == reasons["tips.json"]
+    assert reasons["tips.json"].startswith("no known part of an export (X archive); name the file alone")
+    assert reasons["empty.json"] == "holds no rows"
+    assert "tweet" not in intake.files[0].unused
+
+
+def test_a_diary_in_the_folder_of_an_export_that_names_nobody_is_of_the_same_person(tmp_path: Path) -> None:
+    order = {"Order ID": "1", "Order Date": "2023-04-01", "Product Name": "A grinder", "ASIN": "B1", "Unit Price": "9"}
+    header, row = ",".join(order), ",".join(order.values())
+    files: dict[str, object] = {
+        "Retail.OrderHistory.1.csv": f"{header}\n{row}\n",
+        "diary.csv": "day,text\n2023-04-02,I ground my first coffee by hand today.\n",
+    }
+    documents = read(folder(tmp_path / "eva", files))
+    assert {(d.user_id, d.text) for d in documents} == {
+        ("eva", "A grinder"),
+        ("eva", "I ground my first coffee by hand today."),
+    }
+
+
+def test_a_post_of_weibo_that_was_sent_on_has_only_the_words_of_the_person(tmp_path: Path) -> None:
+    header = "id,bid,正文,头条文章url,点赞数,转发数,日期"
+    rows = [
+        "1,a,转发微博,,0,0,2023-05-01",
+        "2,b,说得对//@小明: 今天下雨,,0,0,2023-05-02",
+        "3,c,我家猫三岁了,,0,0,2023-05-03",
+    ]
+    intake = Intake()
+    documents = read(written(tmp_path / "posts.csv", "\n".join([header, *rows])), intake=intake)
+    assert [document.text for document in documents] == ["说得对", "我家猫三岁了"]
+    assert intake.passed == {"a post of another that was sent on": 1}
+
+
+def test_either_column_of_texts_of_reddit_counts_as_read(tmp_path: Path) -> None:
+    row = {"author": "ana", "body": "I bake", "subreddit": "bread", "created_utc": 1679000002, "id": "c"}
+    intake = Intake()
+    read(written(tmp_path / "RC.jsonl", json.dumps({**row, "link_id": "t3_x", "parent_id": "t1_b"})), intake=intake)
+    assert "body" not in intake.files[0].unused

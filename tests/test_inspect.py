@@ -19,9 +19,18 @@ from profilegen.errors import InputError, UsageError
 from profilegen.ingest import Intake, read_documents
 from profilegen.ingest.inspection import inspect_files
 from profilegen.ingest.intake import Limits
+from profilegen.pipeline.stored_report import for_store
 from profilegen.publish.files import file_lines
 from profilegen.publish.terminal import build_summary
-from profilegen.records import BuildReport, Document, FieldSource, FileReading
+from profilegen.records import (
+    BadLine,
+    BuildReport,
+    Document,
+    FieldSource,
+    FileReading,
+    RepeatedSentences,
+    SkippedFile,
+)
 from profilegen.store.ledger import open_ledger, write_lock
 
 GOOD = "user_id,text,timestamp\nana,A very good tent for two people,2021-01-02\nben,It leaks in the rain,2022-05-06\n"
@@ -417,6 +426,40 @@ def test_the_doctor_shows_what_the_last_build_read() -> None:
         ledger.record_build(report(READING))
     (check,) = (check for check in examine(store) if check.name == "files")
     assert check.found.startswith("read a.csv: CSV, cp1252: 4 rows, 2 documents\n")
+
+
+def test_the_summary_and_the_doctor_say_which_sentences_are_not_read() -> None:
+    repeated = RepeatedSentences(sentences=2, documents=30, of_documents=40, examples=("Sent from\x1b[31m my phone",))
+    line = "not read by writers, since many texts have them: 2 sentences in 30 of 40 documents, such as "
+    line += "“Sent from\\x1b[31m my phone”"
+    assert line in str(build_summary(report(READING).model_copy(update={"repeated": repeated}), "store"))
+    store = Path("store")
+    with write_lock(store, create=True), open_ledger(store, create=True) as ledger:
+        ledger.set_meta("common", {"repeated": repeated.model_dump(mode="json")})
+        ledger.record_build(report(READING))
+    (check,) = (check for check in examine(store) if check.name == "repeated")
+    assert check.found == line
+
+
+def test_a_store_keeps_no_name_of_a_file_or_of_a_column_of_ones_own() -> None:
+    made = report(READING.model_copy(update={"file": "Chat with Ana.txt", "owner": "Ana", "left_out": {"of ana": "x"}}))
+    bad = BadLine(file="Chat with Ana.txt", line=3, reason="Ana is no number")
+    skipped = SkippedFile(file="Ana.png", reason="no known format")
+    repeated = RepeatedSentences(sentences=1, documents=3, of_documents=4, examples=("Yours, Ana",))
+    kept = for_store(
+        made.model_copy(
+            update={"bad_lines": 1, "bad_examples": (bad,), "skipped_files": 1, "skipped_examples": (skipped,)}
+            | {"repeated": repeated}
+        )
+    )
+    assert "ana" not in kept.model_dump_json().casefold()
+    assert (kept.bad_lines, kept.skipped_files) == (1, 1)
+    assert file_lines(kept.files[0]) == [
+        "read a file: CSV, cp1252: 4 rows, 2 documents",
+        "  named by you → user_id, named by you → text",
+        "  passed over: 2 no user",
+        "  could not be read: 1 value of other columns",
+    ]
 
 
 # --- files that people have -------------------------------------------------------------------------------

@@ -418,3 +418,22 @@ def test_of_a_hundred_thousand_documents_the_recent_ones_and_a_sample_are_read()
 def test_counting_reads_no_more_than_a_sample_of_a_user() -> None:
     one_user = diary(10_000)
     assert count_common([*one_user, document("I sail.", user="bob")]).n_documents == 51
+
+
+FOOTER = "Sent from my telephone, please excuse its many mistakes."
+
+
+def test_sentences_that_many_texts_have_are_counted_with_examples() -> None:
+    of_many = [document(f"{sentence(n)}\n{FOOTER}", user=f"u{n}") for n in range(5)]
+    of_one = [document(f"{sentence(n + 100)}\nYours truly, Bob of the harbour", n, user="bob") for n in range(6)]
+    found = count_common([*of_many, *of_one, document(sentence(200), user="eve")]).repeated
+    assert (found.sentences, found.documents, found.of_documents) == (2, 11, 12)
+    assert set(found.examples) == {FOOTER, "Yours truly, Bob of the harbour"}
+    assert not any(FOOTER in passage.text for passage in select(of_many[:1], common=count_common(of_many)))
+
+
+def test_an_example_of_a_repeated_sentence_is_one_short_line() -> None:
+    long = "We thank you very much for having come\tso far " + "and further " * 20 + "to us."
+    (example,) = count_common(document(long, user=f"u{n}") for n in range(3)).repeated.examples
+    assert len(example) <= 100
+    assert example.isprintable()

@@ -227,6 +227,30 @@ def test_times_are_read_in_usual_forms_and_zones(written: object) -> None:
     assert parse_time(written) == datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("written", "hours"),
+    [
+        ("2023-05-02 09:00 CEST", 2),
+        ("Tue, 2 May 2023 09:00:00 (JST)", 9),
+        ("Tue May 02 09:00:00 AEST 2023", 10),
+        ("2 May 2023 9:00 am PST", -8),
+        ("2012-05-02 09:00 MSK", 4),
+        ("2023-05-02 09:00 MSK", 3),
+        ("2.5.2023 09:00 Uhr", 0),
+        ("2 May 2023 09:00 UTC", 0),
+    ],
+)
+def test_letters_of_a_zone_are_read_as_of_the_day(written: str, hours: int) -> None:
+    moment = parse_time(written)
+    assert moment is not None
+    assert (moment.hour, moment.utcoffset()) == (9, timedelta(hours=hours))
+
+
+@pytest.mark.parametrize("written", ["2023-05-02 09:00 IST", "2023-05-02 09:00 BRT"])
+def test_a_time_whose_zone_is_of_several_places_or_of_none_is_not_read(written: str) -> None:
+    assert parse_time(written) is None
+
+
 def test_the_offset_of_a_written_time_stays() -> None:
     moment = parse_time("1 Jan 2024, 12:34:56 GMT+05:30")
     assert moment == datetime(2024, 1, 1, 12, 34, 56, tzinfo=timezone(timedelta(hours=5, minutes=30)))

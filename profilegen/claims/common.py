@@ -13,9 +13,10 @@ from itertools import groupby, islice
 import numpy as np
 import numpy.typing as npt
 
+from profilegen.claims.repeated import Tally
 from profilegen.claims.spans import prose_spans, sentence_hash
 from profilegen.language.tokens import words
-from profilegen.records import Document
+from profilegen.records import Document, RepeatedSentences
 
 MAX_DOCUMENTS = 20_000
 """As many documents are counted; more do not change what is frequent."""
@@ -29,6 +30,7 @@ _LONG_CHARS = 40
 _MIN_USERS, _MIN_SHARE_SHORT = 3, 0.05
 # A word in fewer documents than this is as rare as any: names and misspellings tell no more than rare words.
 _RAREST = 3
+_NONE_REPEATED = RepeatedSentences()
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,13 @@ class Common:
     :param n_documents: number of documents that were counted.
     :param word_counts: (2**16,) uint32, the number of documents with a word of that hash.
     :param sentences: (n,) uint64, sorted hashes of sentences that many users share.
+    :param repeated: for a person: how many sentences many users share, or one writes again and again.
     """
 
     n_documents: int
     word_counts: npt.NDArray[np.uint32]
     sentences: npt.NDArray[np.uint64]
+    repeated: RepeatedSentences = _NONE_REPEATED
 
     def is_shared(self, hash_of_sentence: int) -> bool:
         """Return whether many users share a sentence.
@@ -83,26 +87,33 @@ def count_common(documents: Iterable[Document]) -> Common:
     word_counts = np.zeros(_N_SLOTS, np.uint32)
     long_ones: Counter[int] = Counter()
     short_ones: Counter[int] = Counter()
+    tally = Tally()
     n_documents = n_users = 0
     for _, group in groupby(documents, key=lambda document: document.user_id):
         if n_documents >= MAX_DOCUMENTS:
             break
         sample = list(islice(group, _MAX_DOCUMENTS_PER_USER))
         n_users, n_documents = n_users + 1, n_documents + len(sample)
-        is_long: dict[int, bool] = {}
+        found: list[dict[int, str]] = []
         for document in sample:
             text = document.text[:_MAX_CHARS_PER_DOCUMENT]
             word_counts[np.unique([_slot(word) for word in words(text)]).astype(np.intp)] += 1
-            is_long |= {
-                sentence_hash(text[start:end]): end - start >= _LONG_CHARS
-                for start, end in prose_spans(text, document.user_id, _MAX_CHARS_PER_DOCUMENT)
-            }
-        long_ones.update(key for key, long in is_long.items() if long)
-        short_ones.update(key for key, long in is_long.items() if not long)
+            spans = prose_spans(text, document.user_id, _MAX_CHARS_PER_DOCUMENT)
+            found.append({sentence_hash(text[start:end]): text[start:end] for start, end in spans})
+        sentences = {key: sentence for each in found for key, sentence in each.items()}
+        long_ones.update(key for key, sentence in sentences.items() if len(sentence) >= _LONG_CHARS)
+        short_ones.update(key for key, sentence in sentences.items() if len(sentence) < _LONG_CHARS)
+        repeated = repeated_sentences(found)
+        for each in found:
+            tally.add(each, repeated)
+        for key, sentence in sentences.items():
+            if key in repeated or long_ones[key] >= _MIN_USERS or short_ones[key] >= _MIN_USERS:
+                tally.remember(key, sentence)
         long_ones, short_ones = _pruned(long_ones), _pruned(short_ones)
     shared = [key for key, count in long_ones.items() if count >= _MIN_USERS]
     shared += [key for key, count in short_ones.items() if count >= max(_MIN_USERS, _MIN_SHARE_SHORT * n_users)]
-    return Common(n_documents, word_counts, np.array(sorted(shared), np.uint64))
+    of_many = np.array(sorted(shared), np.uint64)
+    return Common(n_documents, word_counts, of_many, tally.result(of_many))
 
 
 def repeated_sentences(hashes: Sequence[Iterable[int]]) -> frozenset[int]:

@@ -13,7 +13,7 @@ from profilegen.ingest.exports.export import Fields, Passed
 from profilegen.ingest.intake import MAX_BAD_EXAMPLES, MAX_SKIPPED_EXAMPLES, Intake, Kind
 from profilegen.ingest.items import Items
 from profilegen.ingest.nobody import names_of_nobody
-from profilegen.ingest.parts import Choice, Part, look_at
+from profilegen.ingest.parts import Choice, Part, UnknownTableError, look_at
 from profilegen.ingest.paths import CONSTANT, begins_with_one, first_name
 from profilegen.ingest.roles import FIELDS, join_names, unknown_columns
 from profilegen.ingest.rows import BadRowError, DamagedError, Row
@@ -117,7 +117,7 @@ def _look(sources: Sequence[Source], choice: Choice, mapped: _Mapped, intake: In
     :raises UsageError: a mapped column is in no file, and every file has been looked at.
     """
     parts: dict[Source, Part | None] = {}
-    errors: list[InputError] = []
+    errors: dict[Source, InputError] = {}
     for source in sources:
         if not can_be_read_twice(source):
             parts[source] = None
@@ -126,40 +126,71 @@ def _look(sources: Sequence[Source], choice: Choice, mapped: _Mapped, intake: In
         try:
             with open_table(source) as table:
                 mapped.see(table.columns)
-                parts[source] = part = look_at(source, table, choice, read_on=True)
-            if part.role == "nothing":
-                _pass_over(source, part, intake)
+                parts[source] = look_at(source, table, choice, read_on=True)
+        except DamagedError as error:
+            if intake.on_error is None:
+                raise
+            intake.on_error(source, error)
         except InputError as error:
-            errors.append(error)
-            _pass_over_error(source, error, intake)
+            errors[source] = error
     mapped.check()
-    named = [(source, error) for source, error in _paired(sources, parts, errors) if "/" not in source.below]
+    named = {source: error for source, error in errors.items() if not _is_inside(source)}
     if intake.on_error is not None:
-        for source, why in named:
+        for source, why in named.items():
             intake.on_error(source, why)
     elif named:
-        raise named[0][1]
+        raise next(iter(named.values()))
     elif errors and not parts:
-        raise InputError(_why_none(errors))
+        raise InputError(_why_none([*errors.values()]))
+    intake.skip(_passed_over(sources, parts, errors))
     return parts
 
 
-def _pass_over_error(source: Source, error: InputError, intake: Intake) -> None:
-    if isinstance(error, DamagedError) and intake.on_error is None:
-        raise error
-    if "/" in source.below:
-        reason = str(error).removeprefix(f"{display_name(source)}: ")
-        intake.skip([SkippedFile(file=display_name(source), reason=reason)])
+def _is_inside(source: Source) -> bool:
+    """Return whether a file was found in a folder or an archive, and not named itself."""
+    return "/" in source.below
 
 
-def _pass_over(source: Source, part: Part, intake: Intake) -> None:
-    intake.skip([SkippedFile(file=display_name(source), reason=part.export)])
+def _passed_over(
+    sources: Sequence[Source], parts: dict[Source, Part | None], errors: Mapping[Source, InputError]
+) -> Iterator[SkippedFile]:
+    """Give the files that are not read, and mark them so.
+
+    What lies in the export of one person and is no known part of it is hardly what that person wrote.
+    """
+    exports = {
+        _folder(source): part
+        for source, part in parts.items()
+        if part and part.export and part.role == "texts" and part.owner is not None
+    }
+    for source in sources:
+        part, reason = parts.get(source), ""
+        if part and part.role == "nothing":
+            reason = part.export
+        elif not _is_inside(source):
+            continue
+        elif (export := exports.get(_folder(source))) and _is_foreign(part or errors.get(source), export):
+            reason = f"no known part of an export ({export.export}); name the file alone to have it read"
+        elif source in errors:
+            reason = str(errors[source]).removeprefix(f"{display_name(source)}: ")
+        elif part and part.is_empty:
+            reason = "holds no rows"
+        if reason:
+            if part:
+                parts[source] = part._replace(role="nothing", export=reason)
+            yield SkippedFile(file=display_name(source), reason=reason)
 
 
-def _paired(
-    sources: Sequence[Source], parts: Mapping[Source, object], errors: Sequence[InputError]
-) -> Iterator[tuple[Source, InputError]]:
-    return zip((source for source in sources if source not in parts), errors, strict=True)
+def _is_foreign(found: Part | InputError | None, export: Part) -> bool:
+    """Return whether a file does not say who wrote it, and is hardly of the user of the export that it lies in."""
+    if not isinstance(found, Part):
+        return isinstance(found, UnknownTableError)
+    fields = {each.field for each in found.fields}
+    return found.is_named_by_file and (found.owner != export.owner or fields.isdisjoint(("text", "timestamp")))
+
+
+def _folder(source: Source) -> str:
+    return source.below.partition("/")[0]
 
 
 def _why_none(errors: Sequence[InputError]) -> str:
@@ -189,7 +220,7 @@ def _read_texts(
             mapped.check()
             part = look_at(source, table, choice)
         if part.role == "nothing":
-            _pass_over(source, part, intake)
+            intake.skip([SkippedFile(file=display_name(source), reason=part.export)])
             return
         if part.needs_items and not items.count and table.columns:
             raise InputError(

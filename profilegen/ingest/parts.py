@@ -32,6 +32,10 @@ from profilegen.records import FieldSource
 _TEXTS = ("text", "title", "item_title")
 
 
+class UnknownTableError(InputError):
+    """This table is of no known source, and has no column that is one of texts or of users for sure."""
+
+
 class Choice(NamedTuple):
     """What a person said of the files.
 
@@ -56,6 +60,8 @@ class Part(NamedTuple):
     :param needs_items: whether its texts are titles of items that stand in another file.
     :param notation: how it writes ratings and times.
     :param left_out: columns that look like a field and are none, with the reason.
+    :param is_named_by_file: whether the user is called like the file, since nothing in it says who it is.
+    :param is_empty: whether it has no rows, good or bad.
     """
 
     export: str
@@ -68,6 +74,8 @@ class Part(NamedTuple):
     needs_items: bool = False
     notation: Notation = USUAL
     left_out: Mapping[str, str] = MappingProxyType({})
+    is_named_by_file: bool = False
+    is_empty: bool = False
 
 
 def look_at(source: Source, table: OpenTable, choice: Choice, *, read_on: bool = False) -> Part:
@@ -77,11 +85,13 @@ def look_at(source: Source, table: OpenTable, choice: Choice, *, read_on: bool =
     :param table: what is in it.
     :param choice: what a person said of the files.
     :param read_on: whether rows after the first ones may be read too, where these do not show all.
-    :raises InputError: no users or no texts are found in it; the message names what it has.
+    :raises UnknownTableError: no users or no texts are found in it; the message names what it has.
     """
     part = _part(source, table, choice)
     if part.role != "texts":
         return part
+    if not table.sample and read_on and next(table.rows, None) is None:
+        return part._replace(is_empty=True)
     notation = find_notation(_fields(part, table.sample), _fields(part, _further(table) if read_on else ()))
     # A reader may remember rows; the one that has read these is not used again.
     return _part(source, table, choice)._replace(notation=notation)
@@ -113,7 +123,8 @@ def _part(source: Source, table: OpenTable, choice: Choice) -> Part:
     owner = choice.user if export.role == "texts" else None
     if export.role == "texts" and "user_id" not in export.fields:
         owner = choice.user or export.owner(look) or _name_of(look)
-    used = {column for field in fields for column in field.columns}
+    # What is inside of a column is of it.
+    used = {name for field in fields for column in field.columns for name in (column, column.partition(".")[0])}
     unused = tuple(column for column in look.columns if column not in used)
     needs_items = export.role == "texts" and export.fields.keys().isdisjoint(_TEXTS)
     return Part(export.title, export.role, fields, unused, owner, export.reader(look), None, needs_items)
@@ -135,9 +146,10 @@ def _table(look: Look, source: Source, choice: Choice) -> Part:
         if "item_title" not in fields:
             fields["item_title"] = fields.pop("title").model_copy(update={"field": "item_title"})
     elif look.columns and not has_texts and not ("item_id" in fields and "user_id" in fields):
-        raise InputError(_no_texts(look))
+        raise UnknownTableError(_no_texts(look))
     owner = choice.user if role == "texts" and "user_id" not in fields else None
-    if role == "texts" and look.columns and "user_id" not in fields and owner is None:
+    is_named_by_file = bool(role == "texts" and look.columns and "user_id" not in fields and owner is None)
+    if is_named_by_file:
         owner = _one_person(look, source, chosen)
     used = {_column(path, look.columns) for each in fields.values() for path in each.columns}
     unused = tuple(column for column in look.columns if column not in used and column not in chosen.left_out)
@@ -148,13 +160,13 @@ def _table(look: Look, source: Source, choice: Choice) -> Part:
         joined.add("timestamp")
     reader = partial(_read, {field: each.columns for field, each in fields.items()}, joined)
     part = Part("", role, tuple(fields.values()), unused, owner, reader, columns, not has_texts)
-    return part._replace(left_out=chosen.left_out)
+    return part._replace(left_out=chosen.left_out, is_named_by_file=is_named_by_file)
 
 
 def _one_person(look: Look, source: Source, chosen: Chosen) -> str:
     """Return the name of the one person whose rows these are: the file's.
 
-    :raises InputError: a column may name users, or the file has no name.
+    :raises UnknownTableError: a column may name users, or the file has no name.
     """
     maybe = maybe_users(look.columns, look.rows, chosen)
     if not maybe and can_be_read_twice(source):
@@ -162,7 +174,7 @@ def _one_person(look: Look, source: Source, chosen: Chosen) -> str:
     among = join_names([*maybe, *(column for column in look.columns if column not in maybe)])
     which = f"is it {' or '.join(map(printable, maybe[:3]))}? say" if maybe else "say which it is with"
     path = printable(maybe[0]) if len(maybe) == 1 else "COLUMN"
-    raise InputError(
+    raise UnknownTableError(
         f"no column of users among {among}; {which} --map user_id={path}, or --user NAME if all of it is of one person"
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import count
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count, islice
 from types import MappingProxyType
 from typing import BinaryIO, Literal, NamedTuple, cast
 
@@ -66,6 +66,42 @@ def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
         while line and not line.endswith(b"\n"):
             line = stream.readline(MAX_RECORD_BYTES)
         yield number, None
+
+
+def look_ahead(
+    rows: Iterator[tuple[int, Row]], max_rows: int, max_chars: int
+) -> tuple[list[tuple[int, Row]], Iterator[tuple[int, Row]]]:
+    """Return the first rows, and all rows from the first on; damage after some good rows is an error of the latter.
+
+    So a file whose first rows tell what it is counts as what it is, however soon it breaks.
+
+    :param rows: of a table, from the first.
+    :param max_rows: how many are returned at most.
+    :param max_chars: no more are returned once their values have so many characters.
+    :raises InputError: it is damaged before any row could be read.
+    """
+    first: list[tuple[int, Row]] = []
+    chars = 0
+    try:
+        for number, row in islice(rows, max_rows):
+            first.append((number, row))
+            chars += sum(len(str(value)) for value in row.values()) if isinstance(row, Mapping) else 0
+            if chars > max_chars:
+                break
+    except InputError as error:
+        if not any(isinstance(row, Mapping) for _, row in first):
+            raise
+        return first, _then(first, (), error)
+    return first, _then(first, rows, None)
+
+
+def _then(
+    first: Sequence[tuple[int, Row]], rest: Iterable[tuple[int, Row]], error: InputError | None
+) -> Iterator[tuple[int, Row]]:
+    yield from first
+    yield from rest
+    if error is not None:
+        raise error
 
 
 def line_too_long() -> BadRowError:

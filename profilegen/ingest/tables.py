@@ -7,7 +7,6 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from typing import NamedTuple
 
 from backports.zstd import ZstdError
@@ -15,7 +14,7 @@ from backports.zstd import ZstdError
 from profilegen.errors import InputError
 from profilegen.ingest.formats.format import Format, OpenFile
 from profilegen.ingest.formats.registry import format_of, known_suffixes
-from profilegen.ingest.rows import DamagedError, Row, Unit
+from profilegen.ingest.rows import DamagedError, Row, Unit, look_ahead
 from profilegen.ingest.sources import Source, can_be_read_twice, display_name
 from profilegen.ingest.streams import open_stream
 from profilegen.language.cleaning import printable
@@ -72,19 +71,14 @@ def _open(source: Source, columns: frozenset[str] | None, stack: contextlib.Exit
     path = source.path if can_be_read_twice(source) and not stream.was_compressed else None
     format_ = _format_of(source, stream.head)
     table = format_.open(OpenFile(stream.content, stream.head, columns, stack, path, source.part))
-    first: list[tuple[int, Row]] = []
-    chars = 0
-    for number, row in table.rows:
-        first.append((number, row))
-        chars += sum(len(str(value)) for value in row.values()) if isinstance(row, Mapping) else 0
-        if len(first) >= _MAX_SAMPLE_ROWS or chars > _MAX_SAMPLE_CHARS:
-            break
+    first, rows = look_ahead(table.rows, _MAX_SAMPLE_ROWS, _MAX_SAMPLE_CHARS)
     sample = tuple(row for _, row in first if isinstance(row, Mapping))
-    rows = chain(first, table.rows)
     return OpenTable(format_.name, stream.encoding, table.columns, table.unit, table.context, sample, rows)
 
 
 def _format_of(source: Source, head: bytes) -> Format:
+    if not head:
+        raise InputError("no rows in it, it is empty; give a file with one text a row")
     try:
         format_ = format_of(source.below, head)
     except InputError as error:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from profilegen.ingest.values import parse_number
+from profilegen.ingest.zones import zone_called
 
 # The earliest second that is taken for a time (March 1973): smaller numbers are steps, years or durations.
 _FIRST_SECOND = 1e8
@@ -94,10 +95,12 @@ _HALF_DAYS = {
 _BEFORE = "|".join(word for word in _HALF_DAYS if not word.isascii())
 _CLOCK = re.compile(
     rf"(?:({_BEFORE})\s*)?(?<!\d)(\d{{1,2}})[:h](\d{{2}})(?::(\d{{2}})(?:[.,]\d+)?)?(?![\d:])"
-    r"\s*([ap]\.?\s?m\b\.?)?\s*((?:utc|gmt|z|ut)?\s?(?:[+-]\d{1,2}(?::?\d{2})?(?!\d))|[ecmp][sd]t\b)?"
+    r"\s*([ap]\.?\s?m\b\.?)?\s*((?:utc|gmt|z|ut)?\s?(?:[+-]\d{1,2}(?::?\d{2})?(?!\d)))?"
 )
-# Zones by name as RFC 2822 has them; others are too often of two places.
-_ZONES = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
+# What may be the name of a zone behind a time of day.
+_ZONE_NAME = re.compile(r"\s*\(?([a-z]{2,5})(?![^\W_])")
+# How zones are called that no table has, such as BRT: in capitals, with a T for time.
+_UNKNOWN_ZONE = re.compile(r"[A-Z]{2,4}T")
 _EAST_ASIAN = (
     (re.compile(r"(\d)\s*[时時시点點]\s*(\d{1,2})\s*[分분](?:\s*\d{1,2}\s*[秒초])?"), r"\1:\2"),
     (re.compile(r"(\d)\s*[年년月월](?=\s*\d)"), r"\1-"),
@@ -123,6 +126,7 @@ class _Clock(NamedTuple):
     second: int = 0
     zone: tzinfo = UTC
     half_day: bool = False
+    zone_name: str = ""
 
 
 def _from_words(written: str, day_first: bool) -> datetime | None:
@@ -133,7 +137,20 @@ def _from_words(written: str, day_first: bool) -> datetime | None:
         year, month, day = named
     else:
         return None
-    return datetime(year, month, day, clock.hour, clock.minute, clock.second, tzinfo=clock.zone)
+    zone = clock.zone if not clock.zone_name else _zone_called(clock.zone_name, year, written)
+    return datetime(year, month, day, clock.hour, clock.minute, clock.second, tzinfo=zone)
+
+
+def _zone_called(name: str, year: int, written: str) -> tzinfo:
+    """Return the zone that a word behind a time of day stands for, UTC where it is just a word.
+
+    :raises ValueError: it is a zone, and nobody can tell which.
+    """
+    zone = zone_called(name, year)
+    is_capital = _UNKNOWN_ZONE.fullmatch(name.upper()) is not None and name.upper() in written
+    if zone is None and is_capital and _month(name) is None:
+        raise ValueError(f"no zone {name.upper()} is known")
+    return zone or UTC
 
 
 def _without_clock(written: str) -> tuple[_Clock, str]:
@@ -150,13 +167,13 @@ def _without_clock(written: str) -> tuple[_Clock, str]:
     half_day = match[1] or re.sub(r"[.\s]", "", match[5] or "")
     if half_day:
         hour = hour % 12 + _HALF_DAYS[half_day] if hour <= 12 else hour
-    clock = _Clock(hour, minute, second, _zone(match[6] or ""), bool(half_day))
+    word = None if match[6] else _ZONE_NAME.match(text, match.end())
+    name = word[1] if word and word[1] not in _ENGLISH_WORDS else ""
+    clock = _Clock(hour, minute, second, _zone(match[6] or ""), bool(half_day), name)
     return clock, f"{text[: match.start()]} {text[match.end() :]}"
 
 
 def _zone(written: str) -> tzinfo:
-    if written in _ZONES:
-        return timezone(timedelta(hours=_ZONES[written]))
     match = re.search(r"([+-])(\d{1,2}):?(\d{2})?", written)
     if match is None:
         return UTC

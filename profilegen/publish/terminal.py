@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from profilegen.language.cleaning import printable
-from profilegen.publish.files import counted, files_lines, indented, item_and_day
+from profilegen.publish.files import counted, files_lines, indented, item_and_day, repeated_lines
 from profilegen.records import (
     BuildReport,
     Claim,
@@ -173,7 +173,7 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
         lines.append("nothing has changed")
     if report.categorised and not report.written:
         lines.append(f"gave the interests of {counted(report.categorised, 'user')} their categories")
-    text = Text("\n".join([*lines, *files_lines(report.files)]))
+    text = Text("\n".join([*lines, *repeated_lines(report.repeated), *files_lines(report.files)]))
     if report.bad_lines:
         text.append(f"\nskipped {counted(report.bad_lines, 'bad line')}, such as", style="yellow")
         for bad in report.bad_examples[:5]:

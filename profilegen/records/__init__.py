@@ -561,6 +561,21 @@ class FileReading(Record):
     complete: bool = True
 
 
+class RepeatedSentences(Record):
+    """Sentences that many texts have, such as footers and templates; they are left out of what a writer reads.
+
+    :param sentences: different ones that several users share, or that one writes again and again.
+    :param documents: documents with such a sentence.
+    :param of_documents: documents that were looked at.
+    :param examples: the most frequent of them, on one line each and cut.
+    """
+
+    sentences: int = 0
+    documents: int = 0
+    of_documents: int = 0
+    examples: tuple[str, ...] = ()
+
+
 class BuildReport(Record):
     """The result of a build.
 
@@ -582,6 +597,7 @@ class BuildReport(Record):
     :param skipped_files: files in input directories that were not read.
     :param skipped_examples: some of them.
     :param files: what was made of the files: their columns, and which field each became.
+    :param repeated: sentences that many texts have, which writers do not read; None where no text was read by one.
     :param embedder: name of the embedder.
     :param embedder_reason: why that embedder was chosen.
     :param writer: name of the writer; several are separated by commas.
@@ -608,6 +624,7 @@ class BuildReport(Record):
     skipped_files: int = 0
     skipped_examples: tuple[SkippedFile, ...] = ()
     files: tuple[FileReading, ...] = ()
+    repeated: RepeatedSentences | None = None
     embedder: str
     embedder_reason: str
     writer: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
 
 from profilegen.ingest.exports.export import Export, Fields, Look, Passed, Reader, no_texts
 from profilegen.ingest.exports.nested import as_mapping, as_text
@@ -95,6 +96,11 @@ def _is_feedback(look: Look) -> bool:
     )
 
 
+def _is_account(look: Look) -> bool:
+    is_account = PurePosixPath(look.name).name == "user.json" and "email" in look.columns
+    return is_account and look.beside("conversations.json") is not None
+
+
 def _is_shared(look: Look) -> bool:
     return {"conversation_id", "title", "is_anonymous"} <= set(look.columns)
 
@@ -104,6 +110,7 @@ EXPORTS = (
         "chatgpt", "ChatGPT export", {"text": "mapping", "timestamp": "create_time"}, _is_chatgpt, _reader, owner=_owner
     ),
     no_texts("chatgpt-feedback", "holds ratings of answers, no texts", _is_feedback),
+    no_texts("chatgpt-account", "tells whose account it is, no texts; the user is called by its id", _is_account),
     no_texts("chatgpt-shared", "holds links to conversations, no texts", _is_shared),
     Export("deepseek", "DeepSeek export", {"text": "mapping"}, _is_deepseek, _deepseek_reader, owner=_owner),
 )

@@ -165,6 +165,12 @@ def _read_encrypted_chat(look: Look) -> Reader:
     return read
 
 
+def _is_list(look: Look) -> bool:
+    """Tell what somebody liked, followed, searched or set: strings by their names, or a list of them."""
+    names = {"string_map_data", "string_list_data"}
+    return look.format == "json" and any(not names.isdisjoint(row) for row in look.rows)
+
+
 def _is_profile(look: Look) -> bool:
     columns = set(look.context or look.columns)
     return look.format == "json" and bool({"profile_v2", "profile_user"} & columns)
@@ -210,4 +216,5 @@ EXPORTS = (
         _read_encrypted_chat,
     ),
     no_texts("meta-profile", "a profile at Facebook or Instagram, no posts", _is_profile),
+    no_texts("instagram-lists", "a list of Instagram, such as of likes, no posts and no comments", _is_list),
 )

@@ -117,7 +117,7 @@ EXPORTS = (
         "posts or comments of Reddit",
         {
             "user_id": "author",
-            "text": "selftext or body",
+            "text": ("selftext", "body"),
             "title": "title",
             "timestamp": "created_utc",
             "channel": "subreddit",
@@ -130,7 +130,7 @@ EXPORTS = (
         "listings of Reddit",
         {
             "user_id": "data.author",
-            "text": "data.selftext or data.body",
+            "text": ("data.selftext", "data.body"),
             "title": "data.title",
             "timestamp": "data.created_utc",
             "channel": "data.subreddit",

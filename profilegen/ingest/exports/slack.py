@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -18,18 +18,16 @@ _BY_PERSONS = (None, "", "me_message", "thread_broadcast", "file_share", "reply_
 # `<@U024BE7LH>`, `<@U024BE7LH|ana>`, `<!here>`, `<#C024BE7LR|general>`, `<!date^1392734382^{date}|Feb 18>`.
 _MENTION = re.compile(r"<([@#!])([^<>|]*)(?:\|([^<>]*))?>")
 _LINK = re.compile(r"<((?:https?|mailto|tel):[^<>|]*)(?:\|([^<>]*))?>")
-# Files beside the folders of channels, and columns that tell them from other files of such a name.
-_OTHER_FILES: Mapping[str, tuple[str, ...]] = {
-    "users": ("id", "profile"),
-    "org_users": ("id", "profile"),
-    "channels": ("id", "created", "members"),
-    "groups": ("id", "created", "members"),
-    "mpims": ("id", "created", "members"),
-    "dms": ("id", "created", "members"),
-    "integration_logs": ("user_id", "date"),
-    "canvases": ("id", "filetype"),
-    "lists": ("id", "filetype"),
-    "file_conversations": ("id", "filetype"),
+# Files beside the folders of channels, by what they are, and columns that tell them from other files of such a name.
+_USERS = "tells who the users of a Slack workspace are; their names are used for the messages"
+_CHANNELS = "lists channels of Slack and who is in them, no messages"
+_OTHER_FILES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    _USERS: dict.fromkeys(("users", "org_users"), ("id", "profile")),
+    _CHANNELS: dict.fromkeys(("channels", "groups", "mpims", "dms"), ("id", "created", "members")),
+    "lists files or programs of Slack, no messages": {
+        "integration_logs": ("user_id", "date"),
+        **dict.fromkeys(("canvases", "lists", "file_conversations"), ("id", "filetype")),
+    },
 }
 
 
@@ -46,8 +44,8 @@ def _is_slack(look: Look) -> bool:
     return named and any(row.get("type") == "message" and "ts" in row for row in look.rows)
 
 
-def _is_other_file(look: Look) -> bool:
-    columns = _OTHER_FILES.get(PurePosixPath(look.name).stem)
+def _is_other_file(files: Mapping[str, tuple[str, ...]], look: Look) -> bool:
+    columns = files.get(PurePosixPath(look.name).stem)
     return columns is not None and look.format == "json" and set(columns) <= set(look.columns)
 
 
@@ -120,5 +118,8 @@ EXPORTS = (
         _is_slack,
         _reader,
     ),
-    no_texts("slack-lists", "a list of users or channels of Slack, no messages", _is_other_file),
+    *(
+        no_texts(f"slack-{next(iter(files))}", reason, partial(_is_other_file, files))
+        for reason, files in _OTHER_FILES.items()
+    ),
 )

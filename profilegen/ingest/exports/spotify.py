@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 
 from profilegen.ingest.exports.export import Export, Fields, Look, Passed, Reader, no_texts
 from profilegen.ingest.exports.nested import as_mapping, as_text
@@ -64,8 +65,12 @@ def _search_reader(look: Look) -> Reader:
 
 def _is_library(look: Look) -> bool:
     columns = set(look.columns)
-    is_playlists = columns == {"playlists"} or {"lastModifiedDate", "items", "collaborators"} <= columns
+    is_playlists = columns == {"playlists"} or {"name", "lastModifiedDate", "items"} <= columns
     return is_playlists or {"tracks", "albums", "shows", "episodes"} <= columns or {"album", "track", "uri"} <= columns
+
+
+def _is_account(look: Look) -> bool:
+    return PurePosixPath(look.name).name == "Userdata.json" and "username" in look.columns
 
 
 def _owner(look: Look) -> str | None:
@@ -103,4 +108,5 @@ EXPORTS = (
         owner=_owner,
     ),
     no_texts("spotify-library", "holds playlists and liked tracks, no plays", _is_library),
+    no_texts("spotify-account", "tells whose account it is, no texts; the user is called by its name", _is_account),
 )

@@ -18,6 +18,16 @@ def _event(recommends: object) -> str | None:
     return _EVENTS.get(str(recommends).strip().lower().removesuffix(".0"), "not recommended")
 
 
+# Marks of Steam, as in `[b]music[/b]` and `[url=store.example]this[/url]`; what a player writes in brackets stays.
+_MARKS = re.compile(
+    r"\[/?(?:b|i|u|strike|spoiler|noparse|h[1-3]|hr|quote|code|list|olist|\*|table|tr|td|th|url)(?:=[^\]\n]{0,2000})?\]"
+)
+
+
+def _without_marks(text: object) -> object:
+    return _MARKS.sub("", text) if isinstance(text, str) else text
+
+
 def _with_event(row: Mapping[str, object], fields: Mapping[str, object]) -> Fields:
     return {**fields, "event": _event(fields.get("event"))}
 
@@ -92,7 +102,8 @@ def _api_reader(look: Look) -> Reader:
         inner = row.get("reviews")
         for review in inner if isinstance(inner, list) else [row]:
             if isinstance(review, Mapping):
-                yield _with_event(row, {field: first_value(review, names) for field, names in _API.items()})
+                fields = {field: first_value(review, names) for field, names in _API.items()}
+                yield _with_event(row, {**fields, "text": _without_marks(fields["text"])})
 
     return read
 

@@ -9,15 +9,23 @@ from profilegen.ingest.exports.export import Fields, Look, Passed, table_export
 
 # What stands where there is no picture and no place.
 _NONE = "无"
+# What Weibo writes where a person sends a post on without a word.
+_NO_WORDS = ("转发微博", "轉發微博", "Repost")
 _YES = ("true", "1", "是", "yes")
+
+_SENT_ON = Passed("a post of another that was sent on")
 
 
 def _original(row: Mapping[str, object], fields: Mapping[str, object]) -> Fields | Passed:
     """Pass over what somebody else wrote and a person only sent on."""
     said = next((row[name] for name in ("是否为原创微博", "是否原创") if row.get(name) not in (None, "")), None)
     if row.get("retweet_id") or (said is not None and str(said).strip().lower() not in _YES):
-        return Passed("a post of another that was sent on")
-    return {field: value for field, value in fields.items() if value != _NONE}
+        return _SENT_ON
+    # Behind `//@` stand the words of those whose posts are sent on.
+    text = str(fields.get("text") or "").partition("//@")[0].strip()
+    if text in _NO_WORDS or (not text and fields.get("text")):
+        return _SENT_ON
+    return {**{field: value for field, value in fields.items() if value != _NONE}, "text": text}
 
 
 def _owner(look: Look) -> str | None:

@@ -175,7 +175,11 @@ def _read_api(look: Look) -> Reader:
     return read
 
 
-_ARCHIVE_FIELDS = {"text": "full_text", "timestamp": "created_at", "image": "entities.media.media_url_https"}
+_ARCHIVE_FIELDS = {
+    "text": ("tweet.full_text", "full_text"),
+    "timestamp": ("tweet.created_at", "created_at"),
+    "image": ("tweet.entities.media.media_url_https", "entities.media.media_url_https"),
+}
 
 EXPORTS = (
     Export("x", "X archive", _ARCHIVE_FIELDS, _is_archive, _read_archive, owner=_owner),

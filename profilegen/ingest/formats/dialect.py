@@ -89,6 +89,15 @@ def is_table(head: bytes) -> bool:
     return usual and fit.records >= 2 and fit.width >= 2 and fit.share >= _MIN_SHARE
 
 
+def is_row(head: bytes) -> bool:
+    """Tell whether a file is one row of a table: three fields or more, between marks that prose does not have.
+
+    :param head: its first bytes.
+    """
+    fit = _best(_sample(head), ",") if b"\0" not in head else None
+    return fit is not None and fit[0].delimiter not in ",;" and fit[1].records == 1 and fit[1].width >= 3
+
+
 def _sample(head: bytes) -> str:
     """Return the first lines, whole ones where there are several."""
     part = head[:_SAMPLE_BYTES]

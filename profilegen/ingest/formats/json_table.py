@@ -11,7 +11,7 @@ import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from itertools import chain, count, islice
+from itertools import count
 from typing import BinaryIO
 
 from profilegen.errors import InputError
@@ -21,12 +21,14 @@ from profilegen.ingest.rows import (
     MAX_RECORD_BYTES,
     READ_BYTES,
     BadRowError,
+    DamagedError,
     Row,
     Table,
     Unit,
     describe_type,
     is_utf8,
     line_too_long,
+    look_ahead,
     numbered_lines,
     replay,
 )
@@ -34,6 +36,7 @@ from profilegen.ingest.rows import (
 # What is held to learn the columns: enough to meet rare keys, and little memory where texts are long.
 _MAX_LOOK_AHEAD_ROWS = 1_000
 _MAX_LOOK_AHEAD_CHARS = 1 << 22
+_MAX_BEGINNING_CHARS = 1_000
 # Longer lines of Python are not read: its parser takes much memory.
 _MAX_PYTHON_CHARS = 1 << 20
 
@@ -41,6 +44,8 @@ _MAX_PYTHON_CHARS = 1 << 20
 _ASSIGNMENT = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]*(?:\[[^\]\n]{0,99}\])?\s*=\s*(?=[\[{])"
 )
+# How all JSON of objects begins. What begins otherwise, such as a script, was never such a file.
+_BEGINNING = re.compile(r'\s*(?:\[\s*)?(?:\{\s*(?:"|\}|$)|\]|$)')
 _PYTHON = re.compile(r"\s*\{\s*(?:u?'|\})")
 
 
@@ -93,7 +98,7 @@ def _is_one_a_line(head: bytes) -> bool:
         return True
     is_whole = isinstance(_json_line(lines[0]), dict)
     if len(lines) == 1:
-        return not is_whole
+        return False
     following = lines[1:-1] or lines[1:]
     return is_whole or 2 * sum(isinstance(_json_line(line), dict) for line in following) > len(following)
 
@@ -114,17 +119,9 @@ def _open_values(stream: BinaryIO) -> Table:
 
 def _with_columns(unit: Unit, rows: Iterator[tuple[int, Row]], context: Mapping[str, object] | None = None) -> Table:
     """Return a table with the columns of its first rows: objects need not have the same keys."""
-    first: list[tuple[int, Row]] = []
-    columns: dict[str, None] = {}
-    chars = 0
-    for number, row in islice(rows, _MAX_LOOK_AHEAD_ROWS):
-        first.append((number, row))
-        if isinstance(row, Mapping):
-            columns.update(dict.fromkeys(row))
-            chars += sum(len(str(value)) for value in row.values())
-        if chars > _MAX_LOOK_AHEAD_CHARS:
-            break
-    return Table(tuple(columns), unit, chain(first, rows), context or {})
+    first, rows = look_ahead(rows, _MAX_LOOK_AHEAD_ROWS, _MAX_LOOK_AHEAD_CHARS)
+    columns = dict.fromkeys(name for _, row in first if isinstance(row, Mapping) for name in row)
+    return Table(tuple(columns), unit, rows, context or {})
 
 
 def _json_lines(stream: BinaryIO) -> Iterator[tuple[int, Row]]:
@@ -168,7 +165,8 @@ def _object(value: object) -> Row:
 def _json_values(text: _Buffer) -> Iterator[tuple[int, Row]]:
     """Yield the objects of one array, or objects one after another, with little more than one in memory.
 
-    :raises InputError: the JSON is broken or cut off; where the next object begins cannot be known then.
+    :raises DamagedError: the JSON is broken or cut off; where the next object begins cannot be known then.
+    :raises InputError: it is so, and was never JSON.
     """
     in_array = text.skip(_SPACE) == "["
     if in_array:
@@ -179,7 +177,7 @@ def _json_values(text: _Buffer) -> Iterator[tuple[int, Row]]:
             return
         if not following:
             if in_array:
-                raise InputError(f"the JSON array is cut off after record {number - 1}; is the file whole?")
+                raise text.broken(f"the JSON array is cut off after record {number - 1}; is the file whole?")
             return
         try:
             row = text.value(number)
@@ -203,7 +201,7 @@ def _parts(text: _Buffer, number: int) -> Iterator[tuple[int, Row]]:
     text.at += 1
     while (following := text.skip(_BETWEEN)) != "}":
         if not following:
-            raise InputError(f"the JSON is cut off in record {number}; is the file whole?")
+            raise text.broken(f"the JSON is cut off in record {number}; is the file whole?")
         text.value(number)
         text.skip(_COLON)
         text.value(number)
@@ -220,7 +218,10 @@ class _LongValueError(InputError):
 
 
 class _Buffer:
-    """A part of a long text, which grows until it holds a whole value, and moves on."""
+    """A part of a long text, which grows until it holds a whole value, and moves on.
+
+    `broken` is the error of a text that cannot be read on: in a folder, what once was JSON is not passed over.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -229,6 +230,8 @@ class _Buffer:
         self._text = ""
         self._is_last = False
         self.at = 0
+        is_json = _BEGINNING.match(self.ahead(_MAX_BEGINNING_CHARS)) is not None
+        self.broken: type[InputError] = DamagedError if is_json else InputError
 
     def skip(self, what: re.Pattern[str]) -> str:
         """Move past what matches and return the next character, "" at the end."""
@@ -257,7 +260,7 @@ class _Buffer:
                 break
             is_too_long = len(self._text) - self.at > MAX_RECORD_BYTES
             if isinstance(problem, RecursionError) or is_too_long or not self._grow():
-                kind = _LongValueError if is_too_long else InputError
+                kind = _LongValueError if is_too_long else self.broken
                 raise kind(
                     f"broken JSON in record {number} ({problem}); nothing after it can be read. "
                     "Correct it, or write one object a line"

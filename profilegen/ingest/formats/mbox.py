@@ -113,7 +113,8 @@ def _header(message: Message, name: str) -> str:
 
 def _date(value: str) -> object:
     try:
-        return email.utils.parsedate_to_datetime(value)
+        moment = email.utils.parsedate_to_datetime(value)
+        return moment if moment.tzinfo else value  # with a zone that mail does not know, or with none
     except (ValueError, TypeError, IndexError, OverflowError):
         return value
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import PurePosixPath
 
 from profilegen.errors import InputError
+from profilegen.ingest.formats.dialect import is_row
 from profilegen.ingest.formats.format import Format
 
 # The modules of this package, each of which holds its `FORMATS`.
@@ -32,6 +33,8 @@ COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
 _AMBIGUOUS = frozenset(
     ".txt .dat .data .item .user .inter .kg .link .net .base .test .train .valid .js .db".split()  # noqa: SIM905
 )
+# Those of them that are usual for tables: one row is enough to see it.
+_OF_TABLES = _AMBIGUOUS - {".txt", ".js", ".db"}
 # Files that lie beside those of a data set of the library `datasets`, by their names.
 _SIDE_FILES = {
     "dataset_info.json": "tells of a data set and holds no rows",
@@ -39,7 +42,7 @@ _SIDE_FILES = {
     "dataset_dict.json": "tells of a data set and holds no rows",
     "state.json": "tells of a data set and holds no rows",
 }
-# What standard input is taken for that nothing else recognises.
+# What is taken for a table that nothing else recognises: standard input, and one row.
 _FALLBACK = "csv"
 NO_FORMAT = "no known format"
 
@@ -65,7 +68,7 @@ def format_of(name: str, head: bytes) -> Format:
         return by_content[0]
     if by_suffix and suffix not in _AMBIGUOUS:
         return by_suffix[0]
-    if name == "-":
+    if name == "-" or (suffix in _OF_TABLES and is_row(head)):
         return next(each for each in formats if each.name == _FALLBACK)
     raise InputError(NO_FORMAT)
 

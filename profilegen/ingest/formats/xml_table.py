@@ -10,10 +10,12 @@ from xml.etree.ElementTree import Element, ParseError
 
 from profilegen.errors import InputError
 from profilegen.ingest.formats.format import Format, OpenFile
-from profilegen.ingest.rows import MAX_RECORD_BYTES, Row, Table
+from profilegen.ingest.rows import MAX_RECORD_BYTES, Row, Table, look_ahead
 from profilegen.language.cleaning import printable
 
 _LOOK_AHEAD_ROWS, _LOOK_AHEAD_CHARS = 200, 1 << 20
+# A record of so many elements is no text of a user; each costs more time and memory than its few characters tell.
+_MAX_ELEMENTS = 100_000
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml\s|[A-Za-z])")
 _NOT_XML = re.compile(rb"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 
@@ -21,17 +23,9 @@ _NOT_XML = re.compile(rb"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 def _open(file: OpenFile) -> Table:
     rows = _rows(file.stream)
     _, context = next(rows)
-    ahead: list[tuple[int, Row]] = []
-    columns: dict[str, None] = {}
-    chars = 0
-    for number, row in rows:
-        ahead.append((number, row))
-        if isinstance(row, Mapping):
-            columns.update(dict.fromkeys(row))
-            chars += sum(len(str(value)) for value in row.values())
-        if len(ahead) >= _LOOK_AHEAD_ROWS or chars > _LOOK_AHEAD_CHARS:
-            break
-    return Table(tuple(columns), "record", _chain(ahead, rows), context if isinstance(context, Mapping) else {})
+    first, rows = look_ahead(rows, _LOOK_AHEAD_ROWS, _LOOK_AHEAD_CHARS)
+    columns = dict.fromkeys(name for _, row in first if isinstance(row, Mapping) for name in row)
+    return Table(tuple(columns), "record", rows, context if isinstance(context, Mapping) else {})
 
 
 def _matches(head: bytes) -> bool:
@@ -41,12 +35,6 @@ def _matches(head: bytes) -> bool:
 FORMATS = (Format("xml", (".xml",), _open, matches=_matches),)
 
 
-def _chain(ahead: list[tuple[int, Row]], rest: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
-    yield from ahead
-    ahead.clear()
-    yield from rest
-
-
 def _rows(stream: BinaryIO) -> Iterator[tuple[int, Row]]:
     """Yield the attributes of the first element, and then the rows below it; no entity or other file is followed."""
     from defusedxml.common import DefusedXmlException
@@ -54,13 +42,16 @@ def _rows(stream: BinaryIO) -> Iterator[tuple[int, Row]]:
 
     bounded = _Bounded(stream)
     numbers = count(1)
-    depth = 0
+    depth = elements = 0
     top: Element | None = None
     try:
         parser = DefusedXMLParser(encoding="utf-8", forbid_dtd=True)
         for event, element in iterparse(bounded, events=("start", "end"), parser=parser):
             if event == "start":
                 depth += 1
+                elements += 1
+                if elements > _MAX_ELEMENTS:
+                    raise ValueError(f"more than {_MAX_ELEMENTS:,} elements in one record")
                 if top is None:
                     top = element
                     yield 0, dict(element.attrib)
@@ -69,6 +60,7 @@ def _rows(stream: BinaryIO) -> Iterator[tuple[int, Row]]:
             if depth == 1 and top is not None:
                 yield next(numbers), _row(element)
                 top.clear()
+                elements = 0
                 bounded.rest = MAX_RECORD_BYTES
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         reason = printable(str(error) or type(error).__name__)
