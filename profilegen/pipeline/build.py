@@ -109,7 +109,7 @@ def build(
         models = opened.enter_context(Models(chosen.embedder, writers, verifiers))
         record_embedder(ledger, models.embedder)
         changes = ledger.apply_staged(add=add)
-        if changes.removed_documents:
+        if changes.removed_documents or changes.changed:
             remove_common(ledger)
         with clock.stage("embed"):
             embedded = embed_documents(ledger, models.embedder, report)
