@@ -1168,7 +1168,7 @@ def test_lists_of_instagram_are_no_texts_of_its_user(tmp_path: Path) -> None:
     name = {"Username": {"value": "ana.paints", "timestamp": 0}}
     liked = {"title": "luz.arte", "string_list_data": [{"value": "x", "timestamp": 1683000000}]}
     user = {"title": "User Information", "media_map_data": {}, "string_map_data": name}
-    files = {
+    files: dict[str, object] = {
         "your_instagram_activity/comments/post_comments_1.json": [comment],
         "personal_information/personal_information/personal_information.json": {"profile_user": [user]},
         "your_instagram_activity/likes/liked_posts.json": {"likes_media_likes": [liked]},
@@ -1179,7 +1179,7 @@ def test_lists_of_instagram_are_no_texts_of_its_user(tmp_path: Path) -> None:
 
 def test_what_is_no_known_part_of_an_export_of_one_person_is_passed_over(tmp_path: Path) -> None:
     post = {"id": "1", "created_at": "Mon May 01 10:00:00 +0000 2023", "full_text": "I run in the rain"}
-    files = {
+    files: dict[str, object] = {
         "data/tweets.js": assigned("tweets", [{"tweet": post}]),
         "data/account.js": assigned("account", [{"account": {"username": "runner"}}]),
         "data/manifest.js": "window.__THAR_CONFIG = " + json.dumps({"userInfo": {"userName": "r"}, "dataTypes": {}}),
