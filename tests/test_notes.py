@@ -191,6 +191,11 @@ def test_notes_that_say_the_same_become_one_with_all_numbers() -> None:
     ]
 
 
+def test_a_word_that_a_writer_repeats_after_a_comma_stands_once() -> None:
+    answer = "value, dislikes: a cheap, cheap, Cheap mug [1]\ninterest, likes: Duran Duran, Wham [1]"
+    assert [note.text for note in parse_notes(answer, 1)] == ["a cheap mug", "Duran Duran, Wham"]
+
+
 def test_the_last_line_of_an_answer_that_was_cut_off_is_left_out() -> None:
     answer = "[1] value, likes: quiet\n[2] lifestyle, is: has a do"
     assert [note.text for note in parse_notes(answer, 2, finished=False)] == ["quiet"]

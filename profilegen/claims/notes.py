@@ -38,6 +38,8 @@ _MIN_NOTES = 3
 _ENDS = ("[", "\n[", ".\n[", ". [", "。\n[", "。[")
 _NUMBERS_BELOW = re.compile(r"\n(\[[\d,]+\])(?=\n|\Z)")
 _MAX_SHARED_WORDS = 4
+# "a cheap, cheap mug"; without a comma it may be a name, such as Duran Duran.
+_REPEATED = re.compile(r"\b(\w+)(?:, \1\b)+", re.IGNORECASE)
 # A small model that may put a comma lists what it read and does not come to an end.
 _BETWEEN = ",;()，；、（）،"
 _STANCES_OF: Mapping[str, tuple[Stance, ...]] = {
@@ -237,7 +239,7 @@ def _parsed(line: str, n_passages: int) -> Note | None:
         return None
     numbers = sorted({int(number) for number in match["numbers"].split(",") if len(number) < 4})
     cited = tuple(number for number in numbers if 0 < number <= n_passages)
-    text = " ".join(match["text"].split())
+    text = _REPEATED.sub(r"\1", " ".join(match["text"].split()))
     return Note(match["kind"], cast("Stance", match["stance"]), text, cited) if cited and text else None
 
 

@@ -30,7 +30,7 @@ from profilegen.segments.user_vectors import document_vectors
 from profilegen.store.ledger import Ledger, StoredReading, UserDocuments
 
 # Increased when the same passages would get other notes, or the same notes other verdicts.
-_METHOD, _CHECK_METHOD = "1", "1"
+_METHOD, _CHECK_METHOD = "2", "1"
 _READINGS_PER_CHECK = 64
 _COMMON_USERS = 2_000
 
