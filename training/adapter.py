@@ -16,14 +16,9 @@ import torch
 from safetensors.numpy import save_file
 
 from training.examples import LABELS
-from training.verifier import GGUF_NAMES, load_base
+from training.verifier import GGUF_NAMES, HEAD, load_base
 
-_HEAD = {
-    "bert.pooler.dense.weight": "cls.weight",
-    "bert.pooler.dense.bias": "cls.bias",
-    "classifier.weight": "cls.output.weight",
-    "classifier.bias": "cls.output.bias",
-}
+_HEAD_NAMES = {theirs: ours for ours, theirs in HEAD.items()}
 
 
 def main() -> int:
@@ -41,8 +36,8 @@ def main() -> int:
     tensors: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float16]]] = {}
     lost = []
     for key, weights in after.items():
-        if key in _HEAD:
-            tensors[_HEAD[key]] = weights.numpy().astype(np.float16)
+        if key in _HEAD_NAMES:
+            tensors[_HEAD_NAMES[key]] = weights.numpy().astype(np.float16)
             continue
         if not key.startswith("bert.encoder.layer."):
             continue

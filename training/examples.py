@@ -27,7 +27,10 @@ _REPEATED = "texts-ml2-"
 
 
 class Example(NamedTuple):
-    """A text, a claim and its label, an index into `LABELS`; `group` is the same for examples of one text or user."""
+    """A text, a claim and its label, an index into `LABELS`; `group` is the same for examples of one text or user.
+
+    `file` is the name of the file that it is from.
+    """
 
     text: str
     claim: str
@@ -35,6 +38,7 @@ class Example(NamedTuple):
     language: str
     form: str
     group: str
+    file: str = ""
 
 
 def examples() -> list[Example]:
@@ -67,7 +71,7 @@ def _of_summaries() -> Iterator[Example]:
     for user in users:
         claims = [predicate(note["polarity"], note["text"], user["language"]) for note in user["notes"]]
         notes = "\n".join(claims)
-        context = user["language"], "summary", user["id"]
+        context = user["language"], "summary", user["id"], user["file"]
         of_form = sentences[user["language"], user["form"]]
         for label in (0, 1):
             rows = [part for id_, part in of_form if (id_ == user["id"]) == (label == 0)]
@@ -92,7 +96,9 @@ def _of_pairs() -> Iterator[Example]:
     for pair in _read("pairs"):
         text = passage_text(pair["text"], pair.get("item"), pair.get("rating"))
         group = pair["id"] if pair["id"].startswith(_REPEATED) else text
-        yield Example(text, pair["claim"], LABELS.index(pair["verdict"]), pair["language"], pair["form"], group)
+        yield Example(
+            text, pair["claim"], LABELS.index(pair["verdict"]), pair["language"], pair["form"], group, pair["file"]
+        )
 
 
 def _of_users() -> Iterator[Example]:
@@ -103,7 +109,7 @@ def _of_users() -> Iterator[Example]:
         like.setdefault((user["language"], user["form"]), []).append(at)
     for at, user in enumerate(users):
         passages = [passage_text(p.get("text", ""), p.get("item"), p.get("rating")) for p in user["passages"]]
-        context = user["language"], user["form"], user["id"]
+        context = user["language"], user["form"], user["id"], user["file"]
         others = [users[other] for other in like[user["language"], user["form"]] if other != at] or [user]
         for note in user["notes"]:
             claim = predicate(note["polarity"], note["text"], user["language"])
@@ -138,4 +144,4 @@ def _some(texts: list[str], count: int, number: int) -> list[str]:
 def _read(folder: str) -> Iterator[dict[str, Any]]:
     for path in sorted((DATA / folder).glob("*.jsonl")):
         for line in path.read_text("utf-8").splitlines():
-            yield json.loads(line)
+            yield {**json.loads(line), "file": path.stem}

@@ -2,7 +2,8 @@
 
     python -m training.verifier --base models/all-minilm-l6-v2.gguf --out verifier
 
-A run that was stopped goes on from the checkpoint in its directory.
+A run that was stopped goes on from the checkpoint in its directory. `--start` goes on from an adapter; `--new` names
+files that it has not seen, to which as many other examples are added, lest it forget.
 
 The base is the GGUF file of an encoder of the BERT family, tokenised by llama.cpp as it will be later. LoRA (Hu et
 al. 2021, arXiv 2106.09685) keeps what has to be shipped small; rank 0 trains all weights of the layers.
@@ -25,6 +26,7 @@ import torch
 from gguf import GGUFReader
 from gguf.quants import dequantize
 from peft import LoraConfig, get_peft_model
+from safetensors.numpy import load_file
 from transformers import BertConfig, BertForSequenceClassification
 
 from training.examples import LABELS, Example, examples, is_held_out
@@ -48,6 +50,14 @@ GGUF_NAMES = {
 }
 """Names of an encoder's parts in the library transformers, by those of llama.cpp."""
 
+HEAD = {
+    "cls.weight": "bert.pooler.dense.weight",
+    "cls.bias": "bert.pooler.dense.bias",
+    "cls.output.weight": "classifier.weight",
+    "cls.output.bias": "classifier.bias",
+}
+"""The same of the head."""
+
 MAX_TOKENS = 256
 _BATCH_TOKENS = 2_048
 _WARMUP_SHARE = 0.06
@@ -62,6 +72,8 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     tokenize, separator, padding = tokenizer(options.base)
     model = load_base(options.base)
+    if options.start:
+        apply_adapter(model, options.start)
     if options.rank:
         targets = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
         config = LoraConfig(
@@ -83,6 +95,10 @@ def main() -> int:
     random.Random(0).shuffle(groups)
     kept = set(groups[: round(options.fraction * len(groups))])
     train = _at_most([example for example in train if example.group in kept], options.most)
+    if options.new:
+        new = [example for example in train if example.file in options.new]
+        others = [example for example in train if example.file not in options.new]
+        train = [*new, *random.Random(options.seed).sample(others, min(len(new), len(others)))]
 
     def encode(rows: Sequence[tuple[str, str]]) -> list[list[int]]:
         return [_tokens(tokenize, separator, text, claim) for text, claim in rows]
@@ -179,6 +195,34 @@ def load_base(base: Path) -> BertForSequenceClassification:
     assert not unexpected, unexpected
     assert all("pooler" in name or "position_ids" in name for name in missing), missing
     return model
+
+
+def apply_adapter(model: BertForSequenceClassification, path: Path) -> None:
+    """Change an encoder as an adapter says, which was made of it before.
+
+    :param model: as of `load_base`.
+    :param path: safetensors file that `training.adapter` wrote.
+    """
+    state = model.state_dict()
+    tensors = {name: torch.from_numpy(values.astype(np.float32)) for name, values in load_file(path).items()}
+    for name, tensor in tensors.items():
+        kind = name.rpartition(".")[2]
+        if kind == "lora_b":
+            state[torch_name(f"{name.removesuffix('lora_b')}weight")] += tensor @ tensors[f"{name[:-1]}a"]
+        elif kind != "lora_a":
+            state[torch_name(name)] = tensor
+    model.load_state_dict(state)
+
+
+def torch_name(name: str) -> str:
+    """Return the name that the library transformers has for a tensor of llama.cpp.
+
+    :param name: such as `blk.0.attn_q.weight` or `cls.output.bias`.
+    """
+    if name in HEAD:
+        return HEAD[name]
+    _, layer, part, kind = name.split(".")
+    return f"bert.encoder.layer.{layer}.{GGUF_NAMES[part]}.{kind}"
 
 
 def predict(model: torch.nn.Module, rows: Sequence[Sequence[int]], padding: int) -> Array:
@@ -291,6 +335,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", type=Path, required=True, help="GGUF file of the encoder")
     parser.add_argument("--out", type=Path, help="directory for the weights and the report")
+    parser.add_argument("--start", type=Path, help="adapter to go on from, of the same base")
+    parser.add_argument("--new", nargs="*", default=[], help="files to train on, such as pairs-g, with as many others")
     parser.add_argument("--rank", type=int, default=0, help="of LoRA; 0 trains all weights of the layers")
     parser.add_argument("--trained-layers", type=int, help="train only so many of the last layers, in less time")
     parser.add_argument("--epochs", type=int, default=4)
