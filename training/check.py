@@ -54,6 +54,8 @@ Why = Literal[
     "boilerplate",
     "near claim",
     "garbled",
+    "garbled",
+    "invented",
     "too general",
     "unrelated",
     "addressee",
@@ -139,11 +141,47 @@ class Pair(Strict):
     why: Why
 
 
+class JudgedNote(Note):
+    """A note as a writer wrote it, with a person's judgement.
+
+    `shown_by` are the passages that show it, where it `holds`; `why` says why it does not.
+    """
+
+    holds: bool
+    shown_by: tuple[int, ...] = ()
+    why: Why | None = None
+
+    @model_validator(mode="after")
+    def _is_judged(self) -> JudgedNote:
+        if self.holds != bool(self.shown_by):
+            raise ValueError("a note holds if and only if some passage shows it")
+        return self
+
+
+class Sheet(Strict):
+    """Passages of one form, of one person or several, and a writer's notes on them, which a person has judged."""
+
+    id: Words
+    language: Language
+    form: Form
+    source: Literal["ours"]
+    writer: Words
+    passages: tuple[Passage, ...] = Field(min_length=1)
+    notes: tuple[JudgedNote, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Sheet:
+        cited = {number for note in self.notes for number in (*note.passages, *note.shown_by)}
+        if not cited <= set(range(1, len(self.passages) + 1)):
+            raise ValueError(f"passages {sorted(cited)} are cited, and there are {len(self.passages)}")
+        return self
+
+
 class Located(NamedTuple):
     """A record and where it stands."""
 
     place: str
-    record: User | Pair
+    record: User | Pair | Sheet
 
 
 def main() -> int:
@@ -151,7 +189,8 @@ def main() -> int:
     faults: list[str] = []
     users = list(_read("users", User, faults))
     pairs = list(_read("pairs", Pair, faults))
-    faults += _repeated("id", [(place, record.id) for place, record in (*users, *pairs)])
+    sheets = list(_read("judged", Sheet, faults))
+    faults += _repeated("id", [(place, record.id) for place, record in (*users, *pairs, *sheets)])
     faults += _repeated("passages", [(place, _text_of(record)) for place, record in users if isinstance(record, User)])
     faults += _repeated(
         "text and claim",
@@ -159,11 +198,11 @@ def main() -> int:
     )
     for fault in faults:
         print(fault, file=sys.stderr)
-    print(json.dumps(_counts(users, pairs), ensure_ascii=False, indent=2))
+    print(json.dumps(_counts(users, pairs, sheets), ensure_ascii=False, indent=2))
     return 1 if faults else 0
 
 
-def _read(folder: str, kind: type[User] | type[Pair], faults: list[str]) -> Iterator[Located]:
+def _read(folder: str, kind: type[User] | type[Pair] | type[Sheet], faults: list[str]) -> Iterator[Located]:
     for path in sorted((DATA / folder).glob("*.jsonl")):
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
             place = f"{path.relative_to(DATA)}:{number}"
@@ -187,10 +226,11 @@ def _text_of(user: User) -> str:
     return "\n".join(f"{passage.item or ''}\t{passage.text}" for passage in user.passages)
 
 
-def _counts(users: Sequence[Located], pairs: Sequence[Located]) -> dict[str, object]:
+def _counts(users: Sequence[Located], pairs: Sequence[Located], sheets: Sequence[Located]) -> dict[str, object]:
     people = [record for _, record in users if isinstance(record, User)]
     questions = [record for _, record in pairs if isinstance(record, Pair)]
     notes = [note for user in people for note in user.notes]
+    judged = [note for _, sheet in sheets if isinstance(sheet, Sheet) for note in sheet.notes]
     sentences = [
         fold(text[start:end])
         for text in [passage.text for user in people for passage in user.passages] + [pair.text for pair in questions]
@@ -214,6 +254,8 @@ def _counts(users: Sequence[Located], pairs: Sequence[Located]) -> dict[str, obj
         "pairs by verdict": dict(Counter(pair.verdict for pair in questions).most_common()),
         "pairs by reason": dict(Counter(pair.why for pair in questions).most_common()),
         "pairs by language": dict(Counter(pair.language for pair in questions).most_common()),
+        "judged notes": len(judged),
+        "judged notes that hold": sum(note.holds for note in judged),
         "sentences": len(sentences),
         "distinct sentences": len(set(sentences)),
         "most frequent openings": dict(openings.most_common(10)),

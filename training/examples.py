@@ -2,7 +2,8 @@
 
 Pairs are examples as they are. A user gives one for each note (the cited passages show it), one for each trap (the
 passage does not), one for a note and passages that it does not cite, one for a note of another user, and up to three
-for sentences of summaries: the notes show one, not one of another user, and not the first without its own note.
+for sentences of summaries: the notes show one, not one of another user, and not the first without its own note. A
+writer's note that a person has judged gives those texts that the gate of a build would ask for.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ DATA = Path(__file__).with_name("data")
 LABELS = ("shown", "not shown", "contradicted")
 _CONTRADICTED = frozenset({"denied", "past", "contrary"})
 _HELD_OUT_SHARE = 0.12
+_LIKEST = 2
 # The scenarios of these texts come back in several languages, so that none of them can measure.
 _REPEATED = "texts-ml2-"
 
@@ -43,7 +45,7 @@ class Example(NamedTuple):
 
 def examples() -> list[Example]:
     """Return all examples, in the order of the files."""
-    return [*_of_pairs(), *_of_users(), *_of_summaries()]
+    return [*_of_pairs(), *_of_users(), *_of_summaries(), *_of_judged()]
 
 
 def is_held_out(example: Example) -> bool:
@@ -59,6 +61,38 @@ def held_out_users() -> list[dict[str, Any]]:
     """Return the users who are for measuring, in order of a hash."""
     users = [user for user in _read("users") if is_held_out(Example("", "", 0, "", "", user["id"]))]
     return sorted(users, key=lambda user: _number(user["id"]))
+
+
+def judged_sheets() -> list[dict[str, Any]]:
+    """Return the sheets whose notes a person has judged, in the order of the files."""
+    return list(_read("judged"))
+
+
+def sheet_passages(sheet: dict[str, Any]) -> list[str]:
+    """Return the passages of a sheet or a user as verifiers read them.
+
+    :param sheet: has `passages`.
+    """
+    return [passage_text(p.get("text", ""), p.get("item"), p.get("rating")) for p in sheet["passages"]]
+
+
+def _of_judged() -> Iterator[Example]:
+    """Give for a note that holds the passages that show it; else the two that are likest to it, and those it cites."""
+    for sheet in judged_sheets():
+        passages = sheet_passages(sheet)
+        context = sheet["language"], sheet["form"], sheet["id"], sheet["file"]
+        for note in sheet["notes"]:
+            claim = predicate(note["polarity"], note["text"], sheet["language"])
+            if note["holds"]:
+                yield Example("\n".join(passages[number - 1] for number in note["shown_by"]), claim, 0, *context)
+                continue
+            label = 2 if note.get("why") in _CONTRADICTED else 1
+            wanted = _trigrams(claim)
+            likest = sorted(passages, key=lambda text: -len(wanted & _trigrams(text)))[:_LIKEST]
+            for text in likest:
+                yield Example(text, claim, label, *context)
+            if 1 < len(note["passages"]) <= _LIKEST + 1:
+                yield Example("\n".join(passages[number - 1] for number in note["passages"]), claim, label, *context)
 
 
 def _of_summaries() -> Iterator[Example]:
