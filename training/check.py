@@ -54,7 +54,6 @@ Why = Literal[
     "boilerplate",
     "near claim",
     "garbled",
-    "garbled",
     "invented",
     "too general",
     "unrelated",
