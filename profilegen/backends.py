@@ -274,10 +274,16 @@ LABELS: tuple[Label, ...] = ("shown", "not shown", "contradicted")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a verifier says of a text and a claim; `probability` is that the text shows the claim."""
+    """What a verifier says of a text and a claim.
+
+    :param label: shown, not shown or contradicted.
+    :param probability: that the text shows the claim.
+    :param contradiction: the probability that the text says the contrary; 0 of a verifier that does not tell.
+    """
 
     label: Label
     probability: float
+    contradiction: float = 0.0
 
 
 class Verifier(Model, Protocol):

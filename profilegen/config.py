@@ -27,6 +27,7 @@ class BuildOptions(TypedDict, total=False):
     verifier: str | None
     read: int | None
     special_subjects: bool | None
+    half_life_days: float | None
     taxonomy: str | None
     seed: int | None
     min_cluster_size: int | None
@@ -55,6 +56,9 @@ class Settings(BaseSettings):
     read: int = Field(1_500, ge=100, le=1_000_000, description="Tokens of each user's texts that the writer reads.")
     special_subjects: bool = Field(
         False, description="Whether claims on health, faith, politics, sexuality, origin and unions are made."
+    )
+    half_life_days: float = Field(
+        180, gt=0, le=36_500, description="Days after which evidence counts half, when the trend of a claim is told."
     )
     taxonomy: str = Field(
         "auto", description="File of interest categories; auto keeps the store's, default is the list that ships."

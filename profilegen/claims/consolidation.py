@@ -18,6 +18,7 @@ from profilegen.backends import Verdict
 from profilegen.claims.identifiers import has_identifier
 from profilegen.claims.special import SpecialSubjects, special_subjects
 from profilegen.claims.support import Calibration, support
+from profilegen.claims.trend import Timeline, trend
 from profilegen.claims.verification import CheckedNote
 from profilegen.language.cleaning import fold
 from profilegen.records import KINDS, Claim, Evidence, LeftOut
@@ -88,6 +89,7 @@ def consolidate(
     answers: Answers | None = None,
     calibration: Calibration | None = None,
     allowed: Collection[str] = (),
+    written: Timeline | None = None,
 ) -> Consolidated:
     """Return the claims of a user. The order of the notes does not matter.
 
@@ -97,6 +99,7 @@ def consolidate(
     :param answers: to `merge_questions`, those that there are; without any, vectors decide alone.
     :param calibration: of the verifier.
     :param allowed: special subjects that are not held back, such as `faith`.
+    :param written: when the user wrote; without it, claims have no trend.
     """
     labels = Counter(note.label for note in checked)
     shown = [at for at, note in enumerate(checked) if note.label == "shown"]
@@ -113,7 +116,9 @@ def consolidate(
         return Consolidated({kind: () for kind in KINDS}, left_out)
     kept.sort(key=lambda at: _rank(checked[at]))
     notes, rows = [checked[at] for at in kept], unit_rows(vectors[kept] - subjects.centre)
-    merged = [_merge(notes, rows, group, answers or {}, calibration) for group in _groups(notes, rows, answers or {})]
+    merged = [
+        _merge(notes, rows, group, answers or {}, calibration, written) for group in _groups(notes, rows, answers or {})
+    ]
     return Consolidated(_by_kind(merged), left_out)
 
 
@@ -168,7 +173,12 @@ def _likeness(one: CheckedNote, other: CheckedNote, cosine: float, answers: Answ
 
 
 def _merge(
-    notes: Sequence[CheckedNote], rows: Vectors, group: list[int], answers: Answers, calibration: Calibration | None
+    notes: Sequence[CheckedNote],
+    rows: Vectors,
+    group: list[int],
+    answers: Answers,
+    calibration: Calibration | None,
+    written: Timeline | None,
 ) -> _Merged:
     chosen = _wording(notes, rows, group)
     wording = notes[chosen]
@@ -189,6 +199,7 @@ def _merge(
         support=support([quote.verdict or 0 for quote in evidence.values()], calibration),
         first=days[0] if days else None,
         last=days[-1] if days else None,
+        trend=trend(tuple(evidence.values()), written, calibration) if written else None,
         evidence=tuple(evidence.values())[:_MAX_EVIDENCE],
     )
     kind = max(kinds, key=lambda name: (kinds[name], name == wording.kind, name))

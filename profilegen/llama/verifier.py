@@ -75,7 +75,7 @@ class GgufVerifier(PooledModel, Verifier):
         exponentials = np.exp(scores.astype(np.float64) - scores.max())
         shown, not_shown, contradicted = exponentials / exponentials.sum()
         label = LABELS[0] if shown >= self.threshold else LABELS[2] if contradicted > not_shown else LABELS[1]
-        return Verdict(label, round(float(shown), 4))
+        return Verdict(label, round(float(shown), 4), round(float(contradicted), 4))
 
 
 class VerifyEngine(JobQueue[list[tuple[str, str]]]):

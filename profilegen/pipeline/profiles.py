@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from profilegen.backends import Answer, Failure, Progress, Prompt, Verifier, Writer
 from profilegen.claims.consolidation import Answers, Consolidated, consolidate, merge_questions
+from profilegen.claims.passages import Passage
 from profilegen.claims.readings import Reading
+from profilegen.claims.retirement import Read, retire
 from profilegen.claims.special import SpecialSubjects, learn_special_subjects
+from profilegen.claims.trend import timeline
 from profilegen.claims.verification import CheckedNote
 from profilegen.config import Settings
 from profilegen.language.predicates import predicate
@@ -21,9 +25,9 @@ from profilegen.pipeline.names import share_names
 from profilegen.pipeline.reading import Failures
 from profilegen.profiles import user_profile
 from profilegen.profiles.summaries import Draft, check_drafts, finished, next_prompts, start_draft, with_answers
-from profilegen.records import BuiltWith, Claim, UserProfile, batches
+from profilegen.records import BuiltWith, Claim, PastClaim, UserProfile, batches
 from profilegen.resources import prompts_hash
-from profilegen.store.ledger import ClaimVector, Ledger, StoredReading, UserDocuments
+from profilegen.store.ledger import ClaimVector, Ledger, UserDocuments
 from profilegen.vectors import Vectors
 
 _USERS_PER_BATCH = 64
@@ -41,6 +45,7 @@ def outdated_users(ledger: Ledger, models: Models, settings: Settings) -> dict[s
         prompts_hash(),
         settings.read,
         settings.special_subjects,
+        settings.half_life_days,
         *(model.fingerprint for model in (*models.writers, *models.verifiers)),
     )
     have = ledger.profile_hashes()
@@ -58,8 +63,8 @@ def write_profiles(
     models: Models,
     settings: Settings,
     progress: Progress,
-) -> int:
-    """Make the profiles of users from their checked notes and store them; return how many.
+) -> Made:
+    """Make the profiles of users from their checked notes and store them; return what was made.
 
     The profile of a user whom the writer failed at gets no hash, so that the next build tries again.
 
@@ -71,13 +76,14 @@ def write_profiles(
     :param progress: called with profiles done and in all.
     """
     if not wanted:
-        return 0
+        return Made(0, 0)
     subjects = learn_special_subjects(models.embedder.embed)
     allowed = subjects.names if settings.special_subjects else ()
-    done = 0
+    done = ended = 0
     for batch in batches(sorted(wanted), _USERS_PER_BATCH):
         progress("profiles", done, len(wanted))
-        cases = _with_claims(list(_cases(ledger, batch, models)), subjects, allowed, models)
+        cases = _with_claims(list(_cases(ledger, batch)), subjects, allowed, models, settings.half_life_days)
+        cases = _without_ended(cases, models)
         cases = _summed_up(cases, models)
         vectors = _claim_vectors(cases, models)
         ledger.put_profiles(
@@ -89,9 +95,17 @@ def write_profiles(
             for case in cases
         )
         done += len(batch)
+        ended += sum(len(case.past) for case in cases)
     share_names(ledger, subjects.centre)
     progress("profiles", done, len(wanted))
-    return done
+    return Made(done, ended)
+
+
+class Made(NamedTuple):
+    """How many profiles were made, and how many claims of them later words ended."""
+
+    profiles: int
+    ended: int
 
 
 @dataclass(frozen=True)
@@ -99,30 +113,36 @@ class _Case:
     """A user whose profile is made.
 
     :param checked: the checked notes of all readings.
+    :param passages: of all readings.
     :param claims: made of the notes.
+    :param past: claims that later words ended.
     :param draft: of the summary; None where there is nothing to sum up.
     """
 
     user: UserDocuments
     language: str
     checked: tuple[CheckedNote, ...] = ()
+    passages: tuple[Passage, ...] = ()
     claims: Consolidated | None = None
+    past: tuple[PastClaim, ...] = ()
     draft: Draft | None = None
 
 
-def _cases(ledger: Ledger, user_ids: Sequence[str], models: Models) -> Iterator[_Case]:
+def _cases(ledger: Ledger, user_ids: Sequence[str]) -> Iterator[_Case]:
     stored = ledger.readings_of(user_ids)
     for user in ledger.iter_users(user_ids, with_vectors=False):
-        checked = tuple(note for row in stored.get(user.user_id, ()) for note in _notes(row))
-        yield _Case(user, user_profile.main_language(user.documents), checked)
-
-
-def _notes(row: StoredReading) -> tuple[CheckedNote, ...]:
-    return Reading.model_validate_json(row.record).checked
+        readings = [Reading.model_validate_json(row.record) for row in stored.get(user.user_id, ())]
+        checked = tuple(note for reading in readings for note in reading.checked)
+        passages = tuple(passage for reading in readings for passage in reading.passages)
+        yield _Case(user, user_profile.main_language(user.documents), checked, passages)
 
 
 def _with_claims(
-    cases: Sequence[_Case], subjects: SpecialSubjects, allowed: Sequence[str], models: Models
+    cases: Sequence[_Case],
+    subjects: SpecialSubjects,
+    allowed: Sequence[str],
+    models: Models,
+    half_life_days: float,
 ) -> list[_Case]:
     """Return the cases with claims; the embedder and each verifier are called once for all of them."""
     texts = sorted({note.claim for case in cases for note in case.checked})
@@ -140,10 +160,30 @@ def _with_claims(
     return [
         replace(
             case,
-            claims=consolidate(case.checked, matrix, subjects, answers=answers[case.language], allowed=allowed),
+            claims=consolidate(
+                case.checked,
+                matrix,
+                subjects,
+                answers=answers[case.language],
+                allowed=allowed,
+                written=timeline(case.user.documents, half_life_days),
+            ),
         )
         for case, matrix in zip(cases, vectors, strict=True)
     ]
+
+
+def _without_ended(cases: Sequence[_Case], models: Models) -> list[_Case]:
+    """Return the cases without the claims that later words ended; each verifier is called once for all of them."""
+    left = list(cases)
+    for verifier in models.verifiers:
+        places = [at for at, case in enumerate(left) if models.verifier(case.language) is verifier and case.claims]
+        users = [Read(case.claims.claims, case.passages, case.language) for at in places if (case := left[at]).claims]
+        for at, retired in zip(places, retire(users, verifier, models.embedder.embed), strict=True):
+            claims = left[at].claims
+            assert claims is not None
+            left[at] = replace(left[at], claims=claims._replace(claims=retired.claims), past=retired.past)
+    return left
 
 
 def _summed_up(cases: Sequence[_Case], models: Models) -> list[_Case]:
@@ -203,6 +243,7 @@ def _profile(case: _Case, failure: str | None, models: Models) -> UserProfile:
         case.claims.claims,
         summary,
         made,
+        past=case.past,
         left_out=case.claims.left_out,
         failure=failure,
         reason=unread,

@@ -40,7 +40,7 @@ Failures = dict[str, str]
 
 def write_notes(
     ledger: Ledger, wanted: Collection[str], models: Models, settings: Settings, progress: Progress
-) -> Failures:
+) -> Written:
     """Have the writers note what passages of users show; what was read before is not read again.
 
     :param ledger: has users and documents, and gets the readings.
@@ -48,9 +48,9 @@ def write_notes(
     :param models: of this build.
     :param settings: of this build.
     :param progress: called with users done and in all.
-    :return: the users whom a writer failed at.
     """
     failures: Failures = {}
+    n_readings = 0
     if not models.writers:
         for user_id in wanted:
             ledger.keep_readings(user_id, ())
@@ -60,7 +60,8 @@ def write_notes(
             job = _NotesJob(ledger, wanted, picker, writer, models, progress)
             for reading in job.written(failures):
                 ledger.put_readings([reading])
-    return failures
+                n_readings += 1
+    return Written(failures, n_readings)
 
 
 def check_notes(ledger: Ledger, models: Models, progress: Progress) -> None:
@@ -118,6 +119,13 @@ def _checked(parsed: Sequence[Reading], models: Models) -> Iterator[tuple[int, R
         results = check([parsed[at].case() for at in places], verifiers[key], models.embedder.embed)
         for at, notes in zip(places, results, strict=True):
             yield at, parsed[at].model_copy(update={"checked": tuple(notes)})
+
+
+class Written(NamedTuple):
+    """What the writers did: why one failed at a user, by user id, and how many readings were written."""
+
+    failures: Failures
+    readings: int
 
 
 class _Sheet(NamedTuple):

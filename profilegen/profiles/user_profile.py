@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from profilegen.language.registry import DEFAULT_CODE
 from profilegen.profiles.behaviour import behaviour
 from profilegen.profiles.summaries import Summary, summary_text
-from profilegen.records import BuiltWith, Claim, Document, Kind, LeftOut, Status, UserProfile
+from profilegen.records import BuiltWith, Claim, Document, Kind, LeftOut, PastClaim, Status, UserProfile
 
 # Increased when the same documents would give other claims, so that the next build updates stores.
-METHOD = "18"
+METHOD = "19"
 NO_SUMMARY = Summary((), "none")
 
 
@@ -48,6 +48,7 @@ def profile(
     built_with: BuiltWith,
     *,
     left_out: LeftOut,
+    past: Sequence[PastClaim] = (),
     failure: str | None = None,
     reason: str | None = None,
 ) -> UserProfile:
@@ -60,6 +61,7 @@ def profile(
     :param summary: the summary; may be without sentences.
     :param built_with: the models and prompts that the profile is made with.
     :param left_out: numbers of notes that are no claims.
+    :param past: claims that later words of the user ended.
     :param failure: why the writer failed; the profile is `failed` for this reason.
     :param reason: why there are no claims, where it is not for lack of text.
     """
@@ -78,6 +80,7 @@ def profile(
         claims={kind: tuple(of_kind) for kind, of_kind in claims.items()},
         summary=summary_text(summary.sentences, language),
         sentences=summary.sentences,
+        past_claims=tuple(past),
         left_out=left_out,
         behaviour=behaviour(documents),
         built_with=built_with.model_copy(update={"summary": summary.made}),

@@ -135,6 +135,8 @@ Stance = Literal["likes", "dislikes", "wants", "avoids", "is"]
 """What the text of a claim completes; with `is` it is a predicate already, such as "works nights"."""
 STANCES: tuple[Stance, ...] = ("likes", "dislikes", "wants", "avoids", "is")
 _NEGATIVE: frozenset[Stance] = frozenset({"dislikes", "avoids"})
+Trend = Literal["lasting", "recent", "fading"]
+"""How the evidence of a claim lies in time; docs/history.md has the rule."""
 
 
 class Claim(Record):
@@ -147,6 +149,7 @@ class Claim(Record):
     :param support: 0 to 1, the probability that the claim is true; docs/architecture.md describes how it is computed.
     :param first: day of the first document that shows it, as in `2025-03-01`.
     :param last: day of the last one.
+    :param trend: whether it is lasting, recent or fading; None where dates do not tell.
     :param evidence: quotes, those that support the claim most first.
     :param reviewed: the decision of a reviewer.
     """
@@ -158,6 +161,7 @@ class Claim(Record):
     support: float = Field(ge=0, le=1)
     first: str | None = None
     last: str | None = None
+    trend: Trend | None = None
     evidence: tuple[Evidence, ...]
     reviewed: ClaimReview | None = None
 
@@ -182,6 +186,21 @@ class Claim(Record):
     def _without_computed(cls, data: Any) -> Any:
         """Read the JSON of a claim, in which the polarity stands too."""
         return {key: value for key, value in data.items() if key != "polarity"} if isinstance(data, dict) else data
+
+
+class PastClaim(Record):
+    """A claim that the user's later words ended.
+
+    :param kind: of the claim.
+    :param claim: as it was.
+    :param ended: day of the document that ended it, as in `2025-03-01`.
+    :param by: the words that ended it; their verdict is the verifier's probability that they contradict the claim.
+    """
+
+    kind: Kind
+    claim: Claim
+    ended: str
+    by: Evidence
 
 
 class Sentence(Record):
@@ -393,6 +412,7 @@ class UserProfile(ClaimHolder):
     :param behaviour: figures computed from the documents.
     :param summary: a few sentences made from the claims.
     :param sentences: its sentences, with the claims that each tells.
+    :param past_claims: claims that later words of the user ended, the last one first.
     :param left_out: numbers of notes that are no claims.
     :param reviewed: the decisions of reviewers; None if there are none.
     :param built_with: the models and prompts that the profile was made with.
@@ -410,6 +430,7 @@ class UserProfile(ClaimHolder):
     behaviour: Behaviour
     summary: str = ""
     sentences: tuple[Sentence, ...] = ()
+    past_claims: tuple[PastClaim, ...] = ()
     left_out: LeftOut = LeftOut()
     reviewed: ProfileReview | None = None
     built_with: BuiltWith
@@ -576,6 +597,22 @@ class RepeatedSentences(Record):
     examples: tuple[str, ...] = ()
 
 
+class SegmentChange(Record):
+    """What became of segments when users were clustered again, or users came and went.
+
+    :param change: `split`: members of one segment are in several now; `merged`: those of several are in one;
+        `appeared`: its members were in no segment that is like it; `vanished`: no segment is like it any more.
+    :param before: ids of the segments of before; none of one that appeared.
+    :param after: ids of the segments of now; none of one that vanished.
+    :param names: names of these segments by id, where they are known.
+    """
+
+    change: Literal["split", "merged", "appeared", "vanished"]
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    names: dict[str, str] = {}
+
+
 class BuildReport(Record):
     """The result of a build.
 
@@ -586,9 +623,14 @@ class BuildReport(Record):
     :param failed: profiles that the writer failed at; the next build tries again.
     :param segments: segments in the store.
     :param unclustered: users whom HDBSCAN left out, who are in the nearest segment.
+    :param clustered: whether this build clustered all users again; else new ones joined the segments that there were.
+    :param moved: users who were in another segment before.
+    :param segment_changes: segments that split, merged, appeared or vanished.
     :param embedded: documents embedded by this build.
+    :param readings: readings that a writer read in this build.
     :param written: profiles made by this build.
     :param categorised: users whose interests got categories in this build.
+    :param ended: claims that later words of their users ended, in the profiles made by this build.
     :param removed_users: users removed by this build.
     :param duplicates: rows of the input that repeat another one.
     :param bad_lines: lines of the input that were skipped.
@@ -613,9 +655,14 @@ class BuildReport(Record):
     failed: int
     segments: int
     unclustered: int = 0
+    clustered: bool = False
+    moved: int = 0
+    segment_changes: tuple[SegmentChange, ...] = ()
     embedded: int
+    readings: int = 0
     written: int
     categorised: int = 0
+    ended: int = 0
     removed_users: int
     duplicates: int
     bad_lines: int
