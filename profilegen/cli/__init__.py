@@ -12,7 +12,7 @@ from typing import Any, Never
 
 import typer
 
-from profilegen.cli import building, evaluate, inspecting, models, reading, review, verify  # noqa: F401 (they register their commands)
+from profilegen.cli import building, evaluate, inspecting, models, reading, review, verify, watching  # noqa: F401 (they register their commands)
 from profilegen.cli.app import StoppedError, TerminatedError, app
 from profilegen.errors import ProfilegenError, UsageError
 from profilegen.publish.output import print_text
@@ -47,7 +47,7 @@ def main() -> Never:
     except TerminatedError:
         _fail("stopped", 128 + signal.SIGTERM)
     except StoppedError as error:
-        resumable = error.command in ("build", "demo")
+        resumable = error.command in ("build", "demo", "watch")
         hint = "; a build goes on from where it was with the same command" if resumable else ""
         _fail(f"stopped{hint}", error.status)
     except BrokenPipeError:  # The reader of the pipe has gone.
