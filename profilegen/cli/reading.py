@@ -1,9 +1,10 @@
-"""The commands that read a store: search, similar, show, segments, export."""
+"""The commands that read a store: search, similar, show, diff, segments, export."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -89,6 +90,13 @@ def show(
     format: Annotated[
         Page | None, typer.Option("--format", "-f", help="Print a complete page for other readers.")
     ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Show claims of a user that ended, and what each build changed.")
+    ] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Show the claims of a user that held on a day, as in 2024-05-31."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Show the profile of a user or of a segment, each claim with quotes as evidence.
@@ -96,10 +104,20 @@ def show(
     Example: profilegen show maya_t
 
     Example: profilegen show maya_t --format html > maya_t.html
+
+    Example: profilegen show maya_t --history
+
+    Example: profilegen show maya_t --as-of 2024-05-31
     """
     if json_ and format:
         raise UsageError("--json and --format exclude each other")
+    if sum([history, as_of is not None, format is not None]) > 1:
+        raise UsageError("--history, --as-of and --format exclude each other")
     from profilegen.publish import terminal
+
+    if history or as_of is not None:
+        _show_past(name, store, None if as_of is None else _day(as_of), json_)
+        return
 
     with opened_store(store) as opened:
         user = opened.user(name)
@@ -122,6 +140,51 @@ def show(
             print_page(terminal.user_page(user, opened.cited(user), segment))
         elif segment:
             print_page(terminal.segment_page(segment, opened.cited(segment), opened.segment_groups()))
+
+
+@app.command()
+def diff(
+    before: Annotated[
+        int | None, typer.Argument(min=1, help="Number of the earlier build. [default: the one before]")
+    ] = None,
+    after: Annotated[
+        int | None, typer.Argument(min=1, help="Number of the later build. [default: the last that changed something]")
+    ] = None,
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="Only this user.", callback=readable)] = None,
+    builds: Annotated[bool, typer.Option("--builds", help="List the builds and their numbers.")] = False,
+    store: Store = None,
+    json_: Json = False,
+) -> None:
+    """Show what changed from one build to another: claims that came, went, ended or changed, and segments.
+
+    Claims are as the machine wrote them, without the decisions of reviewers. Users and documents that are no longer in
+    the store are in no difference.
+
+    Example: profilegen diff
+
+    Example: profilegen diff 3 7 --user maya_t
+
+    Example: profilegen diff --builds
+    """
+    from profilegen.publish import changes
+
+    with opened_store(store) as opened:
+        if builds:
+            found = opened.builds()
+            if json_:
+                print_json([build.model_dump(mode="json") for build in found])
+            for build in () if json_ else found:
+                what = "" if build.changed else "  nothing has changed"
+                print_text(
+                    f"{build.number:>4}  {build.finished:%Y-%m-%d %H:%M} UTC  "
+                    f"users: {build.users:,}  documents: {build.documents:,}{what}"
+                )
+            return
+        shown = opened.diff(before, after, user_id=user)
+    if json_:
+        print_json(shown.model_dump(mode="json"))
+    else:
+        print_page(changes.diff_page(shown))
 
 
 @app.command()
@@ -185,6 +248,35 @@ def export(
         count = run(opened, cast("Any", what.value), cast("Any", format.value), output, category=category)
     if output is not None:
         print_text(f"wrote {count:,} {what.value} to {output}", error=True)
+
+
+def _show_past(name: str, store: Path | None, day: date | None, as_json: bool) -> None:
+    """Print the history of a user, or the profile as it was on a day."""
+    from profilegen.publish import changes, terminal
+
+    with opened_store(store) as opened:
+        user = opened.user(name) if day is None else opened.user_on(name, day)
+        if user is None:
+            raise ProfilegenError(
+                f"there is no user {name!r} in {opened.directory}; find users with `profilegen search`"
+            )
+        if day is not None and as_json:
+            print_json(user.model_dump(mode="json"))
+        elif day is not None:
+            print_page(terminal.user_page(user, opened.cited(user), None))
+        elif as_json:
+            past = [each.model_dump(mode="json") for each in user.past_claims]
+            builds = [each.model_dump(mode="json") for each in opened.history(name)]
+            print_json({"user_id": name, "past_claims": past, "builds": builds})
+        else:
+            print_page(changes.history_page(user, opened.history(name), opened.cited(user)))
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--as-of wants a day such as 2024-05-31, not {text!r}") from None
 
 
 def _print_found(found: Sequence[Any], as_json: bool) -> None:

@@ -17,7 +17,7 @@ from profilegen.config import Settings
 from profilegen.errors import InputError, RemovalError, StoreError, UsageError
 from profilegen.ingest import Intake, read_documents
 from profilegen.pipeline.categories import categorise, chosen_taxonomy
-from profilegen.pipeline.clusters import cluster_users, lay_out_users
+from profilegen.pipeline.clusters import Clustered, cluster_users, lay_out_users
 from profilegen.pipeline.embedding import embed_documents, update_users
 from profilegen.pipeline.estimate import time_needed
 from profilegen.pipeline.model_choice import (
@@ -32,7 +32,8 @@ from profilegen.pipeline.profiles import outdated_users, write_profiles
 from profilegen.pipeline.reading import check_notes, remove_common, repeated_in, write_notes
 from profilegen.pipeline.segments import update_segments
 from profilegen.pipeline.stored_report import for_store
-from profilegen.records import BuildReport, Document
+from profilegen.records import BuildReport, Document, SegmentChange
+from profilegen.segments.lineage import segment_changes
 from profilegen.store import index, overlay
 from profilegen.store.ledger import (
     INCOMING_FILE,
@@ -116,28 +117,29 @@ def build(
         with clock.stage("users"):
             update_users(ledger, models.embedder)
         with clock.stage("segments"):
-            cluster_users(ledger, settings, report)
+            clustered = cluster_users(ledger, settings, report)
         with clock.stage("map"):
             lay_out_users(ledger, settings, report)
         wanted = outdated_users(ledger, models, settings)
         if announce and (sentence := time_needed(ledger, wanted, models, settings, report)):
             announce(sentence)
         with clock.stage("notes"):
-            failures = write_notes(ledger, wanted, models, settings, report)
+            noted = write_notes(ledger, wanted, models, settings, report)
         with clock.stage("verdicts"):
             check_notes(ledger, models, report)
         with clock.stage("profiles"):
-            written = write_profiles(ledger, wanted, failures, models, settings, report)
+            made = write_profiles(ledger, wanted, noted.failures, models, settings, report)
         with clock.stage("categories"):
             categorised = categorise(
                 ledger, taxonomy, models.embedder.embed, lambda done, total: report("categories", done, total)
             )
             overlay.refresh_claims(ledger, models.embedder.embed)
+        names_before = {segment.id: segment.name for segment in overlay.segments(ledger)}
         with clock.stage("segment profiles"):
             described = update_segments(ledger, taxonomy, models, report)
         with clock.stage("index"):
             indexed = _index(ledger, settings.store, standby, report)
-        changed = any(changes) or bool(pending or embedded or written or categorised or described or indexed)
+        changed = any(changes) or bool(pending or embedded or made.profiles or categorised or described or indexed)
         finished = _report(
             ledger,
             intake,
@@ -146,10 +148,18 @@ def build(
             models,
             chosen.reason,
             embedded,
-            written,
             categorised,
             changed,
             clock.seconds,
+        ).model_copy(
+            update={
+                "written": made.profiles,
+                "ended": made.ended,
+                "readings": noted.readings,
+                "clustered": clustered.anew,
+                "moved": clustered.moved,
+                "segment_changes": _named(ledger, clustered, names_before),
+            }
         )
         ledger.record_build(for_store(finished))
     return finished
@@ -259,6 +269,19 @@ def _index(ledger: Ledger, store: Path, standby: index.Standby, progress: Progre
     return True
 
 
+def _named(ledger: Ledger, clustered: Clustered, before: Mapping[str, str]) -> tuple[SegmentChange, ...]:
+    """Return what became of segments, with their names of before and of now."""
+    if not clustered.before:  # In a new store, all appear.
+        return ()
+    names = {**before, **{segment.id: segment.name for segment in overlay.segments(ledger)}}
+    return tuple(
+        change.model_copy(
+            update={"names": {id_: names[id_] for id_ in (*change.before, *change.after) if id_ in names}}
+        )
+        for change in segment_changes(clustered.before, clustered.after)
+    )
+
+
 def _report(
     ledger: Ledger,
     intake: Intake,
@@ -267,7 +290,6 @@ def _report(
     models: Models,
     reason: str,
     embedded: int,
-    written: int,
     categorised: int,
     changed: bool,
     seconds: dict[str, float],
@@ -282,7 +304,7 @@ def _report(
         segments=counts.segments,
         unclustered=ledger.count_unclustered(),
         embedded=embedded,
-        written=written,
+        written=0,
         categorised=categorised,
         removed_users=changes.removed_users,
         duplicates=staged.duplicates,

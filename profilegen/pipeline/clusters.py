@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -25,7 +25,25 @@ T = TypeVar("T")
 _FEW_MOVED = 0.05
 
 
-def cluster_users(ledger: Ledger, settings: Settings, progress: Progress) -> None:
+class Clustered(NamedTuple):
+    """What giving users their segments changed.
+
+    :param anew: whether all users were clustered again.
+    :param before: id of the segment of each user before.
+    :param after: the same, afterwards.
+    """
+
+    anew: bool
+    before: dict[str, str]
+    after: dict[str, str]
+
+    @property
+    def moved(self) -> int:
+        """The number of users who were in another segment before."""
+        return sum(user in self.before and self.before[user] != segment for user, segment in self.after.items())
+
+
+def cluster_users(ledger: Ledger, settings: Settings, progress: Progress) -> Clustered:
     """Give every user a segment; segments that go on keep their ids.
 
     While few users are new, changed or gone, these join the segments that there are, and nobody else moves.
@@ -38,8 +56,9 @@ def cluster_users(ledger: Ledger, settings: Settings, progress: Progress) -> Non
     method = fingerprint(clustering.METHOD, settings.seed, settings.min_cluster_size)
     made_of = fingerprint(method, vectors.tobytes(), "\0".join(user_ids).encode("utf-8", "surrogatepass"))
     memberships = ledger.memberships()
+    before = {row.user_id: row.segment_id for row in memberships}
     if ledger.get_meta("clusters") == made_of and len(memberships) == len(user_ids):
-        return
+        return Clustered(False, before, before)
     progress("segments", 0, 1)
     centred = clustering.remove_language_means(vectors, ledger.user_languages())
     settled = settled_users(ledger, user_ids, method)
@@ -54,6 +73,7 @@ def cluster_users(ledger: Ledger, settings: Settings, progress: Progress) -> Non
         ledger.set_meta("clustered", {"method": method, "users": len(user_ids), "of": made_of})
     ledger.set_meta("clusters", made_of)
     progress("segments", 1, 1)
+    return Clustered(not settled, before, {row.user_id: row.segment_id for row in ledger.memberships()})
 
 
 def lay_out_users(ledger: Ledger, settings: Settings, progress: Progress) -> None:

@@ -10,14 +10,22 @@ from profilegen.records import BuildReport, FieldSource, FileReading
 def for_store(report: BuildReport) -> BuildReport:
     """Return a report without names of files and of columns, and without what it quotes: a user may be removed later.
 
-    A file may be called like the person who wrote it (`Chat with Ana.txt`), and so may a column or a path.
+    A file may be called like the person who wrote it (`Chat with Ana.txt`), and so may a column or a path. The name of
+    a segment is made of claims of its members.
 
     :param report: of a build that is finished.
     """
     repeated = report.repeated and report.repeated.model_copy(update={"examples": ()})
     files = tuple(map(_without_names, report.files))
+    changes = tuple(change.model_copy(update={"names": {}}) for change in report.segment_changes)
     return report.model_copy(
-        update={"bad_examples": (), "skipped_examples": (), "files": files, "repeated": repeated},
+        update={
+            "bad_examples": (),
+            "skipped_examples": (),
+            "files": files,
+            "repeated": repeated,
+            "segment_changes": changes,
+        },
     )
 
 

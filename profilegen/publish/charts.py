@@ -1,12 +1,13 @@
-"""A user's documents over time, as the bars of a small chart."""
+"""A user's documents and claims over time, as the bars of small charts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from typing import NamedTuple
 
-from profilegen.records import Document
+from profilegen.records import Claim, Document, UserProfile
 
 _MAX_MONTHS = 48
 
@@ -25,6 +26,49 @@ class Chart(NamedTuple):
 
     per: str
     bars: list[Bar]
+
+
+class Span(NamedTuple):
+    """When a claim held; `start` and `width` are shares of the whole time, `state` its trend, `ended` or empty."""
+
+    words: str
+    first: str
+    last: str
+    start: float
+    width: float
+    state: str
+
+
+class Spans(NamedTuple):
+    """The claims of a user over time, from the first day of a document to the last."""
+
+    first: str
+    last: str
+    spans: list[Span]
+
+
+def claims_over_time(profile: UserProfile) -> Spans | None:
+    """Return when each claim was first and last shown, in order of time; None where no claim has a day.
+
+    A claim that ended reaches to the day on which it did.
+
+    :param profile: of the user.
+    """
+    held: list[tuple[Claim, str, str]]
+    held = [(claim, claim.last or "", claim.trend or "") for _, claim in profile.iter_claims() if claim.first]
+    held += [(past.claim, past.ended, "ended") for past in profile.past_claims if past.claim.first]
+    if not held:
+        return None
+    days = [day for claim, last, _ in held for day in (claim.first or "", last)]
+    first, last = min(days), max([*days, profile.behaviour.last or ""])
+    begin, whole = date.fromisoformat(first), max((date.fromisoformat(last) - date.fromisoformat(first)).days, 1)
+    spans = []
+    for claim, until, state in held:
+        since = claim.first or ""
+        start = (date.fromisoformat(since) - begin).days / whole
+        width = (date.fromisoformat(until or since) - date.fromisoformat(since)).days / whole
+        spans.append(Span(claim.words, since, until or since, start, width, state))
+    return Spans(first, last, sorted(spans, key=lambda span: (span.first, span.last, span.words)))
 
 
 def over_time(documents: Sequence[Document]) -> Chart | None:

@@ -11,9 +11,10 @@ import jinja2
 import numpy as np
 
 from profilegen.publish import pages
+from profilegen.publish.changes import history_lines, segment_lines
 from profilegen.publish.charts import over_time
 from profilegen.publish.map import NO_SEGMENT, Map, colours, make_map
-from profilegen.records import Document, Segment, UserProfile, kind_named
+from profilegen.records import Document, Segment, SegmentChange, UserProfile, kind_named
 from profilegen.store.ledger import open_ledger
 from profilegen.store.store import Store
 
@@ -47,6 +48,7 @@ def report(store: Store, format: Format) -> str:
         f"report.{format}.jinja",
         counts=store.counts(),
         build=build,
+        changes=list(segment_lines(_named(build.report.segment_changes, segments))) if build else [],
         segments=segments,
         paints=paints,
         dots=list(_dots(drawn, list(paints.values()))) if drawn else [],
@@ -55,6 +57,12 @@ def report(store: Store, format: Format) -> str:
         cited=store.cited,
         evaluation=evaluation,
     )
+
+
+def _named(changes: Sequence[SegmentChange], segments: Sequence[Segment]) -> list[SegmentChange]:
+    """Return changes with the names of segments that there are; the report of a build keeps none."""
+    names = {segment.id: segment.name for segment in segments}
+    return [each.model_copy(update={"names": names}) for each in changes]
 
 
 def sheet(store: Store, profile: UserProfile, format: Format) -> str:
@@ -72,6 +80,7 @@ def sheet(store: Store, profile: UserProfile, format: Format) -> str:
         documents=documents,
         by_id={document.id: document for document in documents},
         chart=over_time(documents),
+        history=list(history_lines(store.history(profile.user_id))),
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from profilegen.language.cleaning import printable
+from profilegen.publish.changes import segment_lines
 from profilegen.publish.files import counted, files_lines, indented, item_and_day, repeated_lines
 from profilegen.records import (
     BuildReport,
@@ -154,12 +155,7 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
         f"in {counted(report.segments, 'segment')}: {store}"
     ]
     lines.append(f"profiles: {report.ok:,} ok, {report.insufficient:,} insufficient, {report.failed:,} failed")
-    if report.unclustered:
-        lines.append(f"{counted(report.unclustered, 'user')} between segments, assigned to the nearest")
-    if report.duplicates:
-        lines.append(f"dropped {counted(report.duplicates, 'duplicate')}")
-    if report.removed_users:
-        lines.append(f"removed {counted(report.removed_users, 'user')} that the input no longer has")
+    lines += _changes(report)
     lines.append(f"embedder: {report.embedder} ({report.embedder_reason})")
     lines.append(f"writer: {report.writer}; verifier: {report.verifier}")
     if report.changed:
@@ -167,6 +163,7 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
         spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in slowest)
         total = sum(report.seconds.values())
         did = [f"embedded {counted(report.embedded, 'document')}"] if report.embedded else []
+        did += [f"read {counted(report.readings, 'reading')}"] if report.readings else []
         did += [f"made {counted(report.written, 'profile')}"] if report.written else []
         lines.append(f"{', '.join(did) or 'updated segments and index'} in {total:.0f} s ({spent})")
     else:
@@ -183,6 +180,21 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
         for skipped in report.skipped_examples[:5]:
             text.append(f"\n  {printable(skipped.file)}: {skipped.reason}", style="yellow")
     return text
+
+
+def _changes(report: BuildReport) -> Iterator[str]:
+    """Yield a line for each kind of change that there was."""
+    if report.unclustered:
+        yield f"{counted(report.unclustered, 'user')} between segments, assigned to the nearest"
+    if report.moved:
+        yield f"moved {counted(report.moved, 'user')} to another segment"
+    yield from segment_lines(report.segment_changes)
+    if report.ended:
+        yield f"{counted(report.ended, 'claim')} ended by later words"
+    if report.duplicates:
+        yield f"dropped {counted(report.duplicates, 'duplicate')}"
+    if report.removed_users:
+        yield f"removed {counted(report.removed_users, 'user')} that the input no longer has"
 
 
 def _claims(
@@ -204,6 +216,8 @@ def _claim(claim: Claim, cited: Mapping[str, Document], number: int | None) -> R
     line.append("█" * full + "░" * (_BAR_WIDTH - full), style="cyan")
     line.append(f" {claim.support:.2f} ", style="dim")
     line.append(claim.words)
+    if claim.trend:
+        line.append(f"  {claim.trend}", style="dim")
     if claim.category:
         line.append(f"  {claim.category.name}", style="dim")
     if claim.reviewed:

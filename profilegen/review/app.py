@@ -182,6 +182,7 @@ def _user(context: _Context) -> Response:
         user_id=user_id,
         card=card,
         chart=charts.over_time(documents),
+        timeline=charts.claims_over_time(card.profile) if card else None,
         ratings=charts.ratings(documents),
         documents=documents[::-1][:_LATEST_DOCUMENTS],
         document_count=len(documents),

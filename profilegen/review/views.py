@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from profilegen.records import KINDS, Claim, Decision, Document, Evidence, Kind, Segment, UserProfile
+from profilegen.records import KINDS, Claim, Decision, Document, Evidence, Kind, PastClaim, Segment, UserProfile
 from profilegen.store import decisions, overlay
 from profilegen.store.decisions import Standing
 from profilegen.store.ledger import Ledger
@@ -42,6 +42,7 @@ class ClaimView(NamedTuple):
 class Card(NamedTuple):
     """A user's profile with the decisions on it.
 
+    `past` has the claims that ended, each with the words that ended it, None where no document has them any more.
     `version` changes with every claim and decision; `flag` is the note of the flag, None without one; `history` has the
     last decision first.
     """
@@ -49,6 +50,7 @@ class Card(NamedTuple):
     html_id: str
     profile: UserProfile
     claims: dict[Kind, list[ClaimView]]
+    past: list[tuple[PastClaim, Quote | None]]
     version: str
     flag: str | None
     rewrite_requested: bool
@@ -74,7 +76,10 @@ def load_card(ledger: Ledger, user_id: str) -> Card | None:
     if written is None:
         return None
     standings, made = overlay.standings(ledger, written)
-    cited = ledger.documents({part.document for standing in standings for part in standing.claim.evidence})
+    cited = ledger.documents(
+        {part.document for standing in standings for part in standing.claim.evidence}
+        | {past.by.document for past in written.past_claims}
+    )
     claims: dict[Kind, list[ClaimView]] = {kind: [] for kind in KINDS}
     for standing in standings:
         claim = decisions.shown(standing)
@@ -85,6 +90,7 @@ def load_card(ledger: Ledger, user_id: str) -> Card | None:
         html_id="u-" + _digest(user_id),
         profile=overlay.with_decisions(ledger, written),
         claims=claims,
+        past=[(past, next(iter(load_quotes([past.by], cited)), None)) for past in written.past_claims],
         version=decisions.profile_version(standings),
         flag=decisions.flag_note(made),
         rewrite_requested=_is_rewrite_requested(ledger, made),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -11,8 +12,10 @@ from typing import Self
 from profilegen.backends import Embedder, open_embedder
 from profilegen.claims import categories
 from profilegen.errors import StoreError, UsageError
+from profilegen.profiles.past import profile_on
 from profilegen.records import BuildReport, Document, SearchResult, Segment, SegmentGroup, UserProfile
-from profilegen.store import overlay
+from profilegen.records.history import NumberedBuild, StoreDiff, UserBuild
+from profilegen.store import history, overlay
 from profilegen.store.categories import stored_taxonomy
 from profilegen.store.index import UserFilter
 from profilegen.store.ledger import Counts, Ledger, open_ledger
@@ -66,6 +69,36 @@ class Store:
         """
         return overlay.profile(self._ledger, user_id)
 
+    def user_on(self, user_id: str, day: date) -> UserProfile | None:
+        """Return the claims of a user that held on a day of the past, by the days of their evidence; None without one.
+
+        :param user_id: any.
+        :param day: the day.
+        """
+        profile = self.user(user_id)
+        return profile and profile_on(profile, day, self._ledger.user_documents(user_id))
+
+    def history(self, user_id: str) -> list[UserBuild]:
+        """Return what each build changed about a user, the last one first; claims as the machine wrote them.
+
+        :param user_id: any.
+        """
+        return history.history(self._ledger, user_id)
+
+    def builds(self) -> list[NumberedBuild]:
+        """Return all builds of the store, the first one first."""
+        return self._ledger.builds()
+
+    def diff(self, before: int | None = None, after: int | None = None, *, user_id: str | None = None) -> StoreDiff:
+        """Return what changed from the end of one build to the end of another; claims as the machine wrote them.
+
+        :param before: number of the earlier build; by default the one before `after`.
+        :param after: number of the later build; by default the last one that changed something.
+        :param user_id: of one user; None for all.
+        :raises UsageError: there is no such build, or nothing is known of the time of the earlier one.
+        """
+        return history.diff(self._ledger, before, after, user_id)
+
     def users(self) -> Iterator[UserProfile]:
         """Yield every profile with reviewers' decisions applied, in order of user id."""
         return overlay.profiles(self._ledger)
@@ -103,13 +136,14 @@ class Store:
         return self._ledger.iter_documents() if user_id is None else iter(self._ledger.user_documents(user_id))
 
     def cited(self, profile: UserProfile | Segment) -> dict[str, Document]:
-        """Return the documents that the claims of a profile rest on, by id.
+        """Return the documents that the claims of a profile rest on, and those that ended claims, by id.
 
         :param profile: of a user or a segment.
         """
-        return self._ledger.documents(
-            {evidence.document for _, claim in profile.iter_claims() for evidence in claim.evidence}
-        )
+        ids = {evidence.document for _, claim in profile.iter_claims() for evidence in claim.evidence}
+        if isinstance(profile, UserProfile):
+            ids |= {past.by.document for past in profile.past_claims}
+        return self._ledger.documents(ids)
 
     def counts(self) -> Counts:
         """Return how much of everything is in the store."""

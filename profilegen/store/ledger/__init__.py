@@ -21,6 +21,7 @@ from profilegen.store.ledger.audiences import Audience, AudienceTables
 from profilegen.store.ledger.decisions import ChangedError, Decided, DecisionTables
 from profilegen.store.ledger.documents import DocumentTables, UserDocuments
 from profilegen.store.ledger.files import connect
+from profilegen.store.ledger.history import HistoryRow, HistoryTables, Undone, undo
 from profilegen.store.ledger.profiles import ClaimVector, ProfileTables
 from profilegen.store.ledger.readings import ReadingTables, StoredReading
 from profilegen.store.ledger.review import Filters, ReviewTables
@@ -40,14 +41,17 @@ __all__ = [
     "Counts",
     "Decided",
     "Filters",
+    "HistoryRow",
     "Ledger",
     "Membership",
     "Points",
     "Removals",
     "Staged",
     "StoredReading",
+    "Undone",
     "UserDocuments",
     "open_ledger",
+    "undo",
     "write_lock",
 ]
 
@@ -91,6 +95,7 @@ class Ledger(
     DecisionTables,
     AudienceTables,
     ReviewTables,
+    HistoryTables,
 ):
     """An open ledger. Threads may read it side by side; only one thread may write."""
 
@@ -131,6 +136,7 @@ class Ledger(
         :param report: what the build did.
         """
         with self._transaction():
+            self._begin_history()
             self._connection.execute(
                 "INSERT INTO builds (finished, report) VALUES (?, ?)",
                 (datetime.now(UTC).isoformat(), report.model_dump_json()),

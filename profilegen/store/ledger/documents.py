@@ -8,8 +8,9 @@ from itertools import groupby
 from typing import NamedTuple
 
 from profilegen.records import Document, batches
+from profilegen.store.ledger.history import HistoryTables
 from profilegen.store.ledger.packing import pack, unpack
-from profilegen.store.ledger.tables import BATCH_ROWS, Tables
+from profilegen.store.ledger.tables import BATCH_ROWS
 from profilegen.vectors import Vectors
 
 
@@ -28,7 +29,7 @@ class UserDocuments(NamedTuple):
     item_vectors: Vectors
 
 
-class DocumentTables(Tables):
+class DocumentTables(HistoryTables):
     """Methods of a ledger for documents; mixed into `Ledger`."""
 
     def document(self, document_id: str) -> Document | None:
@@ -147,6 +148,7 @@ class DocumentTables(Tables):
             self._connection.execute("UPDATE documents SET text_vector = NULL, item_vector = NULL")
             self._connection.execute("DELETE FROM users")
             self._connection.execute("DELETE FROM segments")
+            self._restart_history()
             self._touch()
 
     def _document(self, document_id: str, record: str) -> Document:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from profilegen.records import Kind, NearSegment, UserProfile, batches
+from profilegen.store.ledger.history import HistoryTables
 from profilegen.store.ledger.packing import pack, unpack_named, unpack_near, unpack_one
-from profilegen.store.ledger.tables import BATCH_ROWS, PAGE_ROWS, Tables
+from profilegen.store.ledger.tables import BATCH_ROWS, PAGE_ROWS
 from profilegen.vectors import Vectors
 
 
@@ -29,7 +30,7 @@ class ClaimVector(NamedTuple):
     vector: Vectors
 
 
-class ProfileTables(Tables):
+class ProfileTables(HistoryTables):
     """Methods of a ledger for users and their profiles; mixed into `Ledger`."""
 
     # Users
@@ -117,6 +118,7 @@ class ProfileTables(Tables):
                 for claim in claim_vectors
             ]
             with self._transaction():
+                self._record_claims([profile for profile, *_ in batch])
                 self._connection.executemany("DELETE FROM profiles WHERE user_id = ?", [row[:1] for row in profiles])
                 self._connection.executemany("INSERT INTO profiles VALUES (?, ?, ?, ?)", profiles)
                 self._connection.executemany("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?)", claims)

@@ -71,6 +71,7 @@ class Removal(SegmentTables):
         self._set_meta(_NOT_ERASED, True)
         self._execute("DELETE FROM decisions WHERE user_id <> '' AND user_id NOT IN (SELECT user_id FROM documents)")
         self._execute("DELETE FROM audience_users WHERE user_id NOT IN (SELECT user_id FROM documents)")
+        self._erase_history()
         # instr and not LIKE: a quote may hold wildcards.
         rows = self._rows(
             "SELECT decisions.id, decisions.record, evidence.value ->> 'document', evidence.value ->> 'quote'"

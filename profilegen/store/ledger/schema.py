@@ -86,6 +86,15 @@ CREATE TABLE IF NOT EXISTS readings (
     checked_by TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (user_id, hash)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS history (
+    id INTEGER PRIMARY KEY,
+    build INTEGER NOT NULL,
+    user_id TEXT NOT NULL,
+    what TEXT NOT NULL,
+    record TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS history_of ON history (user_id, id);
+CREATE INDEX IF NOT EXISTS history_build ON history (build);
 CREATE INDEX IF NOT EXISTS claims_said ON claims (kind, text);
 CREATE INDEX IF NOT EXISTS claims_support ON claims (support, user_id);
 CREATE INDEX IF NOT EXISTS profiles_failed ON profiles (user_id) WHERE status = 'failed';

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profilegen.records import Segment, SegmentGroup
+from profilegen.store.ledger.history import HistoryTables
 from profilegen.store.ledger.packing import pack, unpack_named, unpack_near
-from profilegen.store.ledger.tables import Tables
 from profilegen.vectors import Vectors
 
 
@@ -49,7 +49,7 @@ GROUP_PROFILES = "segment group profiles"
 """Under which the names and texts of groups of segments are kept in the ledger, by id."""
 
 
-class SegmentTables(Tables):
+class SegmentTables(HistoryTables):
     """Methods of a ledger for segments and the map; mixed into `Ledger`."""
 
     def segment_groups(self) -> dict[str, SegmentGroup]:
@@ -66,9 +66,13 @@ class SegmentTables(Tables):
         :param rows: one for each user.
         """
         memberships = sorted(Membership(*row) for row in rows)
-        if memberships == self.memberships():
+        before = self.memberships()
+        if memberships == before:
             return
         with self._transaction():
+            self._record_moves(
+                {row.user_id: row.segment_id for row in before}, {row.user_id: row.segment_id for row in memberships}
+            )
             self._connection.execute("DELETE FROM memberships")
             self._connection.executemany(
                 "INSERT INTO memberships VALUES (?, ?, ?, ?)", [row[:4] for row in memberships]
