@@ -98,6 +98,7 @@ def build(
     add: bool = False,
     re_embed: bool = False,
     remove: bool = False,
+    settle: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
     **settings: Unpack[BuildOptions],
 ) -> BuildReport:
@@ -111,6 +112,7 @@ def build(
     :param add: keep the documents of the store that are not in the sources.
     :param re_embed: embed all documents again if the store was built with another embedder.
     :param remove: allow the build to remove many users: more than a tenth of those in the store, or more than ten.
+    :param settle: do what small builds put off: count anew what is common, cluster all users, describe all segments.
     :param progress: called with the name of a stage, the number of items done, and the total or 0 if it is unknown.
     :param settings: fields of `profilegen.config.Settings`, such as `writer`, `seed` or `workers`; others come from the
         environment and `profilegen.toml`.
@@ -123,7 +125,17 @@ def build(
 
     chosen = load_settings(store=Path(store), **settings)
     names = [str(source) for source in sources]
-    return run(names, chosen, mapping=mapping, user=user, add=add, re_embed=re_embed, remove=remove, progress=progress)
+    return run(
+        names,
+        chosen,
+        mapping=mapping,
+        user=user,
+        add=add,
+        re_embed=re_embed,
+        remove=remove,
+        settle=settle,
+        progress=progress,
+    )
 
 
 _MODULES = {name: "profilegen.errors" for name in __all__ if name.endswith("Error")} | {

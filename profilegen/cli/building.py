@@ -64,6 +64,9 @@ def build(
     re_embed: Annotated[
         bool, typer.Option("--re-embed", help="Embed everything again, with another embedder.")
     ] = False,
+    settle: Annotated[
+        bool, typer.Option("--settle", help="Do what small builds put off, as one build of everything would.")
+    ] = False,
     max_bad: Annotated[
         float | None, typer.Option(help="Highest share of bad lines; with more, nothing is built. [default: 0.01]")
     ] = None,
@@ -87,7 +90,13 @@ def build(
     that are gone are removed. If more than a tenth of the users, or more than ten, would be removed, it asks first;
     where nobody can be asked, it stops unless --remove is given. With --add, nothing is removed.
 
+    A small build puts off what hardly changes: it counts what texts have in common anew only when users are a quarter
+    more or fewer, and clusters all users only when one in twenty has changed. --settle does both now, and describes
+    all segments, so that the store is as one build of everything would make it.
+
     Example: profilegen build reviews.jsonl --store store
+
+    Example: profilegen build reviews.jsonl --settle
 
     Example: profilegen build posts.csv --map user_id=handle --map text=body
 
@@ -122,6 +131,7 @@ def build(
             add=add,
             re_embed=re_embed,
             remove=remove,
+            settle=settle,
             confirm=None if json_ or "-" in files else progress.asking(_confirm_removal),
             progress=progress,
             announce=progress.announce,

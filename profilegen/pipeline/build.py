@@ -29,7 +29,7 @@ from profilegen.pipeline.model_choice import (
 )
 from profilegen.pipeline.models import Models
 from profilegen.pipeline.profiles import outdated_users, write_profiles
-from profilegen.pipeline.reading import check_notes, remove_common, repeated_in, write_notes
+from profilegen.pipeline.reading import check_notes, remove_common, repeated_in, unsettled_users, write_notes
 from profilegen.pipeline.segments import update_segments
 from profilegen.pipeline.stored_report import for_store
 from profilegen.records import BuildReport, Document, SegmentChange
@@ -59,6 +59,7 @@ def build(
     add: bool = False,
     re_embed: bool = False,
     remove: bool = False,
+    settle: bool = False,
     confirm: Callable[[Removals], bool] | None = None,
     progress: Progress | None = None,
     announce: Callable[[str], None] | None = None,
@@ -72,6 +73,7 @@ def build(
     :param add: keep what is in the store and not in the sources; else the store ends up with the sources alone.
     :param re_embed: embed everything again where the store was made with another embedder.
     :param remove: allow to remove many users, those of whom the sources have no text.
+    :param settle: do what small builds put off, so that the store is as one build of everything would make it.
     :param confirm: asked before many users are removed, where `remove` does not allow it.
     :param progress: called with the stage, what is done of it, and how much there is.
     :param announce: called with a sentence that says how long the writers will take, where they take long.
@@ -117,10 +119,11 @@ def build(
         with clock.stage("users"):
             update_users(ledger, models.embedder)
         with clock.stage("segments"):
-            clustered = cluster_users(ledger, settings, report)
+            clustered = cluster_users(ledger, settings, report, settle=settle)
         with clock.stage("map"):
             lay_out_users(ledger, settings, report)
-        wanted = outdated_users(ledger, models, settings)
+        unsettled = unsettled_users(ledger, models, settings) if settle else set[str]()
+        wanted = outdated_users(ledger, models, settings, unsettled)
         if announce and (sentence := time_needed(ledger, wanted, models, settings, report)):
             announce(sentence)
         with clock.stage("notes"):
@@ -136,7 +139,7 @@ def build(
             overlay.refresh_claims(ledger, models.embedder.embed)
         names_before = {segment.id: segment.name for segment in overlay.segments(ledger)}
         with clock.stage("segment profiles"):
-            described = update_segments(ledger, taxonomy, models, report)
+            described = update_segments(ledger, taxonomy, models, report, settle=settle)
         with clock.stage("index"):
             indexed = _index(ledger, settings.store, standby, report)
         changed = any(changes) or bool(pending or embedded or made.profiles or categorised or described or indexed)

@@ -43,7 +43,7 @@ class Clustered(NamedTuple):
         return sum(user in self.before and self.before[user] != segment for user, segment in self.after.items())
 
 
-def cluster_users(ledger: Ledger, settings: Settings, progress: Progress) -> Clustered:
+def cluster_users(ledger: Ledger, settings: Settings, progress: Progress, *, settle: bool = False) -> Clustered:
     """Give every user a segment; segments that go on keep their ids.
 
     While few users are new, changed or gone, these join the segments that there are, and nobody else moves.
@@ -51,17 +51,19 @@ def cluster_users(ledger: Ledger, settings: Settings, progress: Progress) -> Clu
     :param ledger: has the users' vectors, and gets the memberships and the groups of the segments.
     :param settings: seed and smallest segment.
     :param progress: called when the stage begins and ends.
+    :param settle: cluster all users even if few have changed since that was last done.
     """
     user_ids, vectors = ledger.user_matrix()
     method = fingerprint(clustering.METHOD, settings.seed, settings.min_cluster_size)
     made_of = fingerprint(method, vectors.tobytes(), "\0".join(user_ids).encode("utf-8", "surrogatepass"))
     memberships = ledger.memberships()
     before = {row.user_id: row.segment_id for row in memberships}
-    if ledger.get_meta("clusters") == made_of and len(memberships) == len(user_ids):
+    is_settled = not settle or (ledger.get_meta("clustered") or {}).get("of") == made_of
+    if is_settled and ledger.get_meta("clusters") == made_of and len(memberships) == len(user_ids):
         return Clustered(False, before, before)
     progress("segments", 0, 1)
     centred = clustering.remove_language_means(vectors, ledger.user_languages())
-    settled = settled_users(ledger, user_ids, method)
+    settled = set[str]() if settle else settled_users(ledger, user_ids, method)
     if settled:
         ledger.put_memberships(_joined(user_ids, centred, settled, memberships))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -33,12 +33,13 @@ from profilegen.vectors import Vectors
 _USERS_PER_BATCH = 64
 
 
-def outdated_users(ledger: Ledger, models: Models, settings: Settings) -> dict[str, str]:
+def outdated_users(ledger: Ledger, models: Models, settings: Settings, also: Collection[str] = ()) -> dict[str, str]:
     """Return the hash to store with a new profile, by id of the users whose profile is missing or out of date.
 
     :param ledger: has users and profiles.
     :param models: of this build.
     :param settings: of this build.
+    :param also: ids of users whose profile is out of date for another reason.
     """
     method = fingerprint(
         user_profile.METHOD,
@@ -52,7 +53,7 @@ def outdated_users(ledger: Ledger, models: Models, settings: Settings) -> dict[s
     return {
         user_id: made_of
         for user_id, user_hash in ledger.user_hashes().items()
-        if have.get(user_id) != (made_of := f"{user_hash}-{method}")
+        if have.get(user_id) != (made_of := f"{user_hash}-{method}") or user_id in also
     }
 
 

@@ -64,6 +64,23 @@ def write_notes(
     return Written(failures, n_readings)
 
 
+def unsettled_users(ledger: Ledger, models: Models, settings: Settings) -> set[str]:
+    """Count anew what texts have in common, and return the users of whom other passages would be read now.
+
+    :param ledger: has users, documents and readings, and gets the counts.
+    :param models: of this build.
+    :param settings: of this build.
+    """
+    if not models.writers:
+        return set()
+    picker = _Picker(_common(ledger, anew=True), settings.read)
+    return {
+        user.user_id
+        for user in ledger.iter_users()
+        if {sheet.hash for _, sheet in _sheets(user, picker, models)} != ledger.reading_hashes(user.user_id)
+    }
+
+
 def check_notes(ledger: Ledger, models: Models, progress: Progress) -> None:
     """Check the notes that no verifier of this build has checked.
 
@@ -203,6 +220,15 @@ def _unread(ledger: Ledger, user: UserDocuments, picker: _Picker, writer: Writer
         if not any(models.writer(code) for code in codes):
             ledger.keep_readings(user.user_id, ())
         return []
+    sheets = _sheets(user, picker, models)
+    ledger.keep_readings(user.user_id, [sheet.hash for _, sheet in sheets])
+    have = ledger.reading_hashes(user.user_id)
+    return [sheet for reader, sheet in sheets if reader is writer and sheet.hash not in have]
+
+
+def _sheets(user: UserDocuments, picker: _Picker, models: Models) -> list[tuple[Writer, _Sheet]]:
+    """Return what is to be read of a user, by whom."""
+    main = main_language(user.documents)
     sheets: list[tuple[Writer, _Sheet]] = []
     for passages in picker.readings(user):
         language = _language(passages, main)
@@ -212,9 +238,7 @@ def _unread(ledger: Ledger, user: UserDocuments, picker: _Picker, writer: Writer
             for prompt in _prompts(reading, trained=reader.trained):
                 hash_ = fingerprint(_METHOD, reader.fingerprint, prompt, reading_hash(passages))
                 sheets.append((reader, _Sheet(hash_, reading, prompt)))
-    ledger.keep_readings(user.user_id, [sheet.hash for _, sheet in sheets])
-    have = ledger.reading_hashes(user.user_id)
-    return [sheet for reader, sheet in sheets if reader is writer and sheet.hash not in have]
+    return sheets
 
 
 def _prompts(reading: Reading, *, trained: bool) -> list[Prompt]:
@@ -229,11 +253,11 @@ def _language(passages: Sequence[Passage], main: str) -> str:
     return counts.most_common(1)[0][0] if counts else main
 
 
-def _common(ledger: Ledger) -> Common:
+def _common(ledger: Ledger, *, anew: bool = False) -> Common:
     """Return the counts of what texts share, made again when users are many more or fewer."""
     n_users = ledger.counts().users
     stored = ledger.get_meta("common")
-    if stored and 0.8 < n_users / max(stored["of_users"], 1) < 1.25:
+    if stored and not anew and 0.8 < n_users / max(stored["of_users"], 1) < 1.25:
         return Common(
             stored["n_documents"],
             np.frombuffer(zlib.decompress(base64.b64decode(stored["word_counts"])), np.uint32),
@@ -249,7 +273,8 @@ def _common(ledger: Ledger) -> Common:
         "sentences": base64.b64encode(zlib.compress(common.sentences.tobytes())).decode(),
         "repeated": common.repeated.model_dump(mode="json"),
     }
-    ledger.set_meta("common", value)
+    if value != stored:
+        ledger.set_meta("common", value)
     return common
 
 

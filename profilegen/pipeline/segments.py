@@ -32,6 +32,8 @@ from profilegen.vectors import Vectors, unit
 """Where the ledger has name, criterion and summary of each group of segments."""
 # Counted up when the same profiles would now give other segments, so that stores are brought up to date.
 METHOD = "8"
+_ALL_DESCRIBED = "segments described from"
+"""Under which the ledger has the hash of what all segments were last described from at once."""
 # Users that every group is compared with.
 _OTHERS = 1_000
 # A segment is described again when its nearest ones are others.
@@ -55,13 +57,17 @@ class Group:
     centroid: Vectors
 
 
-def update_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress: Progress) -> int:
+def update_segments(
+    ledger: Ledger, taxonomy: Taxonomy, models: Models, progress: Progress, *, settle: bool = False
+) -> int:
     """Describe the segments whose members, their profiles, or nearest segments have changed.
 
     :param ledger: has profiles and memberships, and gets the segments.
     :param taxonomy: what the categories of the profiles are of.
     :param models: of this build.
     :param progress: called with the segments described and to be described.
+    :param settle: describe all segments where any profile is another than when that was last done, since each is
+        compared with other users.
     :return: how many segments were described.
     """
     user_ids, vectors = ledger.user_matrix()
@@ -69,10 +75,15 @@ def update_segments(ledger: Ledger, taxonomy: Taxonomy, models: Models, progress
     groups = groups_of(segment_of, user_ids, vectors)
     hashes = _hashes(ledger, groups, taxonomy, models)
     stored = ledger.segment_hashes()
+    described_from = fingerprint(*(f"{id_}\0{hash_}" for id_, hash_ in sorted(hashes.items())))
+    if settle and ledger.get_meta(_ALL_DESCRIBED) != described_from:
+        stored = dict.fromkeys(stored, "")
     kept = {segment.id: segment for segment in ledger.segments() if stored[segment.id] == hashes.get(segment.id)}
     changed = [group for group in groups if group.group_id not in kept]
     taken = [segment.name for segment in kept.values()]
     described = describe_groups(ledger, changed, taken, taxonomy, models, progress)
+    if groups and len(described) == len(groups):
+        ledger.set_meta(_ALL_DESCRIBED, described_from)
     above: dict[str, Sequence[str]] = ledger.get_meta("segment groups") or {}
     every = {
         segment.id: segment.model_copy(update={"groups": tuple(above.get(segment.id, ()))})
