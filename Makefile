@@ -10,7 +10,7 @@ MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct profilege
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo lint test bench train docs site gallery screenshots lock clean
+.PHONY: help env demo lint test chaos fuzz audit sbom bench train docs site gallery screenshots lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,20 @@ lint: env ## style, types and docstrings
 test: env ## all tests, with the real models, which are fetched first
 	$(BIN)/profilegen models pull $(MODELS)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -r s
+
+# POINTS=200 for more kills; REAL=1 for the real models instead of stand-ins.
+chaos: env ## bring disasters upon builds, and count how many of each kind the next build puts right
+	$(BIN)/python -m benchmarks.chaos --points $(or $(POINTS),50) $(if $(REAL),--real)
+
+# FUZZ=5000 for more examples of each kind.
+fuzz: env ## try thousands of broken inputs of every kind, other ones each time
+	FUZZ=$(or $(FUZZ),1000) $(BIN)/python -m pytest tests/test_fuzz.py
+
+audit: ## look up the pinned libraries among known vulnerabilities; skipped, and said so, where these cannot be reached
+	PYTHON=$(PYTHON) .ci/audit
+
+sbom: ## write dist/sbom.json, the libraries of a release and their versions (CycloneDX)
+	PYTHON=$(PYTHON) .ci/sbom
 
 # Needs a quiet machine and about an hour. ROWS="writing embedding" measures these only. Without a GPU's libraries:
 # make bench PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu

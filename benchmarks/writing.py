@@ -303,7 +303,7 @@ def load_stage(store: str) -> Callable[[Sequence[User]], Round]:
         for user_id in wanted:
             ledger.keep_readings(user_id, [])
         failures, _ = write_notes(ledger, wanted, models, settings, no_progress)
-        check_notes(ledger, models, no_progress)
+        check_notes(ledger, models, {}, no_progress)
         write_profiles(ledger, wanted, failures, models, settings, no_progress)
         return Round(len(users), time.perf_counter() - start, 0, 0, len(users))
 

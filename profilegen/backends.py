@@ -214,7 +214,8 @@ class Embedder(Model, Protocol):
         :param on_done: called with the number of texts finished since the last call.
         :param queries: whether the texts are search queries, for which some models need a prefix.
         :return: (n_texts, n_dims) float32, rows L2-normalised.
-        :raises ModelError: the model cannot be loaded, or a text cannot be embedded.
+        :raises ModelError: the model cannot be loaded.
+        :raises UnreadableTextError: a text cannot be embedded; it says which.
         """
         ...
 
@@ -301,7 +302,8 @@ class Verifier(Model, Protocol):
 
         :param pairs: (text, claim); the claim is a predicate without subject, such as `has a dog`.
         :param on_done: called with the number of pairs finished since the last call.
-        :raises ModelError: the model cannot be loaded, or a pair cannot be read.
+        :raises ModelError: the model cannot be loaded.
+        :raises UnreadableTextError: a pair cannot be read.
         """
         ...
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from profilegen.errors import ProfilegenError
+from profilegen.errors import ProfilegenError, StoreError
 from profilegen.llama.catalog import is_pulled, known_models, processor_name, read_record
 from profilegen.llama.fetch import is_tunable
 from profilegen.pipeline.reading import repeated_in
@@ -15,11 +16,14 @@ from profilegen.publish.files import file_lines, repeated_lines
 from profilegen.records import Record
 from profilegen.resources import models_dir, prompts_dir
 from profilegen.store import index
+from profilegen.store.files import LEDGER_FILE, write_lock
 from profilegen.store.ledger import open_ledger
+from profilegen.store.ledger.salvage import DAMAGED_FILE, LedgerState, examine_ledger, repair_ledger, set_aside
 
 _PACKAGES = ("llama-cpp-python", "chromadb", "hdbscan", "umap-learn", "numpy", "pyarrow")
 # Kinds of files of the last build that are shown.
 _MAX_FILES = 20
+_BUILD_AGAIN = "After it, run the same build again, which makes what is missing"
 
 
 class Check(Record):
@@ -50,9 +54,34 @@ def examine(store: Path) -> list[Check]:
     found = f"{', '.join(pulled)} in {models_dir()}" if pulled else "none yet; the first build fetches what it needs"
     checks.append(Check(name="models", ok=True if pulled else None, found=found))
     checks += [Check(name=known_models()[name].job, ok=None, found=_tuned(name)) for name in pulled]
-    checks.append(_store(store))
-    checks += _files(store)
-    return checks
+    return [*checks, *_store(store), *_files(store)]
+
+
+def repair(store: Path) -> list[Check]:
+    """Put the ledger of a store in order, keeping each row that is sound; return what was done.
+
+    The damaged file stays beside the new one until a build has finished. The index is the next build's to make.
+
+    :param store: directory of the store.
+    :raises StoreError: there is no store, a build is writing to it, or a newer version made it.
+    """
+    with write_lock(store):
+        if not (store / LEDGER_FILE).exists():
+            return [Check(name="repair", ok=False, found=f"there is no {LEDGER_FILE} in {store}; build again")]
+        try:
+            state = examine_ledger(store)
+        except StoreError as error:
+            if not error.is_damage:
+                raise
+            set_aside(store)
+            (store / LEDGER_FILE).unlink()
+            found = f"nothing of the ledger could be read; it is now {DAMAGED_FILE}. Build again from the files"
+            return [Check(name="repair", ok=False, found=found)]
+        if state.is_sound:
+            return [Check(name="repair", ok=True, found="the ledger is sound; there is nothing to repair in it")]
+        repair_ledger(store)
+    found = f"the sound rows were kept; the damaged file is {DAMAGED_FILE} until the next build has finished"
+    return [*_losses(state), Check(name="repair", ok=True, found=f"{found}. {_BUILD_AGAIN}")]
 
 
 def _tuned(name: str) -> str:
@@ -93,21 +122,38 @@ def _memory() -> str:
     return f"{total:.0f} GiB of memory"
 
 
-def _store(store: Path) -> Check:
+def _store(store: Path) -> list[Check]:
+    """Return what of a store is damaged, and what is lost with it."""
     if not store.exists():
-        return Check(name="store", ok=None, found=f"none at {store}")
+        return [Check(name="store", ok=None, found=f"none at {store}")]
     try:
+        state = examine_ledger(store)
+        if not state.is_sound:
+            hint = f"`profilegen doctor --store {shlex.quote(str(store))} --repair` keeps the rest. {_BUILD_AGAIN}"
+            found = f"{store}: the ledger is damaged{f' ({state.fault})' if state.fault else ''}; {hint}"
+            return [Check(name="store", ok=False, found=found), *_losses(state)]
         with open_ledger(store, read_only=True) as ledger:
             counts, fresh = ledger.counts(), index.current_revision(store) == ledger.revision()
     except ProfilegenError as error:
-        return Check(name="store", ok=False, found=str(error))
+        return [Check(name="store", ok=False, found=str(error))]
     healthy = fresh and index.probe(store)
-    state = "index answers" if healthy else "index is missing, old or damaged; the next build makes it again"
-    return Check(
-        name="store",
-        ok=healthy,
-        found=f"{store}: {counts.users} users, {counts.documents} documents, {counts.segments} segments; {state}",
-    )
+    state_of_index = "index answers" if healthy else "index is missing, old or damaged; the next build makes it again"
+    found = f"{store}: {counts.users} users, {counts.documents} documents, {counts.segments} segments; {state_of_index}"
+    return [Check(name="store", ok=healthy, found=found)]
+
+
+def _losses(state: LedgerState) -> list[Check]:
+    """Return a check for each damaged table, with what becomes of its rows."""
+    return [
+        Check(
+            name=table.table.replace("_", " "),
+            ok=False,
+            found=f"{f'{table.unreadable}' if table.is_whole else 'an unknown number'} of rows cannot be read, "
+            f"{table.rows} can; those that cannot are {table.consequence}",
+        )
+        for table in state.tables
+        if not table.is_sound
+    ]
 
 
 def _files(store: Path) -> list[Check]:

@@ -1,5 +1,7 @@
 """What can go wrong for a person who uses profilegen, each with the words that person needs."""
 
+from collections.abc import Collection
+
 
 class ProfilegenError(Exception):
     """The work failed and the message says what to do; the command line prints it and exits with 1."""
@@ -35,5 +37,29 @@ class ModelError(ProfilegenError):
     """A model cannot be had, loaded or used for the job it was named for."""
 
 
+class UnreadableTextError(ModelError):
+    """A model cannot read a text: its process ended at it twice, or it refused the text; others are not concerned.
+
+    :param message: what happened.
+    :param positions: of an embedder, where the texts stand among those that it was given.
+    """
+
+    def __init__(self, message: str, positions: Collection[int] = ()) -> None:
+        super().__init__(message)
+        self.positions = positions
+
+
 class StoreError(ProfilegenError):
-    """The store is missing, locked, broken or made for something else."""
+    """The store is missing, locked, broken or made for something else.
+
+    :param message: what is wrong, and what to do.
+    :param is_damage: whether a file of the store does not hold what it should.
+    """
+
+    def __init__(self, message: str, *, is_damage: bool = False) -> None:
+        super().__init__(message)
+        self.is_damage = is_damage
+
+
+class FullDiskError(StoreError):
+    """A disk is full, or what an account may use of it."""

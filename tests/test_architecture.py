@@ -19,7 +19,7 @@ BACKEND_ROOMS = frozenset(module.split(".")[1] for module in BACKENDS.values())
 # its own floor.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
-    frozenset({"records", "resources", "processes", "backends", "config", "vectors"}),
+    frozenset({"records", "resources", "processes", "backends", "config", "vectors", "disk"}),
     frozenset({"language"}),
     frozenset({"ingest", "claims"}) | BACKEND_ROOMS,
     frozenset({"profiles"}),

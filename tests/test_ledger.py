@@ -945,3 +945,20 @@ def test_a_store_of_an_earlier_version_says_how_it_is_brought_up_to_date(ledger:
         connection.execute("DROP TABLE interest_categories")
     with pytest.raises(StoreError, match="run the same build again"):
         list(ledger.categories())
+
+
+def test_an_error_in_the_middle_of_a_query_is_not_replaced_by_one_of_closing_the_ledger(store: Path) -> None:
+    with open_ledger(store, create=True) as ledger:
+        load(ledger, *(document(f"d{at}", f"u{at}") for at in range(400)))
+
+    def interrupted() -> None:
+        with open_ledger(store, create=True) as ledger:
+            remove_users(ledger, "u1")
+            open_query = ledger._rows("SELECT id FROM documents")
+            next(open_query)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with open_ledger(store, read_only=True) as ledger:
+        assert ledger.is_erasure_pending()

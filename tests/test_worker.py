@@ -18,7 +18,10 @@ from profilegen.llama.worker import WorkerPool
 class StandInEngine:
     """Not a model: does what each job asks for. A job is (what to do, value); an answer is the value."""
 
-    def __init__(self, fails: str = "", only: str = "", slow: float = 0) -> None:
+    def __init__(self, fails: str = "", only: str = "", slow: float = 0, deaths: str = "") -> None:
+        if deaths and _number(deaths, "started") == 1:  # the second child, which has jobs already
+            time.sleep(0.5)
+            os.abort()
         if fails == "dies":
             os.abort()
         if only:  # One alone can load, as where memory is short.
@@ -45,6 +48,11 @@ class StandInEngine:
                 time.sleep(value)
             case "abort":
                 os.abort()
+            case "await":
+                while not Path(value).exists():
+                    time.sleep(0.05)
+            case "abort once" if _number(value, "aborted") == 0:
+                os.abort()
             case "raise":
                 raise ValueError(value)
             case "print":
@@ -52,6 +60,17 @@ class StandInEngine:
                 ctypes.CDLL(None).puts(value.encode())
                 os.write(1, value.encode())
         return [(job, value)]
+
+
+def _number(folder: str, what: str) -> int:
+    """Return how many processes came here before."""
+    for number in range(100):
+        try:
+            Path(folder, f"{what}-{number}").touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return number
+    raise AssertionError("too many")
 
 
 ENGINE = f"{__name__}:StandInEngine"
@@ -213,6 +232,15 @@ def test_a_child_that_cannot_load_beside_another_is_an_error_and_no_wait_without
     ):
         list(pool.run((n, ("sleep", 0.5)) for n in range(4)))
     assert children() == before
+
+
+def test_a_job_is_not_blamed_for_a_child_that_died_before_it_had_loaded_the_model(tmp_path: Path) -> None:
+    # The second job goes to a child that dies while it loads, and then kills a child once.
+    jobs = [(0, ("await", str(tmp_path / "started-1"))), (1, ("abort once", str(tmp_path)))]
+    with WorkerPool[int](ENGINE, {"deaths": str(tmp_path)}, workers=2, backlog=1, wait=False) as pool:
+        assert pool.info  # The first child has loaded.
+        pool.start_workers(2)
+        assert dict(pool.run(jobs)) == {key: value for key, (_, value) in jobs}
 
 
 def test_a_pool_that_does_not_wait_starts_in_the_background_and_ends_at_once() -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Any, Never
 
@@ -14,6 +15,7 @@ import typer
 
 from profilegen.cli import building, evaluate, inspecting, models, reading, review, verify, watching  # noqa: F401 (they register their commands)
 from profilegen.cli.app import StoppedError, TerminatedError, app
+from profilegen.disk import full_disk, is_full
 from profilegen.errors import ProfilegenError, UsageError
 from profilegen.publish.output import print_text
 
@@ -53,9 +55,10 @@ def main() -> Never:
     except BrokenPipeError:  # The reader of the pipe has gone.
         _discard_output()
         sys.exit(1)
-    except OSError as error:  # such as a full disk
+    except OSError as error:
         _discard_output()
-        _fail(str(error), 1)
+        named = isinstance(error.filename, str) and is_full(error)  # of standard output nobody knows where it goes
+        _fail(str(full_disk(Path(error.filename)) if named else error), 1)
     sys.exit(status)
 
 

@@ -185,15 +185,29 @@ def demo(
 
 
 @app.command()
-def doctor(store: Store = None, json_: Json = False) -> None:
+def doctor(
+    store: Store = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Keep what is sound of a damaged store; the next build makes the rest.")
+    ] = False,
+    json_: Json = False,
+) -> None:
     """Check the installation, the models and the store.
 
+    Of a damaged store it says what is lost. With --repair, each sound row is copied into a new ledger, and the damaged
+    file stays beside it until a build has finished. Run the same build again after it: it reads lost texts from the
+    files, makes again what was made of them, and builds the index.
+
     Example: profilegen doctor
+
+    Example: profilegen doctor --store store --repair
     """
     from profilegen.config import load_settings
     from profilegen.doctor import examine
+    from profilegen.doctor import repair as run_repair
 
-    checks = examine(load_settings(store=store).store)
+    directory = load_settings(store=store).store
+    checks = run_repair(directory) if repair else examine(directory)
     if json_:
         print_json([check.model_dump(mode="json") for check in checks])
     else:

@@ -9,7 +9,7 @@ from unicodedata import normalize
 import numpy as np
 
 from profilegen.backends import Embedder, Failure
-from profilegen.errors import ModelError
+from profilegen.errors import ModelError, UnreadableTextError
 from profilegen.llama.pooled_model import PooledModel
 from profilegen.llama.worker import JobQueue
 from profilegen.vectors import Vectors
@@ -57,7 +57,8 @@ class GgufEmbedder(PooledModel, Embedder):
         :param texts: texts of any length and language; without texts the array has no rows.
         :param on_done: called with the number of texts finished since the last call.
         :param queries: the texts are search queries; they get the model's query prefix.
-        :raises ModelError: the model cannot be loaded or does not embed, or a text cannot be embedded.
+        :raises ModelError: the model cannot be loaded or does not embed.
+        :raises UnreadableTextError: a text cannot be embedded.
         """
         if not texts:
             return np.zeros((0, 0), np.float32)
@@ -69,15 +70,27 @@ class GgufEmbedder(PooledModel, Embedder):
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         prefix = self.model.query_prefix if queries else self.model.prefix
         # NFKC, as in the training of the multilingual models.
-        work = (
-            (number, [prefix + normalize("NFKC", texts[index]) for index in job]) for number, job in enumerate(jobs)
-        )
-        for number, answer in pool.run(work):
-            if isinstance(answer, Failure):
-                raise ModelError(f"{self.model.name} cannot embed a text: {answer.reason}")
-            vectors[jobs[number]] = answer
-            if on_done:
-                on_done(len(jobs[number]))
+        unreadable: dict[int, str] = {}
+        while jobs:
+            work = (
+                (number, [prefix + normalize("NFKC", texts[index]) for index in job]) for number, job in enumerate(jobs)
+            )
+            alone: list[list[int]] = []
+            for number, answer in pool.run(work):
+                job = jobs[number]
+                if not isinstance(answer, Failure):
+                    vectors[job] = answer
+                elif len(job) > 1:  # Which of them is it?
+                    alone += [[index] for index in job]
+                    continue
+                else:
+                    unreadable[job[0]] = answer.reason
+                if on_done:
+                    on_done(len(job))
+            jobs = alone
+        if unreadable:
+            reason = next(iter(unreadable.values()))
+            raise UnreadableTextError(f"{self.model.name} cannot embed a text: {reason}", tuple(unreadable))
         return vectors
 
 

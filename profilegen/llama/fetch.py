@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from profilegen.backends import Progress, no_progress
+from profilegen.disk import full_disk, is_full
 from profilegen.errors import ModelError
 from profilegen.llama.adapters import merge_adapter
 from profilegen.llama.catalog import (
@@ -66,6 +67,8 @@ def pull(model: Model, progress: Progress | None = None) -> Path:
                     with contextlib.suppress(ModelError):
                         _tune(model, progress)
     except OSError as error:
+        if is_full(error):
+            raise full_disk(models_dir()) from error
         raise ModelError(f"{model.name} cannot be stored in {models_dir()}: {error.strerror or error}") from error
     return target
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.backends import LABELS, Failure, Verdict, Verifier
-from profilegen.errors import ModelError
+from profilegen.errors import ModelError, UnreadableTextError
 from profilegen.llama.pooled_model import PooledModel
 from profilegen.llama.worker import JobQueue
 
@@ -51,7 +51,8 @@ class GgufVerifier(PooledModel, Verifier):
 
         :param pairs: (text, claim); of a text, about the first 1,000 characters are read.
         :param on_done: called with the number of pairs finished since the last call.
-        :raises ModelError: the model cannot be loaded or is no verifier, or a pair cannot be read.
+        :raises ModelError: the model cannot be loaded or is no verifier.
+        :raises UnreadableTextError: a pair cannot be read.
         """
         # Pairs of like length together, so that batches are full, and those of one text next to each other.
         order = sorted(range(len(pairs)), key=lambda at: (-len(pairs[at][0]), *pairs[at]))
@@ -63,7 +64,7 @@ class GgufVerifier(PooledModel, Verifier):
         pool.start_workers(len(jobs))
         for number, scores in pool.run((number, [pairs[at] for at in job]) for number, job in enumerate(jobs)):
             if isinstance(scores, Failure):
-                raise ModelError(f"{self.name} cannot verify a claim: {scores.reason}")
+                raise UnreadableTextError(f"{self.name} cannot verify a claim: {scores.reason}")
             for at, row in zip(jobs[number], scores, strict=True):
                 verdicts[at] = self._verdict(row)
             if on_done:

@@ -126,8 +126,9 @@ class WorkerPool(Generic[K]):
         """Give (key, answer) as jobs are finished, in any order; a job that cannot be done gives a Failure.
 
         When a child dies, another replaces it and tries the jobs that it held once more, one at a time, so that a
-        job that kills its child takes no other job with it. Jobs of an earlier run that was not read to its end are
-        dropped.
+        job that kills its child takes no other job with it. A child that dies before it has loaded the model has begun
+        no job, so that its jobs are tried as if they had not been given out. Jobs of an earlier run that was not read
+        to its end are dropped.
 
         :param jobs: (key, payload) pairs, taken only when a child has room.
         :raises ModelError: the model cannot be loaded, a child cannot be replaced, or the pool was closed.
@@ -227,10 +228,15 @@ class _PendingJobs(Generic[K]):
         return True
 
     def requeue(self, child: _Worker) -> Iterator[tuple[K, Failure]]:
-        """Queue the jobs of a dead child once more; give a Failure for one that was retried already."""
+        """Queue the jobs of a dead child once more; give a Failure for one that was retried already.
+
+        A child that died while it loaded the model has begun none of them.
+        """
         reason = child.exit_reason()
         for job in child.jobs.values():
-            if job.retried:
+            if not child.is_loaded:
+                self._retries.append(job)
+            elif job.retried:
                 yield job.key, Failure(reason)
             else:
                 job.retried = True
@@ -252,6 +258,7 @@ class _Worker:
     inbox: queue.Queue[tuple[_Worker, Any]]
     jobs: dict[int, _Job[Any]] = field(default_factory=dict)
     info: Any = None
+    is_loaded: bool = False
 
     def __post_init__(self) -> None:
         # GGML_NO_BACKTRACE: else an abort attaches a debugger and hangs.
@@ -296,6 +303,7 @@ class _Worker:
         assert self._process.stdout is not None
         with self._process.stdout as stream:
             first = _read(stream)
+            self.is_loaded = first is not None and first[0] == "ready"
             self.startup.put(("error", self.exit_reason() + _MEMORY_HINT) if first is None else first)
             while (message := _read(stream)) is not None:
                 self.inbox.put((self, message))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from profilegen.backends import Progress, knows, no_progress
 from profilegen.config import Settings
+from profilegen.disk import explained_disk
 from profilegen.errors import InputError, RemovalError, StoreError, UsageError
 from profilegen.ingest import Intake, read_documents
 from profilegen.pipeline.categories import categorise, chosen_taxonomy
@@ -29,7 +30,7 @@ from profilegen.pipeline.model_choice import (
 )
 from profilegen.pipeline.models import Models
 from profilegen.pipeline.profiles import outdated_users, write_profiles
-from profilegen.pipeline.reading import check_notes, remove_common, repeated_in, unsettled_users, write_notes
+from profilegen.pipeline.reading import check_notes, repeated_in, unsettled_users, write_notes
 from profilegen.pipeline.segments import update_segments
 from profilegen.pipeline.stored_report import for_store
 from profilegen.records import BuildReport, Document, SegmentChange
@@ -45,6 +46,7 @@ from profilegen.store.ledger import (
     open_ledger,
     write_lock,
 )
+from profilegen.store.ledger.salvage import remove_damaged
 
 # Past either of these, a build removes users only if a person allows it.
 _MAX_REMOVED_USERS, _MAX_REMOVED_SHARE = 10, 0.1
@@ -81,14 +83,19 @@ def build(
         allows it; the store is as it was.
     :raises InputError: too many bad lines, or nothing to read; the store is as it was.
     :raises ModelError: a model cannot be had or used.
-    :raises StoreError: the store is in use, damaged, or was made with another embedder.
+    :raises StoreError: the store is in use, damaged, or was made with another embedder, or a disk is full.
     """
     if add and remove:
         raise UsageError("to add and to remove exclude each other: with --add nothing is removed")
     clock = _Clock()
     report = progress or no_progress
     # The index is opened while the sources are read: opening is most of the time that it takes to answer.
-    with _opened(settings.store) as ledger, index.standing_by(settings.store) as standby, ExitStack() as opened:
+    with (
+        explained_disk(settings.store),
+        _opened(settings.store) as ledger,
+        index.standing_by(settings.store) as standby,
+        ExitStack() as opened,
+    ):
         pending = ledger.is_erasure_pending()
         taxonomy = chosen_taxonomy(ledger, settings.taxonomy)
         chosen = None if re_embed else embedder_of_store(ledger, settings, report)
@@ -112,8 +119,6 @@ def build(
         models = opened.enter_context(Models(chosen.embedder, writers, verifiers))
         record_embedder(ledger, models.embedder)
         changes = ledger.apply_staged(add=add)
-        if changes.removed_documents or changes.changed:
-            remove_common(ledger)
         with clock.stage("embed"):
             embedded = embed_documents(ledger, models.embedder, report)
         with clock.stage("users"):
@@ -129,7 +134,7 @@ def build(
         with clock.stage("notes"):
             noted = write_notes(ledger, wanted, models, settings, report)
         with clock.stage("verdicts"):
-            check_notes(ledger, models, report)
+            check_notes(ledger, models, noted.failures, report)
         with clock.stage("profiles"):
             made = write_profiles(ledger, wanted, noted.failures, models, settings, report)
         with clock.stage("categories"):
@@ -165,6 +170,7 @@ def build(
             }
         )
         ledger.record_build(for_store(finished))
+        remove_damaged(settings.store)
     return finished
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from profilegen.backends import Embedder, Progress
+from profilegen.errors import UnreadableTextError
 from profilegen.profiles import user_profile
 from profilegen.records import Document
 from profilegen.segments.user_vectors import ITEM_WEIGHT, document_vectors, user_vector
@@ -17,9 +19,13 @@ from profilegen.vectors import Vectors
 # depends on the documents alone, so that a build that goes on gives the same vectors.
 _BATCH_CHARS, _BATCH_DOCUMENTS = 100_000, 1_000
 
+_log = logging.getLogger(__name__)
+
 
 def embed_documents(ledger: Ledger, embedder: Embedder, progress: Progress) -> int:
     """Embed the documents that have no vector yet.
+
+    One at which the model's process dies twice stays without, so that the next build tries it again; this is logged.
 
     :param ledger: gets the vectors, a batch at a time.
     :param embedder: the store's.
@@ -27,7 +33,7 @@ def embed_documents(ledger: Ledger, embedder: Embedder, progress: Progress) -> i
     :return: how many documents were embedded.
     """
     missing = ledger.count_missing_vectors()
-    done = 0
+    done = unread = 0
     for batch in _embedding_batches(ledger.documents_missing_vectors()):
         items = sorted({document.item_title for document in batch if document.item_title})
         texts = [_embedded_text(document) for document in batch]
@@ -38,14 +44,16 @@ def embed_documents(ledger: Ledger, embedder: Embedder, progress: Progress) -> i
             embedded += count
             progress("embed", base + size * embedded // n_texts, missing)
 
-        vectors = embedder.embed(texts + items, on_done)
+        vectors = _embed(embedder, texts + items, on_done)
         item_vectors = dict(zip(items, vectors[len(texts) :], strict=True))
         ledger.put_document_vectors(
             (document.id, vector, item_vectors.get(document.item_title or ""))
             for document, vector in zip(batch, vectors, strict=False)
+            if vector is not None
         )
         done += len(batch)
-    return done
+        unread += sum(vector is None for vector in vectors[: len(batch)])
+    return done - unread
 
 
 def update_users(ledger: Ledger, embedder: Embedder) -> None:
@@ -59,11 +67,34 @@ def update_users(ledger: Ledger, embedder: Embedder) -> None:
     def changed() -> Iterator[tuple[str, str, str, Vectors]]:
         for user in ledger.iter_users():
             made_of = f"{user_profile.documents_hash(user.documents)}-{embedder.fingerprint[:8]}-{ITEM_WEIGHT:g}"
+            if unread := int((~user.text_vectors.any(axis=1) & ~user.item_vectors.any(axis=1)).sum()):
+                made_of += f"-{unread} without vector"  # which a later build may give them
             if before.get(user.user_id) != made_of:
                 vector = user_vector(document_vectors(user.text_vectors, user.item_vectors))
                 yield user.user_id, user_profile.main_language(user.documents), made_of, vector
 
     ledger.put_users(changed())
+
+
+def _embed(embedder: Embedder, texts: Sequence[str], on_done: Callable[[int], None]) -> list[Vectors | None]:
+    """Return the vector (n_dims,) of each text, None for one that the model cannot read."""
+    readable = list(range(len(texts)))
+    vectors: list[Vectors | None] = [None] * len(texts)
+    while readable:
+        try:
+            rows = embedder.embed([texts[at] for at in readable], on_done)
+        except UnreadableTextError as error:
+            if not error.positions:
+                raise
+            _log.warning(
+                "%s; %d of %d texts stay without a vector until the next build", error, len(error.positions), len(texts)
+            )
+            readable = [at for place, at in enumerate(readable) if place not in error.positions]
+        else:
+            for at, row in zip(readable, rows, strict=True):
+                vectors[at] = row
+            break
+    return vectors
 
 
 def _embedding_batches(documents: Iterable[Document]) -> Iterator[list[Document]]:

@@ -18,6 +18,7 @@ from profilegen.claims.special import SpecialSubjects, learn_special_subjects
 from profilegen.claims.trend import timeline
 from profilegen.claims.verification import CheckedNote
 from profilegen.config import Settings
+from profilegen.errors import UnreadableTextError
 from profilegen.language.predicates import predicate
 from profilegen.pipeline.fingerprints import fingerprint
 from profilegen.pipeline.models import Models
@@ -67,11 +68,11 @@ def write_profiles(
 ) -> Made:
     """Make the profiles of users from their checked notes and store them; return what was made.
 
-    The profile of a user whom the writer failed at gets no hash, so that the next build tries again.
+    The profile of a user whom a model failed at gets no hash, so that the next build tries again.
 
     :param ledger: has the readings, and gets the profiles, a batch at a time.
     :param wanted: the hash to store with the profile, by user id.
-    :param failures: why a writer failed, by id of the users that it failed at.
+    :param failures: why a model failed, by id of the users that it failed at; gets those that it fails at here.
     :param models: of this build.
     :param settings: of this build.
     :param progress: called with profiles done and in all.
@@ -83,20 +84,18 @@ def write_profiles(
     done = ended = 0
     for batch in batches(sorted(wanted), _USERS_PER_BATCH):
         progress("profiles", done, len(wanted))
-        cases = _with_claims(list(_cases(ledger, batch)), subjects, allowed, models, settings.half_life_days)
-        cases = _without_ended(cases, models)
-        cases = _summed_up(cases, models)
-        vectors = _claim_vectors(cases, models)
+        cases = list(_cases(ledger, batch))
+        made = _made(cases, subjects, allowed, failures, models, settings.half_life_days)
         ledger.put_profiles(
             (
                 _profile(case, failures.get(case.user.user_id), models),
                 "" if case.user.user_id in failures else wanted[case.user.user_id],
-                vectors[case.user.user_id],
+                vectors,
             )
-            for case in cases
+            for case, vectors in made
         )
         done += len(batch)
-        ended += sum(len(case.past) for case in cases)
+        ended += sum(len(case.past) for case, _ in made)
     share_names(ledger, subjects.centre)
     progress("profiles", done, len(wanted))
     return Made(done, ended)
@@ -136,6 +135,29 @@ def _cases(ledger: Ledger, user_ids: Sequence[str]) -> Iterator[_Case]:
         checked = tuple(note for reading in readings for note in reading.checked)
         passages = tuple(passage for reading in readings for passage in reading.passages)
         yield _Case(user, user_profile.main_language(user.documents), checked, passages)
+
+
+def _made(
+    cases: Sequence[_Case],
+    subjects: SpecialSubjects,
+    allowed: Sequence[str],
+    failures: Failures,
+    models: Models,
+    half_life_days: float,
+) -> list[tuple[_Case, list[ClaimVector]]]:
+    """Return cases with claims, drafts and the vectors of the claims; of a user whom a model fails at, none of them."""
+    try:
+        done = _with_claims(cases, subjects, allowed, models, half_life_days)
+        done = _summed_up(_without_ended(done, models), models)
+        vectors = _claim_vectors(done, models)
+    except UnreadableTextError as error:
+        if len(cases) == 1:
+            failures[cases[0].user.user_id] = str(error)
+            nothing = replace(cases[0], checked=())
+            return [(each, []) for each in _with_claims([nothing], subjects, allowed, models, half_life_days)]
+        alone = (_made([case], subjects, allowed, failures, models, half_life_days) for case in cases)
+        return [each for of_one in alone for each in of_one]
+    return [(case, vectors[case.user.user_id]) for case in done]
 
 
 def _with_claims(

@@ -22,12 +22,13 @@ from profilegen.claims.passages import Passage, reading_hash, readings, select_p
 from profilegen.claims.readings import Reading
 from profilegen.claims.verification import check
 from profilegen.config import Settings
+from profilegen.errors import UnreadableTextError
 from profilegen.pipeline.fingerprints import fingerprint
 from profilegen.pipeline.models import Models
 from profilegen.profiles.user_profile import main_language
 from profilegen.records import RepeatedSentences, batches
 from profilegen.segments.user_vectors import document_vectors
-from profilegen.store.ledger import Ledger, StoredReading, UserDocuments
+from profilegen.store.ledger import COMMON_COUNTS, Ledger, StoredReading, UserDocuments
 
 # Increased when the same passages would get other notes, or the same notes other verdicts.
 _METHOD, _CHECK_METHOD = "2", "1"
@@ -81,11 +82,14 @@ def unsettled_users(ledger: Ledger, models: Models, settings: Settings) -> set[s
     }
 
 
-def check_notes(ledger: Ledger, models: Models, progress: Progress) -> None:
+def check_notes(ledger: Ledger, models: Models, failures: Failures, progress: Progress) -> None:
     """Check the notes that no verifier of this build has checked.
+
+    Those of a reading at which the verifier's process dies twice stay unchecked; the user fails until the next build.
 
     :param ledger: has the readings, and gets the verdicts.
     :param models: of this build.
+    :param failures: the users whom a model failed at; gets those whose notes cannot be checked.
     :param progress: called with readings done and in all.
     """
     method = fingerprint(_CHECK_METHOD, *(verifier.fingerprint for verifier in models.verifiers))
@@ -94,22 +98,22 @@ def check_notes(ledger: Ledger, models: Models, progress: Progress) -> None:
     for batch in batches(ledger.unchecked_readings(method), _READINGS_PER_CHECK):
         progress("verdicts", done, total)
         parsed = [Reading.model_validate_json(row.record) for row in batch]
-        checked = dict(_checked(parsed, models))
+        checked: dict[int, Reading] = {}
+        try:
+            checked.update(_checked(parsed, models))
+        except UnreadableTextError:
+            for number, (row, reading) in enumerate(zip(batch, parsed, strict=True)):
+                try:
+                    _, checked[number] = next(_checked([reading], models))
+                except UnreadableTextError as error:
+                    failures[row.user_id] = str(error)
         ledger.put_readings(
-            row._replace(record=checked[number].model_dump_json(), checked_by=method)
-            for number, row in enumerate(batch)
+            batch[number]._replace(record=reading.model_dump_json(), checked_by=method)
+            for number, reading in sorted(checked.items())
         )
         done += len(batch)
     if total:
         progress("verdicts", total, total)
-
-
-def remove_common(ledger: Ledger) -> None:
-    """Remove the counts of what users' texts share, since texts that were counted are gone; they are made again.
-
-    :param ledger: holds the counts.
-    """
-    ledger.set_meta("common", None)
 
 
 def repeated_in(ledger: Ledger) -> RepeatedSentences | None:
@@ -117,7 +121,7 @@ def repeated_in(ledger: Ledger) -> RepeatedSentences | None:
 
     :param ledger: holds the counts.
     """
-    stored = ledger.get_meta("common") or {}
+    stored = ledger.get_meta(COMMON_COUNTS) or {}
     return RepeatedSentences.model_validate(stored["repeated"]) if "repeated" in stored else None
 
 
@@ -256,7 +260,7 @@ def _language(passages: Sequence[Passage], main: str) -> str:
 def _common(ledger: Ledger, *, anew: bool = False) -> Common:
     """Return the counts of what texts share, made again when users are many more or fewer."""
     n_users = ledger.counts().users
-    stored = ledger.get_meta("common")
+    stored = ledger.get_meta(COMMON_COUNTS)
     if stored and not anew and 0.8 < n_users / max(stored["of_users"], 1) < 1.25:
         return Common(
             stored["n_documents"],
@@ -274,7 +278,7 @@ def _common(ledger: Ledger, *, anew: bool = False) -> Common:
         "repeated": common.repeated.model_dump(mode="json"),
     }
     if value != stored:
-        ledger.set_meta("common", value)
+        ledger.set_meta(COMMON_COUNTS, value)
     return common
 
 

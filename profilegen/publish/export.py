@@ -14,6 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, Literal, cast, get_args
 
+from profilegen.disk import full_disk, is_full
 from profilegen.errors import UsageError
 from profilegen.publish.output import TerminalStream
 from profilegen.records import Document, Record, Segment, UserProfile, batches
@@ -56,6 +57,8 @@ def export(store: Store, what: What, format: Format, output: Path | None, *, cat
     except BrokenPipeError:
         raise
     except OSError as error:
+        if output and is_full(error):
+            raise full_disk(output) from error
         raise UsageError(f"cannot write {output or 'to standard output'}: {error.strerror}") from None
 
 
@@ -72,6 +75,8 @@ def export_text(text: str, output: Path | None) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        if output and is_full(error):
+            raise full_disk(output) from error
         raise UsageError(f"cannot write {output or 'to standard output'}: {error.strerror}") from None
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from profilegen.disk import full_disk, is_full
 from profilegen.errors import StoreError
 from profilegen.store.pointer import read_pointer
 
@@ -35,6 +36,8 @@ def make_store_directory(directory: Path) -> None:
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
     except OSError as error:
+        if is_full(error):
+            raise full_disk(directory) from error
         raise StoreError(f"cannot make a store at {directory}: {error.strerror}; name another directory") from error
 
 
@@ -84,6 +87,8 @@ def write_lock(directory: Path, *, create: bool = False) -> Iterator[None]:
         message = f"another profilegen build is writing to {directory} (pid {pid}); wait until it is done"
         raise StoreError(message) from None
     except OSError as error:
+        if is_full(error):
+            raise full_disk(directory) from error
         raise StoreError(f"cannot write to {directory}: {error.strerror}") from error
     try:
         make_private_file(holder)

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Literal
 
+from profilegen.disk import full_disk, is_hardly_free
 from profilegen.errors import StoreError
 from profilegen.processes import python_command, python_environment
 from profilegen.store.files import INDEX_PREFIX, remove_unused_indexes
@@ -146,6 +147,8 @@ def _build(directory: Path, progress: RowProgress) -> None:
     with _child("build", directory) as child:
         message = _listen(child, progress)
     if message != DONE:
+        if is_hardly_free(directory):
+            raise full_disk(directory)
         raise StoreError(message or f"cannot build the search index in {directory.parent}: {_ended(child.returncode)}")
 
 

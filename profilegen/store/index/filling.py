@@ -211,9 +211,14 @@ def _settle(directory: Path) -> None:
 
 
 def _answers(store_dir: Path) -> bool:
-    """Return whether each collection finds a sample of its own rows."""
+    """Return whether each collection finds a sample of its own rows, and users have vectors of the ledger's length."""
     with Index(store_dir) as index:
-        return all(index.ask(name, _finds_its_rows) for name in COLLECTIONS)
+        if not all(index.ask(name, _finds_its_rows) for name in COLLECTIONS):
+            return False
+        sample = index.ask("users", lambda rows: rows.get(limit=1, include=["embeddings"])["embeddings"])
+    with open_ledger(store_dir, read_only=True) as ledger:
+        _, expected = next(ledger.iter_profile_vectors(), (None, None))
+    return sample is None or expected is None or all(len(vector) == len(expected) for vector in sample)
 
 
 def _finds_its_rows(collection: Collection) -> bool:

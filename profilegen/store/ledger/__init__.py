@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from profilegen.errors import StoreError
 from profilegen.records import BuildReport
 from profilegen.store.files import INCOMING_FILE, LEDGER_FILE, write_lock
 from profilegen.store.ledger.audiences import Audience, AudienceTables
@@ -24,12 +25,14 @@ from profilegen.store.ledger.files import connect
 from profilegen.store.ledger.history import HistoryRow, HistoryTables, Undone, undo
 from profilegen.store.ledger.profiles import ClaimVector, ProfileTables
 from profilegen.store.ledger.readings import ReadingTables, StoredReading
+from profilegen.store.ledger.removal import COMMON_COUNTS
 from profilegen.store.ledger.review import Filters, ReviewTables
 from profilegen.store.ledger.schema import SCHEMA_VERSION
 from profilegen.store.ledger.segments import Membership, Points, SegmentTables
 from profilegen.store.ledger.staging import Changes, Removals, Staged, Staging
 
 __all__ = [
+    "COMMON_COUNTS",
     "INCOMING_FILE",
     "LEDGER_FILE",
     "SCHEMA_VERSION",
@@ -105,7 +108,12 @@ class Ledger(
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except StoreError:
+            if error is None:
+                raise
+            # What was interrupted may still have a query open, which keeps the log from being emptied.
 
     def close(self) -> None:
         """Close the file; one that may be written to first erases what was removed since."""

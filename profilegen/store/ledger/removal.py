@@ -11,6 +11,9 @@ from profilegen.records import Claim, Decision, Segment
 from profilegen.store.ledger.files import explained
 from profilegen.store.ledger.segments import SegmentTables
 
+COMMON_COUNTS = "common"
+"""The key of the counts of what users' texts share; it goes when a text goes, and the next build counts again."""
+
 # The key that is true from a removal until the end of the first build that could erase what was removed.
 _NOT_ERASED = "removed text in log"
 _ERASE_TIMEOUT_S = 5.0

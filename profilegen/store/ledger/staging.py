@@ -14,7 +14,7 @@ from typing import NamedTuple
 from profilegen.records import Document, batches
 from profilegen.store.files import INCOMING_FILE, make_private_file, remove_incoming
 from profilegen.store.ledger.files import explained
-from profilegen.store.ledger.removal import Removal
+from profilegen.store.ledger.removal import COMMON_COUNTS, Removal
 from profilegen.store.ledger.tables import BATCH_ROWS, Row
 
 
@@ -170,6 +170,9 @@ class Staging(Removal):
         execute("DROP TABLE temp.losers")
         if removed or removed_users:
             self._strike_from_segments()
+        if removed or written > new:
+            # In the same transaction: after a kill, the next build would not know that counted texts are gone.
+            self._set_meta(COMMON_COUNTS, None)
         if reworded or removed or removed_users:
             self._forget_removed()
         return Changes(new, written - new, removed, removed_users)

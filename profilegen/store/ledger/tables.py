@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from profilegen.records import STORED, Record, batches
-from profilegen.store.ledger.files import damaged, explained
+from profilegen.store.ledger.files import damaged, explained, newer, unknown_field
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -74,6 +74,8 @@ class Tables:
         try:
             yield
         except (ValueError, TypeError) as error:  # pydantic's and json's errors are ValueErrors.
+            if isinstance(error, ValidationError) and (name := unknown_field(error)):
+                raise newer(self._path, f"{what} has the field {name!r}") from error
             raise damaged(self._path, f"{what} cannot be read: {_first_line(error)}") from error
 
     def _record(self, kind: type[R], record: str, what: str) -> R:
