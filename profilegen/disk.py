@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,22 +12,15 @@ from pathlib import Path
 
 from profilegen.errors import FullDiskError
 
-# SQLite calls a write for which there is no room an input or output error in some places.
 _HARDLY_FREE_BYTES = 1 << 20
 
 
-def is_full(error: BaseException, *places: Path) -> bool:
-    """Return whether an error is that of a full disk or of a used-up quota.
+def is_full(error: BaseException) -> bool:
+    """Return whether an error of the operating system is that of a full disk or of a used-up quota.
 
-    :param error: of the operating system or of SQLite.
-    :param places: files or directories, on one of which the disk may be full.
+    :param error: any.
     """
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if not isinstance(error, sqlite3.Error):
-        return False
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and is_hardly_free(*places))
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_hardly_free(*places: Path) -> bool:

@@ -46,7 +46,7 @@ def test_an_export_that_does_not_fit_names_the_disk_and_leaves_no_file(disk: Pat
 def test_an_error_of_the_system_that_is_no_full_disk_stays_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), explained_disk(tmp_path):
         (tmp_path / "none").read_text()
-    assert not is_full(sqlite3.OperationalError("disk I/O error"), tmp_path)
+    assert not is_full(sqlite3.OperationalError("disk I/O error"))
 
 
 def test_where_there_is_room_a_quota_is_suspected(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from profilegen.store.index import (
     probe,
 )
 from profilegen.store.ledger import ClaimVector, Ledger, Membership, open_ledger
+from profilegen.store.pointer import read_pointer
 from profilegen.vectors import Vectors
 
 ROOT = Path(__file__).parents[1]
@@ -464,3 +466,20 @@ def test_a_damaged_index_that_can_be_opened_is_a_store_error_when_asked(indexed:
         path.write_bytes(bytes(path.stat().st_size))
     with Index(store) as index, pytest.raises(StoreError, match="damaged"):
         index.nearest("users", units(1)[0], 1)
+
+
+def test_an_index_that_another_program_has_locked_is_an_error_and_no_wait_without_end(
+    indexed: Ledger, store: Path
+) -> None:
+    pointer = read_pointer(store)
+    assert pointer
+    other = sqlite3.connect(store / pointer.directory / "chroma.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        with Index(store) as index, pytest.raises(StoreError, match="another program has locked"):
+            index.count("users")
+        assert not probe(store)
+        build_index(indexed, store)  # in a directory of its own
+    finally:
+        other.close()
+    assert probe(store)

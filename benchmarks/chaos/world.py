@@ -32,6 +32,7 @@ _TABLES = {
     "near_segments": "user_id, near",
     "interest_categories": "user_id, category",
     "clustered": "user_id, hash",
+    "history": "build, user_id, what, record",
 }
 _USERS = 6
 

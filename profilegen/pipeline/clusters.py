@@ -72,6 +72,7 @@ def cluster_users(ledger: Ledger, settings: Settings, progress: Progress, *, set
         # A build that is killed between here and the end of this block clusters again: what users were clustered by
         # would belong to one clustering, and its description to another.
         ledger.set_meta("clustered", None)
+        ledger.set_meta("clusters", None)
         ledger.put_memberships(_memberships(user_ids, centred, segment_ids, found))
         ledger.set_meta("segment groups", _groups(centred, segment_ids, ledger.get_meta("segment groups") or {}))
         ledger.mark_clustered()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -12,15 +13,19 @@ from profilegen.errors import StoreError
 if TYPE_CHECKING:
     from chromadb.api.client import Client
 
+_LOCK_TIMEOUT_S = 10.0
+
 
 def client(directory: Path) -> Client:
     """Open an index with Chroma.
 
     :param directory: the index; it is made if it is missing.
+    :raises StoreError: another program has locked it.
     """
     import chromadb
     from chromadb.config import Settings
 
+    _check_lock(directory / "chroma.sqlite3")
     settings = Settings(anonymized_telemetry=False)
     return cast("Client", chromadb.PersistentClient(path=str(directory), settings=settings))
 
@@ -42,6 +47,24 @@ def building(directory: Path) -> Iterator[Client]:
             opened.close()
     except ChromaError as error:
         raise StoreError(f"cannot build the search index in {directory.parent}: {error}") from error
+
+
+def _check_lock(path: Path) -> None:
+    """Refuse a file that another program has locked: Chroma would wait for it without end.
+
+    :raises StoreError: it has been locked for some seconds.
+    """
+    if not path.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=_LOCK_TIMEOUT_S, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            raise StoreError(f"another program has locked the search index {path.parent}; end that program") from error
+    except sqlite3.DatabaseError:  # Damaged; Chroma says how.
+        return
 
 
 def damaged(store_dir: Path, reason: object) -> StoreError:

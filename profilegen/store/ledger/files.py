@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from profilegen.disk import full_disk, is_full
+from profilegen.disk import full_disk, is_full, is_hardly_free
 from profilegen.errors import StoreError
 from profilegen.store.files import LEDGER_FILE, make_private_file, make_store_directory, no_store
 from profilegen.store.ledger.schema import ADDED, SCHEMA_VERSION, TABLES
@@ -76,7 +76,7 @@ def explained(path: Path) -> Iterator[None]:
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise  # a mistake in the program, not in the file
     except sqlite3.OperationalError as error:
-        if is_full(error, path):
+        if _is_full(error, path):
             raise full_disk(path) from error
         if "database is locked" in str(error):
             message = "is in use by another program, which writes to it; end that program, then run the command again"
@@ -88,6 +88,12 @@ def explained(path: Path) -> Iterator[None]:
         raise StoreError(f"cannot use {path}: {error}") from error
     except sqlite3.DatabaseError as error:
         raise damaged(path, str(error)) from error
+
+
+def _is_full(error: sqlite3.OperationalError, path: Path) -> bool:
+    """Return whether SQLite had no room, which in some places it calls an error of input or output."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and is_hardly_free(path))
 
 
 def damaged(path: Path, what: str) -> StoreError:

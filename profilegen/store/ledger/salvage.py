@@ -419,6 +419,7 @@ def _drop_orphans(connection: sqlite3.Connection) -> None:
     for table, parent in (
         ("users", "documents"),
         ("readings", "documents"),
+        ("history", "documents"),
         ("profiles", "users"),
         ("claims", "profiles"),
         ("memberships", "users"),
