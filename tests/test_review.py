@@ -266,6 +266,7 @@ FIELDS: dict[str, dict[str, str]] = {
     },
     "/user/add": {"user_id": "forty", "kind": "interest", "words": "w", "quote": ""},
     "/user/profile": {"user_id": "forty", "action": "flag", "version": "", "note": "n"},
+    "/user/forget": {"user_id": "nobody", "confirm": "yes"},
     "/lists": {"name": "x", "address": ""},
     "/lists/remove": {"name": "x"},
     "/reviewer": {"name": "x", "back": "/"},

@@ -13,7 +13,7 @@ from typing import Any, Never
 
 import typer
 
-from profilegen.cli import building, evaluate, inspecting, models, reading, review, verify, watching  # noqa: F401 (they register their commands)
+from profilegen.cli import building, evaluate, forgetting, inspecting, models, reading, review, verify, watching  # noqa: F401 (they register their commands)
 from profilegen.cli.app import StoppedError, TerminatedError, app
 from profilegen.disk import full_disk, is_full
 from profilegen.errors import ProfilegenError, UsageError

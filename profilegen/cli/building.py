@@ -61,6 +61,9 @@ def build(
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove users whom the files do not have, even many, without asking.")
     ] = False,
+    allow_forgotten: Annotated[
+        bool, typer.Option("--allow-forgotten", help="Take in users again whom `forget` removed.")
+    ] = False,
     re_embed: Annotated[
         bool, typer.Option("--re-embed", help="Embed everything again, with another embedder.")
     ] = False,
@@ -88,7 +91,8 @@ def build(
 
     The store ends up with what the files hold: users and texts that are in it already are not worked on again, those
     that are gone are removed. If more than a tenth of the users, or more than ten, would be removed, it asks first;
-    where nobody can be asked, it stops unless --remove is given. With --add, nothing is removed.
+    where nobody can be asked, it stops unless --remove is given. With --add, nothing is removed. Rows of users whom
+    `forget` removed are passed over and counted, unless --allow-forgotten is given.
 
     A small build puts off what hardly changes: it counts what texts have in common anew only when users are a quarter
     more or fewer, and clusters all users only when one in twenty has changed. --settle does both now, and describes
@@ -132,6 +136,7 @@ def build(
             re_embed=re_embed,
             remove=remove,
             settle=settle,
+            allow_forgotten=allow_forgotten,
             confirm=None if json_ or "-" in files else progress.asking(_confirm_removal),
             progress=progress,
             announce=progress.announce,

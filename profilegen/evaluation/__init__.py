@@ -37,6 +37,7 @@ from profilegen.evaluation.inputs import (
 from profilegen.evaluation.judge import Judge, open_judge
 from profilegen.evaluation.provenance import chosen_on
 from profilegen.evaluation.statements import Statements
+from profilegen.store.forgetting import opened_to_write
 from profilegen.store.ledger import open_ledger, write_lock
 from profilegen.store.store import open_store
 
@@ -132,7 +133,7 @@ def save_evaluation(evaluation: Evaluation, store: Path) -> None:
     :param store: directory of the store.
     :raises StoreError: the store has changed since, or another process is writing to it.
     """
-    with write_lock(store), open_ledger(store) as ledger:
+    with opened_to_write(store) as ledger:
         if ledger.revision() != evaluation.revision:
             raise StoreError(f"{store} has changed while it was evaluated; evaluate it again")
         saved = evaluation.model_dump(mode="json", exclude={"questions": True, "segments": {"__all__": {"name"}}})

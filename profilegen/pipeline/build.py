@@ -36,6 +36,7 @@ from profilegen.pipeline.stored_report import for_store
 from profilegen.records import BuildReport, Document, SegmentChange
 from profilegen.segments.lineage import segment_changes
 from profilegen.store import index, overlay
+from profilegen.store.forgetting import finish
 from profilegen.store.ledger import (
     INCOMING_FILE,
     LEDGER_FILE,
@@ -62,6 +63,7 @@ def build(
     re_embed: bool = False,
     remove: bool = False,
     settle: bool = False,
+    allow_forgotten: bool = False,
     confirm: Callable[[Removals], bool] | None = None,
     progress: Progress | None = None,
     announce: Callable[[str], None] | None = None,
@@ -76,6 +78,7 @@ def build(
     :param re_embed: embed everything again where the store was made with another embedder.
     :param remove: allow to remove many users, those of whom the sources have no text.
     :param settle: do what small builds put off, so that the store is as one build of everything would make it.
+    :param allow_forgotten: take users in again who were forgotten; else their rows are passed over.
     :param confirm: asked before many users are removed, where `remove` does not allow it.
     :param progress: called with the stage, what is done of it, and how much there is.
     :param announce: called with a sentence that says how long the writers will take, where they take long.
@@ -107,7 +110,9 @@ def build(
                 chosen.embedder.start()
 
         with clock.stage("read"):
-            intake, staged = _read(ledger, sources, mapping or {}, user, settings, on_new, report)
+            intake, staged, forgotten = _read(
+                ledger, sources, mapping or {}, user, settings, on_new, report, allow_forgotten=allow_forgotten
+            )
         if not add and not remove:
             _check_removals(ledger.staged_removals(), confirm)
         chosen = chosen or embedder_for(intake.languages, settings, report)
@@ -119,6 +124,8 @@ def build(
         models = opened.enter_context(Models(chosen.embedder, writers, verifiers))
         record_embedder(ledger, models.embedder)
         changes = ledger.apply_staged(add=add)
+        if allow_forgotten:
+            ledger.readmit(forgotten)
         with clock.stage("embed"):
             embedded = embed_documents(ledger, models.embedder, report)
         with clock.stage("users"):
@@ -169,6 +176,8 @@ def build(
                 "segment_changes": _named(ledger, clustered, names_before),
             }
         )
+        if not allow_forgotten:
+            finished = finished.model_copy(update={"forgotten": forgotten.total()})
         ledger.record_build(for_store(finished))
         remove_damaged(settings.store)
     return finished
@@ -184,6 +193,7 @@ def _opened(store: Path) -> Iterator[Ledger]:
             _without_remains(store),
             open_ledger(store, create=True) as ledger,
         ):
+            finish(ledger, store)
             yield ledger
     finally:
         with suppress(OSError):  # There is something in it.
@@ -235,25 +245,39 @@ def _read(
     settings: Settings,
     on_new: Callable[[], None],
     progress: Progress,
-) -> tuple[Intake, Staged]:
+    *,
+    allow_forgotten: bool,
+) -> tuple[Intake, Staged, Counter[str]]:
     """Stage what the sources hold; the truth is not touched yet.
 
     :param on_new: called once there is a document that is not in the store.
+    :return: what was read, what was staged of it, and the documents by user of those who were forgotten before.
     """
     intake = Intake()
+    is_forgotten = ledger.forgotten_test()
+    forgotten: Counter[str] = Counter()
 
     def counted() -> Iterator[Document]:
         documents = read_documents(sources, mapping=mapping, user=user, intake=intake)
         for number, document in enumerate(documents, 1):
             if number % 500 == 0:
                 progress("read", number, 0)
+            if is_forgotten(document.user_id):
+                forgotten[document.user_id] += 1
+                if not allow_forgotten:
+                    continue
             yield document
+        if forgotten and not allow_forgotten and intake.documents == forgotten.total():
+            raise InputError(
+                "all rows are of users who were forgotten; nothing was built. To take them in again, add "
+                "--allow-forgotten"
+            )
         if intake.bad > settings.max_bad * intake.rows:
             raise InputError(_too_many_bad(intake, settings.max_bad))
 
     staged = ledger.stage(counted(), on_new)
     progress("read", intake.documents, intake.documents)
-    return intake, staged
+    return intake, staged, forgotten
 
 
 def _check_removals(removals: Removals, confirm: Callable[[Removals], bool] | None) -> None:

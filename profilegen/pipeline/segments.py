@@ -58,7 +58,13 @@ class Group:
 
 
 def update_segments(
-    ledger: Ledger, taxonomy: Taxonomy, models: Models, progress: Progress, *, settle: bool = False
+    ledger: Ledger,
+    taxonomy: Taxonomy,
+    models: Models,
+    progress: Progress,
+    *,
+    settle: bool = False,
+    only_bare: bool = False,
 ) -> int:
     """Describe the segments whose members, their profiles, or nearest segments have changed.
 
@@ -68,6 +74,7 @@ def update_segments(
     :param progress: called with the segments described and to be described.
     :param settle: describe all segments where any profile is another than when that was last done, since each is
         compared with other users.
+    :param only_bare: describe only segments, and groups of them, from which all words were taken.
     :return: how many segments were described.
     """
     user_ids, vectors = ledger.user_matrix()
@@ -78,7 +85,11 @@ def update_segments(
     described_from = fingerprint(*(f"{id_}\0{hash_}" for id_, hash_ in sorted(hashes.items())))
     if settle and ledger.get_meta(_ALL_DESCRIBED) != described_from:
         stored = dict.fromkeys(stored, "")
-    kept = {segment.id: segment for segment in ledger.segments() if stored[segment.id] == hashes.get(segment.id)}
+    kept = {
+        segment.id: segment
+        for segment in ledger.segments()
+        if stored[segment.id] == hashes.get(segment.id) or (only_bare and stored[segment.id])
+    }
     changed = [group for group in groups if group.group_id not in kept]
     taken = [segment.name for segment in kept.values()]
     described = describe_groups(ledger, changed, taken, taxonomy, models, progress)
@@ -89,14 +100,16 @@ def update_segments(
         segment.id: segment.model_copy(update={"groups": tuple(above.get(segment.id, ()))})
         for segment in (*kept.values(), *described)
     }
-    ledger.put_segments((every[group.group_id], hashes[group.group_id], group.centroid) for group in groups)
+    made_of = hashes | {id_: stored[id_] for id_ in kept}
+    ledger.put_segments((every[group.group_id], made_of[group.group_id], group.centroid) for group in groups)
     levels = max(map(len, above.values()), default=0)
     of_level = [
         {user: above[segment][level] for user, segment in segment_of.items() if len(above.get(segment, ())) > level}
         for level in range(levels)
     ]
     higher = [group for group_of in of_level for group in groups_of(group_of, user_ids, vectors)]
-    _update_higher(ledger, higher, [segment.name for segment in every.values()], taxonomy, models, progress)
+    names = [segment.name for segment in every.values()]
+    _update_higher(ledger, higher, names, taxonomy, models, progress, only_bare=only_bare)
     return len(described)
 
 
@@ -107,6 +120,8 @@ def _update_higher(
     taxonomy: Taxonomy,
     models: Models,
     progress: Progress,
+    *,
+    only_bare: bool,
 ) -> None:
     """Store names, criteria and summaries of the groups of segments, by id; those that have changed are made again.
 
@@ -116,7 +131,11 @@ def _update_higher(
     """
     hashes = _hashes(ledger, groups, taxonomy, models)
     before: dict[str, dict[str, str]] = ledger.get_meta(GROUP_PROFILES) or {}
-    kept = {id_: row for id_, row in before.items() if row["hash"] == hashes.get(id_)}
+    kept = {
+        id_: row
+        for id_, row in before.items()
+        if id_ in hashes and (row["hash"] == hashes[id_] or (only_bare and row["hash"]))
+    }
     changed = [group for group in groups if group.group_id not in kept]
     taken = [*names, *(row["name"] for row in kept.values())]
     for found in describe_groups(ledger, changed, taken, taxonomy, models, progress):

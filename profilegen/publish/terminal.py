@@ -193,6 +193,8 @@ def _changes(report: BuildReport) -> Iterator[str]:
         yield f"{counted(report.ended, 'claim')} ended by later words"
     if report.duplicates:
         yield f"dropped {counted(report.duplicates, 'duplicate')}"
+    if report.forgotten:
+        yield f"passed over {counted(report.forgotten, 'row')} of forgotten users; --allow-forgotten takes them in"
     if report.removed_users:
         yield f"removed {counted(report.removed_users, 'user')} that the input no longer has"
 

@@ -636,6 +636,7 @@ class BuildReport(Record):
     :param bad_lines: lines of the input that were skipped.
     :param bad_examples: some of them.
     :param passed: whole rows that are no text of a user, by reason: `no user`, `written by a program`.
+    :param forgotten: documents of the input that were passed over, since their users were forgotten.
     :param skipped_files: files in input directories that were not read.
     :param skipped_examples: some of them.
     :param files: what was made of the files: their columns, and which field each became.
@@ -668,6 +669,7 @@ class BuildReport(Record):
     bad_lines: int
     bad_examples: tuple[BadLine, ...] = ()
     passed: dict[str, int] = {}
+    forgotten: int = 0
     skipped_files: int = 0
     skipped_examples: tuple[SkippedFile, ...] = ()
     files: tuple[FileReading, ...] = ()

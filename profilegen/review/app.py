@@ -22,7 +22,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from profilegen.errors import ProfilegenError, UsageError
-from profilegen.publish import charts, export
+from profilegen.publish import charts, export, receipts
 from profilegen.records import KINDS, MAX_NAME_CHARS, Kind, kind_named, one_line
 from profilegen.review import actions, security, views
 from profilegen.review.queue import queue_page
@@ -57,6 +57,7 @@ def make_app(directory: Path, *, token: str, loopback_only: bool = True) -> Star
             Route("/user/claim", _post(_decide_on_claim), methods=["POST"]),
             Route("/user/add", _post(_add_claim), methods=["POST"]),
             Route("/user/profile", _post(_decide_on_profile), methods=["POST"]),
+            Route("/user/forget", _post(_forget_user), methods=["POST"]),
             Route("/document", _get(_document)),
             Route("/queue", _get(_queue)),
             Route("/search", _get(_search)),
@@ -362,6 +363,18 @@ def _answer_action(context: _Context, act: Callable[[str, str], Any], done: str)
     if status != 200:
         raise HTTPException(status, message)
     return RedirectResponse("/user?" + urlencode({"id": user_id}), 303)
+
+
+def _forget_user(context: _Context) -> Response:
+    """Forget a user; answer with the receipt, as JSON where that is asked for. Status 202: not all is done."""
+    if context.field("confirm") != "yes":
+        raise UsageError("to forget a user cannot be undone; confirm it with the box")
+    _ = context.required_reviewer
+    receipt = context.session.forget(context.field("user_id"))
+    status = 202 if receipt.pending else 200
+    if "application/json" in context.request.headers.get("accept", ""):
+        return JSONResponse(receipt.model_dump(mode="json"), status)
+    return _page(context, "forgotten", status, lines=list(receipts.receipt_lines(receipt)), pending=receipt.pending)
 
 
 def _rename_segment(context: _Context) -> Response:

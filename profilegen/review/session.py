@@ -9,9 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
+from profilegen.config import load_settings
+from profilegen.pipeline.forgetting import forget
 from profilegen.publish.map import Map, colours, make_map
 from profilegen.records import SearchResult, Segment
+from profilegen.records.forgetting import ForgetReceipt
 from profilegen.store import decisions
+from profilegen.store.forgetting import finish_if_cut_off
 from profilegen.store.ledger import Build, Counts, Ledger, open_ledger
 from profilegen.store.store import Store, open_store
 
@@ -48,6 +52,7 @@ class Session:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        finish_if_cut_off(directory)
         self._store: Store = open_store(directory)
         self._writer: Ledger = open_ledger(directory)
         self._idle_readers: deque[Ledger] = deque()  # append and pop are atomic
@@ -86,6 +91,15 @@ class Session:
         """
         with self._writing:
             return action(self._writer, *arguments, **named)
+
+    def forget(self, user_id: str) -> ForgetReceipt:
+        """Remove a user for good, as `profilegen forget` does.
+
+        :param user_id: whom.
+        :return: what was removed, and what is not done yet.
+        """
+        with self._writing:
+            return forget([user_id], load_settings(store=self._directory))
 
     def search(self, query: str, n: int, **conditions: Any) -> list[SearchResult]:
         """Search users as `Store.search` does; one question at a time, since there is one embedder.

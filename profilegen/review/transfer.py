@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from profilegen.errors import InputError
 from profilegen.publish.export import export_text
 from profilegen.records import Decision
+from profilegen.store.forgetting import finish_if_cut_off
 from profilegen.store.ledger import open_ledger
 
 MAX_LINE_BYTES = 256 * 1024
@@ -49,6 +50,7 @@ def import_decisions(directory: Path, source: Path) -> str:
     :raises StoreError: there is no store, or it cannot be written to.
     :raises InputError: the file cannot be read or is too large, or a line is not a valid decision.
     """
+    finish_if_cut_off(directory)
     with open_ledger(directory) as ledger:
         read = _read_decisions(source)
         known = {*ledger.user_hashes(), *ledger.segment_hashes()}

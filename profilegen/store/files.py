@@ -112,15 +112,27 @@ def remove_incoming(directory: Path) -> None:
         (directory / f"{INCOMING_FILE}{suffix}").unlink(missing_ok=True)
 
 
-def remove_unused_indexes(directory: Path) -> None:
+def remove_unused_indexes(directory: Path) -> int:
     """Remove the indexes that the pointer does not name; processes that have one open can go on reading it.
 
     :param directory: the store.
+    :return: how many were removed.
     """
     pointer = read_pointer(directory)
+    removed = 0
     for index in directory.glob(f"{INDEX_PREFIX}*"):
         if pointer is None or index.name != pointer.directory:
             shutil.rmtree(index, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def is_own(path: Path) -> bool:
+    """Return whether something in the directory of a store belongs to the store.
+
+    :param path: from that directory.
+    """
+    return path.parts[0].startswith(_NAMES)
 
 
 def no_store(directory: Path) -> StoreError:

@@ -22,6 +22,7 @@ from profilegen.store.ledger.audiences import Audience, AudienceTables
 from profilegen.store.ledger.decisions import ChangedError, Decided, DecisionTables
 from profilegen.store.ledger.documents import DocumentTables, UserDocuments
 from profilegen.store.ledger.files import connect
+from profilegen.store.ledger.forgetting import Forgetting
 from profilegen.store.ledger.history import HistoryRow, HistoryTables, Undone, undo
 from profilegen.store.ledger.profiles import ClaimVector, ProfileTables
 from profilegen.store.ledger.readings import ReadingTables, StoredReading
@@ -91,6 +92,7 @@ def open_ledger(directory: Path, *, create: bool = False, read_only: bool = Fals
 
 class Ledger(
     Staging,
+    Forgetting,
     DocumentTables,
     ReadingTables,
     ProfileTables,

@@ -39,11 +39,13 @@ class DecisionTables(Tables):
 
         :param decisions: by one person at one time.
         :param seen: the version that the person saw of each thing that is decided on.
-        :raises ChangedError: one of them has another version now.
+        :raises ChangedError: one of them has another version now, or its user is gone.
         """
         with self._transaction():
             if any(self.decision_version(on) != version for on, version in seen.items()):
                 raise ChangedError("somebody decided on this in the meantime; look at it again")
+            if not all(map(self._has_subject, decisions)):
+                raise ChangedError("the user is not there any more")
             for decision in decisions:
                 self._insert(decision.model_copy(update={"at": max(decision.at, self._earliest(decision.subject))}))
 
@@ -54,7 +56,7 @@ class DecisionTables(Tables):
         :return: how many are new.
         """
         with self._transaction():
-            return sum(self._insert(decision) for decision in decisions)
+            return sum(self._insert(decision) for decision in decisions if self._has_subject(decision))
 
     def decision_version(self, on: Subject) -> str:
         """Return the id of the last decision on something, `UNSEEN` where there is none.
@@ -120,6 +122,11 @@ class DecisionTables(Tables):
             return _NEVER
         # Stores of earlier versions may hold the last time that there is.
         return before if before.year == datetime.max.year else before + timedelta(microseconds=1)
+
+    def _has_subject(self, decision: Decision) -> bool:
+        """Return whether the user of a decision is there; one who was removed meanwhile does not come back by it."""
+        rows = self._rows("SELECT 1 FROM documents WHERE user_id = ? LIMIT 1", (decision.user_id,))
+        return not decision.user_id or next(rows, None) is not None
 
     def _insert(self, decision: Decision) -> int:
         user_id, kind, text = decision.subject

@@ -16,6 +16,8 @@ COMMON_COUNTS = "common"
 
 # The key that is true from a removal until the end of the first build that could erase what was removed.
 _NOT_ERASED = "removed text in log"
+# Its value when no build is needed any more, and the log alone is left.
+_LOG_ALONE = "log"
 _ERASE_TIMEOUT_S = 5.0
 
 _log = logging.getLogger(__name__)
@@ -31,6 +33,22 @@ class Removal(SegmentTables):
     def is_erasure_pending(self) -> bool:
         """Whether text that was removed may still stand in the write-ahead log or in an old index."""
         return bool(self.get_meta(_NOT_ERASED))
+
+    def erase_log(self, timeout_s: float) -> bool:
+        """Empty the write-ahead log, in which what was removed may still stand.
+
+        :param timeout_s: how long to wait for other processes that read from it.
+        :return: whether it is empty now.
+        """
+        folded = self._fold_log(timeout_s)
+        if folded and self.get_meta(_NOT_ERASED) == _LOG_ALONE:
+            self.set_meta(_NOT_ERASED, False)
+            folded = self._fold_log(timeout_s)
+        return folded
+
+    def _set_log_pending(self) -> None:
+        """Note that what was removed is left in the write-ahead log alone; inside a transaction."""
+        self._set_meta(_NOT_ERASED, _LOG_ALONE)
 
     def _strike_from_segments(self) -> None:
         """Remove users and documents that are gone from segments, and mark those segments as out of date."""
@@ -95,10 +113,11 @@ class Removal(SegmentTables):
         :param finished: nothing that was made of the removed documents is in the tables any more, as at the end of a
             build. Then other processes that read the log are waited for.
         """
-        if not self.get_meta(_NOT_ERASED):
+        pending = self.get_meta(_NOT_ERASED)
+        if not pending:
             return
         folded = self._fold_log(_ERASE_TIMEOUT_S if finished else 0)
-        if finished and folded:
+        if folded and (finished or pending == _LOG_ALONE):
             self.set_meta(_NOT_ERASED, False)
         elif finished:
             _log.warning(

@@ -56,6 +56,7 @@ _TABLES: Mapping[str, str] = {
     "decisions": _LOST,
     "audiences": _LOST,
     "audience_users": _LOST,
+    "forgotten": "lost: who was forgotten comes back from files that have their texts",
 }
 # All that a clustering left, which is of use only as a whole.
 _CLUSTERING = ("memberships", "near_segments", "clustered", "points")

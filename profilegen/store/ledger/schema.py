@@ -95,6 +95,7 @@ CREATE TABLE IF NOT EXISTS history (
 );
 CREATE INDEX IF NOT EXISTS history_of ON history (user_id, id);
 CREATE INDEX IF NOT EXISTS history_build ON history (build);
+CREATE TABLE IF NOT EXISTS forgotten (hash BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS claims_said ON claims (kind, text);
 CREATE INDEX IF NOT EXISTS claims_support ON claims (support, user_id);
 CREATE INDEX IF NOT EXISTS profiles_failed ON profiles (user_id) WHERE status = 'failed';
