@@ -50,22 +50,29 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of a file")
     parser.add_argument("--documents", type=int, default=100_000, help="rows that become documents")
     parser.add_argument("--measure", nargs=3, metavar=("WHAT", "FILE", "ROWS"), help=argparse.SUPPRESS)
+    parser.add_argument("--write", nargs=3, metavar=("FILE", "FORMAT", "ROWS"), help=argparse.SUPPRESS)
+    parser.add_argument("--formats", nargs="+", choices=_FORMATS, default=_FORMATS, help="formats that are measured")
     parser.add_argument("--threads", type=int, default=0, help="threads of DuckDB and Polars; 0 for all")
     options = parser.parse_args()
     if options.threads:
         os.environ["POLARS_MAX_THREADS"] = os.environ["BENCH_DUCKDB_THREADS"] = str(options.threads)
+    if options.write:
+        file, form, rows = options.write
+        _write(Path(file), form, int(rows))
+        return 0
     if options.measure:
         what, file, rows = options.measure
         print(json.dumps(_measured(_READERS[what], Path(file), int(rows))))
         return 0
     print("| file | MB | what | rows a second | rows a CPU second | peak memory, MB |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for form in _FORMATS:
-            path = _written(Path(folder) / f"rows.{form}", form, options.rows)
+        for form in options.formats:
+            path = Path(folder) / f"rows.{form}"
+            # In a process of its own: the peak memory of a process is at least that of the one that started it.
+            _run("--write", str(path), form, str(options.rows))
             for what in _READERS:
                 rows = options.documents if what == "documents" else options.rows
-                command = [sys.executable, "-m", "benchmarks.reading_files", "--measure", what, str(path), str(rows)]
-                found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+                found = json.loads(_run("--measure", what, str(path), str(rows)))
                 speed, work = found["rows"] / found["seconds"], found["rows"] / found["cpu_seconds"]
                 size, memory = path.stat().st_size / 1e6, found["memory_mb"]
                 print(f"| {form} | {size:.0f} | {what} | {speed:,.0f} | {work:,.0f} | {memory:.0f} |", flush=True)
@@ -73,7 +80,12 @@ def main() -> int:
     return 0
 
 
-def _written(path: Path, form: str, count: int) -> Path:
+def _run(*arguments: str) -> str:
+    command = [sys.executable, "-m", "benchmarks.reading_files", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _write(path: Path, form: str, count: int) -> None:
     rows = (
         {
             "user_id": f"u{number % 9973}",
@@ -100,7 +112,6 @@ def _written(path: Path, form: str, count: int) -> Path:
             writer.write_table(first)
             while part := list(islice(rows, 50_000)):
                 writer.write_table(pa.Table.from_pylist(part))
-    return path
 
 
 def _measured(reader: Callable[[Path], Iterable[Any]], path: Path, most: int) -> dict[str, float]:
