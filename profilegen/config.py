@@ -32,6 +32,7 @@ class BuildOptions(TypedDict, total=False):
     seed: int | None
     min_cluster_size: int | None
     max_bad: float | None
+    min_segment_users: int | None
     workers: int | None
     slots: int | None
     context_tokens: int | None
@@ -70,6 +71,9 @@ class Settings(BaseSettings):
         description="Smallest segment; by default chosen by how well segments separate users.",
     )
     max_bad: float = Field(0.01, ge=0, le=1, description="Share of bad input lines past which a build stops.")
+    min_segment_users: int = Field(
+        5, ge=1, description="Segments of fewer users are shown to others without words and number of users."
+    )
     workers: int = Field(
         default_factory=lambda: _cores(),
         ge=1,

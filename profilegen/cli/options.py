@@ -71,4 +71,8 @@ Verifier = Annotated[
     str | None,
     typer.Option(help="Name or path of the verifying model; A,B for a cascade. [default: follows the data]"),
 ]
+MinSegmentUsers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Withhold words and size of segments of fewer users. [default: 5]"),
+]
 Workers = Annotated[int | None, typer.Option(min=1, max=256, help="Processes that run models. [default: one a core]")]

@@ -13,7 +13,7 @@ import typer
 
 from profilegen.cli.app import app
 from profilegen.cli.console import opened_store
-from profilegen.cli.options import Category, Count, Json, Store, readable
+from profilegen.cli.options import Category, Count, Json, MinSegmentUsers, Store, readable
 from profilegen.errors import ProfilegenError, UsageError
 from profilegen.publish.output import print_json, print_page, print_text
 
@@ -129,11 +129,18 @@ def show(
                 "segments with `profilegen segments`"
             )
         if format:
+            from profilegen.config import load_settings
             from profilegen.publish import report
             from profilegen.publish.export import export_text
 
             page = report.sheet(opened, user, format.value) if user else None
-            export_text(page or report.segment_sheet(opened, shown, format.value), None)
+            export_text(
+                page
+                or report.segment_sheet(
+                    opened, shown, format.value, min_segment_users=load_settings().min_segment_users
+                ),
+                None,
+            )
         elif json_:
             print_json(shown.model_dump(mode="json"))
         elif user:
@@ -213,6 +220,7 @@ def export(
         Path | None, typer.Option("--output", "-o", help="File to write. [default: standard output]")
     ] = None,
     category: Category = None,
+    min_segment_users: MinSegmentUsers = None,
     store: Store = None,
 ) -> None:
     """Write all users, segments or documents for other programs, or a report for people who have no profilegen.
@@ -220,22 +228,28 @@ def export(
     CSV is safe to open in a spreadsheet: text that begins with = + - @, a tab or a line break has an apostrophe before
     it, so that it is never evaluated as a formula. JSON Lines and Parquet hold every text exactly.
 
+    Of segments of fewer than five users (--min-segment-users), exports of segments and reports have neither words nor
+    the number of users.
+
     Example: profilegen export users --format parquet -o users.parquet
 
     Example: profilegen export users --category "Skin care"
 
     Example: profilegen export report -o report.html
     """
+    from profilegen.config import load_settings
     from profilegen.publish.export import export as run
     from profilegen.publish.export import export_text
 
     if (what is What.report) != (format in {Format.html, Format.md} if format else what is What.report):
         raise UsageError("a report is html or md; users, segments and documents are jsonl, csv or parquet")
+    least = load_settings(store=store, min_segment_users=min_segment_users).min_segment_users
     if what is What.report:
         from profilegen.publish.report import report
 
         with opened_store(store) as opened:
-            export_text(report(opened, "md" if format is Format.md else "html"), output)
+            page = report(opened, "md" if format is Format.md else "html", min_segment_users=least)
+            export_text(page, output)
         if output is not None:
             print_text(f"wrote the report to {output}", error=True)
         return
@@ -245,7 +259,8 @@ def export(
     if output is None and format is Format.parquet and sys.stdout.isatty():
         raise UsageError("Parquet is not for a terminal; name a file with --output")
     with opened_store(store) as opened:
-        count = run(opened, cast("Any", what.value), cast("Any", format.value), output, category=category)
+        as_format = cast("Any", format.value)
+        count = run(opened, cast("Any", what.value), as_format, output, category=category, min_segment_users=least)
     if output is not None:
         print_text(f"wrote {count:,} {what.value} to {output}", error=True)
 

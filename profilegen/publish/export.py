@@ -17,6 +17,7 @@ from typing import IO, Any, Literal, cast, get_args
 from profilegen.disk import full_disk, is_full
 from profilegen.errors import UsageError
 from profilegen.publish.output import TerminalStream
+from profilegen.publish.withholding import withhold_small
 from profilegen.records import Document, Record, Segment, UserProfile, batches
 from profilegen.store.store import Store
 
@@ -29,7 +30,15 @@ _ROWS_TOGETHER = 5_000
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def export(store: Store, what: What, format: Format, output: Path | None, *, category: str | None = None) -> int:
+def export(
+    store: Store,
+    what: What,
+    format: Format,
+    output: Path | None,
+    *,
+    category: str | None = None,
+    min_segment_users: int = 1,
+) -> int:
     """Write all users, segments or documents to a file or to standard output; returns how many.
 
     In CSV and Parquet, lists and records are JSON in a column of text. In CSV, text that a spreadsheet would take for
@@ -41,6 +50,7 @@ def export(store: Store, what: What, format: Format, output: Path | None, *, cat
     :param format: `jsonl`, `csv` or `parquet`.
     :param output: the file; None for standard output.
     :param category: of users, only those with an interest of this category (id or name) or of a category below it.
+    :param min_segment_users: segments of fewer users are withheld, as `withhold_small` does it.
     :return: how many rows were written.
     :raises UsageError: the file cannot be written, or there is no such category.
     """
@@ -48,7 +58,7 @@ def export(store: Store, what: What, format: Format, output: Path | None, *, cat
     if what == "users":
         rows = store.users() if category is None else store.with_category(category)
     elif what == "segments":
-        rows = store.segments()
+        rows = withhold_small(store.segments(), min_segment_users)
     else:
         rows = store.documents()
     try:

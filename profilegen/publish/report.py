@@ -14,6 +14,7 @@ from profilegen.publish import pages
 from profilegen.publish.changes import history_lines, segment_lines
 from profilegen.publish.charts import over_time
 from profilegen.publish.map import NO_SEGMENT, Map, colours, make_map
+from profilegen.publish.withholding import withhold_small
 from profilegen.records import Document, Segment, SegmentChange, UserProfile, kind_named
 from profilegen.store.ledger import open_ledger
 from profilegen.store.store import Store
@@ -23,6 +24,7 @@ Format = Literal["html", "md"]
 _TEMPLATES = Path(__file__).with_name("templates")
 _DRAWN_USERS, _EXEMPLARY_PROFILES = 5_000, 12
 _LOOKED_AT = 20
+_NO_PAINT = "#888888"
 
 
 class Example(NamedTuple):
@@ -33,16 +35,21 @@ class Example(NamedTuple):
     cited: Mapping[str, Document]
 
 
-def report(store: Store, format: Format) -> str:
+def report(store: Store, format: Format, *, min_segment_users: int = 1) -> str:
     """Return the report on a store: segments, map, exemplary profiles, and the evaluation if there was one.
 
     :param store: an open store.
     :param format: `html` or `md`.
+    :param min_segment_users: segments of fewer users are withheld, as `withhold_small` does it.
     """
     with open_ledger(store.directory, read_only=True) as ledger:
         points, evaluation, build = ledger.points(), ledger.get_meta("evaluation"), ledger.last_build()
-    segments = store.segments()
-    paints = dict(zip([segment.id for segment in segments], colours(len(segments)), strict=True))
+    segments = withhold_small(store.segments(), min_segment_users)
+    # Of a withheld segment, the points of its colour could be counted.
+    paints = {
+        segment.id: _NO_PAINT if segment.withheld else colour
+        for segment, colour in zip(segments, colours(len(segments)), strict=True)
+    }
     drawn = make_map(points, list(paints), "")
     return _render(
         f"report.{format}.jinja",
@@ -52,8 +59,11 @@ def report(store: Store, format: Format) -> str:
         segments=segments,
         paints=paints,
         dots=list(_dots(drawn, list(paints.values()))) if drawn else [],
-        centres=drawn.centres if drawn else {},
-        examples=list(_examples(store, segments)),
+        centres={each.id: drawn.centres[each.id] for each in segments if not each.withheld and each.id in drawn.centres}
+        if drawn
+        else {},
+        min_segment_users=min_segment_users,
+        examples=list(_examples(store, [segment for segment in segments if not segment.withheld])),
         cited=store.cited,
         evaluation=evaluation,
     )
@@ -84,14 +94,16 @@ def sheet(store: Store, profile: UserProfile, format: Format) -> str:
     )
 
 
-def segment_sheet(store: Store, segment: Segment, format: Format) -> str:
+def segment_sheet(store: Store, segment: Segment, format: Format, *, min_segment_users: int = 1) -> str:
     """Return a segment's profile, with all evidence.
 
     :param store: an open store.
     :param segment: one of its segments.
     :param format: `html` or `md`.
+    :param min_segment_users: as of `report`.
     """
-    return _render(f"segment.{format}.jinja", segment=segment, by_id=store.cited(segment))
+    shown = {each.id: each for each in withhold_small(store.segments(), min_segment_users)}.get(segment.id, segment)
+    return _render(f"segment.{format}.jinja", segment=shown, by_id=store.cited(shown))
 
 
 def _examples(store: Store, segments: Sequence[Segment]) -> Iterator[Example]:
@@ -109,7 +121,7 @@ def _dots(drawn: Map, paints: Sequence[str]) -> Iterator[tuple[int, int, str]]:
     for row in rows:
         x, y = drawn.places[row]
         number = int(drawn.segment_numbers[row])
-        paint = paints[number] if number != NO_SEGMENT else "#888888"
+        paint = paints[number] if number != NO_SEGMENT else _NO_PAINT
         yield round(1000 * float(x)), round(1000 * (1 - float(y))), paint
 
 

@@ -451,6 +451,7 @@ class Segment(ClaimHolder):
     :param categories: categories of its users' interests, the most frequent first.
     :param members: ids of its users, the most typical first.
     :param exemplars: ids of documents that show its interests.
+    :param withheld: whether words, members and size (0) are left out, since it has too few users to be shown to others.
     :param built_with: the models and prompts that it was made with.
     """
 
@@ -466,6 +467,7 @@ class Segment(ClaimHolder):
     categories: tuple[CategoryCount, ...] = ()
     members: tuple[str, ...] = ()
     exemplars: tuple[str, ...] = ()
+    withheld: bool = False
     built_with: BuiltWith
 
 
