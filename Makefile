@@ -10,7 +10,7 @@ MODELS := all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct profilege
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo lint test chaos fuzz audit sbom bench train docs site gallery screenshots lock clean
+.PHONY: help env demo lint test chaos fuzz audit sbom bench privacy train docs site gallery screenshots lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ sbom: ## write dist/sbom.json, the libraries of a release and their versions (Cy
 bench: env ## measure all that docs/performance.md tells, beside llama.cpp and sentence-transformers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
 	$(BIN)/python -m benchmarks $(ROWS)
+
+# FILES="a.jsonl b.jsonl" ITEMS=1000 plants more, in texts of your own; docs/privacy.md says in which it was measured.
+FILES ?= examples/sample.jsonl examples/posts.jsonl examples/chats.jsonl
+ITEMS ?= 50
+privacy: env ## measure how much of what identifies people is masked, and how much else
+	$(BIN)/python -m benchmarks.masking $(FILES) --items $(ITEMS)
 
 # The models of our own, from the texts of training/data; training/README.md says what comes out. On two cores an hour and
 # more for each; a run that was stopped goes on. Without a GPU's libraries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -16,6 +16,8 @@ from pydantic_settings import (
 
 from profilegen.errors import UsageError
 
+Level = Literal["off", "standard", "strict"]
+"""How much is masked: nothing; what identifies by itself; also names, dates of birth, plates and all links."""
 CONFIG_FILE = "profilegen.toml"
 
 
@@ -28,6 +30,8 @@ class BuildOptions(TypedDict, total=False):
     read: int | None
     special_subjects: bool | None
     half_life_days: float | None
+    mask: Level | None
+    pseudonyms: str | Path | None
     taxonomy: str | None
     seed: int | None
     min_cluster_size: int | None
@@ -60,6 +64,10 @@ class Settings(BaseSettings):
     )
     half_life_days: float = Field(
         180, gt=0, le=36_500, description="Days after which evidence counts half, when the trend of a claim is told."
+    )
+    mask: Level = Field("standard", description="What gives way to placeholders in texts: off, standard or strict.")
+    pseudonyms: Path | None = Field(
+        None, description="File of the key by which user ids become pseudonyms; made where there is none."
     )
     taxonomy: str = Field(
         "auto", description="File of interest categories; auto keeps the store's, default is the list that ships."

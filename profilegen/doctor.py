@@ -12,8 +12,8 @@ from profilegen.errors import ProfilegenError, StoreError
 from profilegen.llama.catalog import is_pulled, known_models, processor_name, read_record
 from profilegen.llama.fetch import is_tunable
 from profilegen.pipeline.reading import repeated_in
-from profilegen.publish.files import file_lines, repeated_lines
-from profilegen.records import Record
+from profilegen.publish.files import file_lines, masked_line, repeated_lines
+from profilegen.records import BuildReport, Record
 from profilegen.resources import models_dir, prompts_dir
 from profilegen.store import index
 from profilegen.store.files import LEDGER_FILE, write_lock
@@ -167,4 +167,11 @@ def _files(store: Path) -> list[Check]:
         return []
     files = build.report.files if build else ()
     checks = [Check(name="files", ok=None, found="\n      ".join(file_lines(each))) for each in files[:_MAX_FILES]]
+    if build:
+        checks.append(Check(name="privacy", ok=None, found=_privacy(build.report)))
     return checks + [Check(name="repeated", ok=None, found=line) for line in repeated_lines(repeated)]
+
+
+def _privacy(report: BuildReport) -> str:
+    users = "user ids are pseudonyms" if report.pseudonyms else "user ids are as in the files"
+    return f"{masked_line(report.masked, report.mask)}; {users}"

@@ -20,7 +20,7 @@ BACKEND_ROOMS = frozenset(module.split(".")[1] for module in BACKENDS.values())
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"records", "resources", "processes", "backends", "config", "vectors", "disk"}),
-    frozenset({"language"}),
+    frozenset({"language", "privacy"}),
     frozenset({"ingest", "claims"}) | BACKEND_ROOMS,
     frozenset({"profiles"}),
     frozenset({"segments"}),
@@ -31,7 +31,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
 )
 MAX_TOP_MODULES = 10
-STAGES = ("language", "ingest", "claims", "profiles", "segments")
+STAGES = ("language", "privacy", "ingest", "claims", "profiles", "segments")
 """Rooms that take records and give records."""
 
 
@@ -119,6 +119,8 @@ def test_a_stage_knows_no_store(room: str) -> None:
         ("sqlite3", {"ingest", "store"}),
         ("typer", {"cli", "publish", "review"}),
         ("starlette", {"review"}),
+        ("phonenumbers", {"privacy"}),
+        ("stdnum", {"privacy"}),
         ("umap", {"segments"}),
         ("hdbscan", {"segments"}),
     ],

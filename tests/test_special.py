@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from profilegen.backends import open_embedder
-from profilegen.claims.identifiers import has_identifier
 from profilegen.claims.special import learn_special_subjects, special_subjects
 from profilegen.llama.catalog import ResolvedModel
+from profilegen.privacy.identifying import has_identifier
 
 # By the hand that wrote prompts/special.toml, before anything was measured. Neither examples nor threshold were chosen
 # on these; everyday examples were added once after the figures had been seen, because of other claims.

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from profilegen.backends import Verdict
-from profilegen.claims.identifiers import has_identifier
 from profilegen.claims.special import SpecialSubjects, special_subjects
 from profilegen.claims.support import Calibration, support
 from profilegen.claims.trend import Timeline, trend
 from profilegen.claims.verification import CheckedNote
 from profilegen.language.cleaning import fold
+from profilegen.privacy.identifying import has_identifier
 from profilegen.records import KINDS, Claim, Evidence, LeftOut
 from profilegen.records.facets import kind_named
 from profilegen.vectors import Vectors, unit_rows

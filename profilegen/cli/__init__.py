@@ -13,7 +13,18 @@ from typing import Any, Never
 
 import typer
 
-from profilegen.cli import building, evaluate, forgetting, inspecting, models, reading, review, verify, watching  # noqa: F401 (they register their commands)
+from profilegen.cli import (  # noqa: F401 (they register their commands)
+    building,
+    evaluate,
+    forgetting,
+    inspecting,
+    models,
+    privacy,
+    reading,
+    review,
+    verify,
+    watching,
+)
 from profilegen.cli.app import StoppedError, TerminatedError, app
 from profilegen.disk import full_disk, is_full
 from profilegen.errors import ProfilegenError, UsageError

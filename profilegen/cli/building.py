@@ -15,6 +15,7 @@ from profilegen.cli.options import (
     Files,
     Json,
     Map,
+    Mask,
     Store,
     User,
     Verifier,
@@ -50,6 +51,15 @@ def build(
             "--special-subjects", help="Make claims on health, faith, politics, sexuality, origin and unions too."
         ),
     ] = False,
+    mask: Mask = None,
+    pseudonyms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEYFILE",
+            callback=readable,
+            help="Put pseudonyms for user ids, by the key of this file, which is made if there is none.",
+        ),
+    ] = None,
     taxonomy: Annotated[
         str | None,
         typer.Option(
@@ -98,6 +108,9 @@ def build(
     more or fewer, and clusters all users only when one in twenty has changed. --settle does both now, and describes
     all segments, so that the store is as one build of everything would make it.
 
+    Before anything is stored, addresses, numbers and names of accounts in the texts give way to placeholders such as
+    [email]; docs/privacy.md says which, and how many are found.
+
     Example: profilegen build reviews.jsonl --store store
 
     Example: profilegen build reviews.jsonl --settle
@@ -105,6 +118,8 @@ def build(
     Example: profilegen build posts.csv --map user_id=handle --map text=body
 
     Example: profilegen build chats.json --user ana --map 'text=messages[role=user].content'
+
+    Example: profilegen build chats.json --mask strict --pseudonyms ../profilegen.key
 
     Example: profilegen build reviews.jsonl --read 400 --writer qwen2.5-coder-1.5b-instruct
 
@@ -120,6 +135,8 @@ def build(
         verifier=verifier,
         read=read,
         special_subjects=special_subjects or None,
+        mask=mask.value if mask else None,
+        pseudonyms=pseudonyms,
         taxonomy=taxonomy,
         max_bad=max_bad,
         min_cluster_size=min_cluster_size,

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from profilegen.errors import UsageError
+
+
+class MaskLevel(StrEnum):
+    """How much of a text gives way to placeholders."""
+
+    off = "off"
+    standard = "standard"
+    strict = "strict"
 
 
 def readable(value: str | None) -> str | None:
@@ -56,6 +65,13 @@ Category = Annotated[
     str | None,
     typer.Option(
         help="Only users with an interest in this category or one below it, by id or name.", callback=readable
+    ),
+]
+Mask = Annotated[
+    MaskLevel | None,
+    typer.Option(
+        help="What gives way to placeholders such as [email]: what identifies somebody by itself; strict: also names, "
+        "dates of birth, plates and all links. [default: standard]",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -19,6 +19,7 @@ from profilegen.ingest.roles import FIELDS, join_names, unknown_columns
 from profilegen.ingest.rows import BadRowError, DamagedError, Row
 from profilegen.ingest.sources import Source, can_be_read_twice, display_name, find_files
 from profilegen.ingest.tables import open_table
+from profilegen.privacy import OPEN, Privacy
 from profilegen.records import BadLine, Document, FileReading, SkippedFile
 
 __all__ = ["FIELDS", "MAX_BAD_EXAMPLES", "MAX_SKIPPED_EXAMPLES", "Intake", "read_documents"]
@@ -33,6 +34,7 @@ def read_documents(
     mapping: Mapping[str, str | Sequence[str]],
     intake: Intake,
     user: str | None = None,
+    privacy: Privacy = OPEN,
 ) -> Iterator[Document]:
     """Yield the documents of files, directories, archives and `-` (standard input) one by one.
 
@@ -44,6 +46,7 @@ def read_documents(
     :param mapping: our field (see `FIELDS`) to the path of its values, or to several; wins over what is recognised.
     :param intake: counts what is read, while it is read.
     :param user: the user of rows that name none.
+    :param privacy: what is masked, and whether users get pseudonyms; by default neither.
     :raises UsageError: the mapping names a field or a column that there is not.
     :raises InputError: nothing to read, a file that cannot be read, or no column of users or of texts in one.
     """
@@ -55,7 +58,7 @@ def read_documents(
     pairs = tuple((f, path) for f, paths in mapping.items() for path in ([paths] if isinstance(paths, str) else paths))
     files = find_files(sources)
     intake.skip(files.skipped)
-    return _documents(files.found, Choice(pairs, user), intake)
+    return _documents(files.found, Choice(pairs, user, privacy), intake)
 
 
 def _documents(sources: Sequence[Source], choice: Choice, intake: Intake) -> Iterator[Document]:
@@ -227,7 +230,7 @@ def _read_texts(
                 f"no column of texts among {join_names(table.columns)}, and no file that says what the items are; "
                 "say which column it is with --map text=COLUMN"
             )
-        with _Reading(source, table.format, table.encoding, part, intake) as reading:
+        with _Reading(source, table.format, table.encoding, part, intake, choice.privacy) as reading:
             for number, row in reading.limited(table.rows):
                 intake.rows += 1
                 for fields in reading.fields_of(number, row, table.unit):
@@ -239,8 +242,11 @@ def _read_texts(
 class _Reading:
     """Counts what becomes of the rows of a file."""
 
-    def __init__(self, source: Source, format_: str, encoding: str, part: Part, intake: Intake) -> None:
+    def __init__(
+        self, source: Source, format_: str, encoding: str, part: Part, intake: Intake, privacy: Privacy = OPEN
+    ) -> None:
         self._source, self._encoding, self._part, self._intake = source, encoding, part, intake
+        self._privacy = privacy
         self._kind = Kind(part.export, "items" if part.role == "items" else "texts", format_, part.fields)
         self._column = {each.field: each.columns[0] for each in part.fields if each.columns}
         self.rows = self.documents = self.bad = self._decimal_ids = 0
@@ -306,7 +312,7 @@ class _Reading:
     def document_of(self, fields: Fields, number: int, unit: str) -> Document | None:
         """Return the document of fields; count fields that make none, and values that cannot be read."""
         try:
-            document, unread = make_document(fields, self._part.notation, self._nobody)
+            document, unread, masked = make_document(fields, self._part.notation, self._nobody, self._privacy)
         except NobodyError as error:
             self._nobodies[str(error)] += 1
             return None
@@ -322,6 +328,7 @@ class _Reading:
             self.unread[column] = count + 1, example
         self.documents += 1
         self._decimal_ids += document.user_id.endswith(".0")
+        self._intake.masked += masked
         self._intake.add_document(self._kind, document)
         return document
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from profilegen.ingest.times import parse_time
 from profilegen.ingest.values import parse_number, parse_price
 from profilegen.language.cleaning import clean, fold
 from profilegen.language.detection import detect_language
+from profilegen.privacy import OPEN, PLACEHOLDER, Level, Privacy, mask, mask_code
+from profilegen.privacy.pseudonyms import pseudonym
 from profilegen.records import Document
 
 MAX_TEXT_BYTES = 1_000_000
@@ -22,8 +25,13 @@ MAX_LABEL_CHARS = 1_000
 MAX_USER_ID_CHARS = 512
 MAX_CODE_CHARS = 4_096
 
+_LABELS = ("title", "item_title", "brand", "event", "channel")
+_CODES = ("item_id", "image")
+
 _UNFIT_FOR_IDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# A user id that is shorter is a word or a number that may stand in a text for something else.
+_MIN_OWN_CHARS = 4
 # What stands where a text was taken away, or where a program found none.
 _NO_TEXTS = frozenset(
     ("[deleted]", "[removed]", "[deleted by user]", "[ Removed by Reddit ]", "nan", "NaN", "null", "NULL")
@@ -39,33 +47,55 @@ class NobodyError(NoDocumentError):
 
 
 class Made(NamedTuple):
-    """A document, and the fields whose values could not be read."""
+    """A document, the fields whose values could not be read, and how many things of each kind were masked."""
 
     document: Document
     unread: dict[str, object]
+    masked: Counter[str]
 
 
-def make_document(fields: Mapping[str, object], notation: Notation = USUAL, nobody: Collection[str] = ()) -> Made:
+def make_document(
+    fields: Mapping[str, object],
+    notation: Notation = USUAL,
+    nobody: Collection[str] = (),
+    privacy: Privacy = OPEN,
+) -> Made:
     """Return the document that fields make; its id depends on the user, the text and the item.
 
     :param fields: values by our names, as the file has them.
     :param notation: how the file writes ratings and times.
     :param nobody: names that stand for nobody, in small letters.
+    :param privacy: what is masked, and whether the user gets a pseudonym.
     :raises NoDocumentError: there is no user or no text.
     :raises BadRowError: a user or a text that cannot be used.
     """
     given = {target: _present(value) for target, value in fields.items()}
     user_id = _user_id(given.get("user_id"))
-    title, item_title, brand = (_label(given.get(name)) for name in ("title", "item_title", "brand"))
-    text = _text(given.get("text")) or title or item_title
+    labels: dict[str, str | None] = {name: _label(given.get(name)) for name in _LABELS}
+    codes = {name: _code(given.get(name)) for name in _CODES}
+    written = _text(given.get("text"))
+    text = written or labels["title"] or labels["item_title"]
     if not text:
         raise NoDocumentError("no text")
     if not user_id:
         raise NoDocumentError("no user")
     if user_id.casefold() in nobody:
         raise NobodyError(user_id)
-    item_id = _code(given.get("item_id"))
-    same = f"{fold(text)}\0{item_id or fold(item_title or '')}"
+    language = detect_language(text)
+    hidden = _Hidden(privacy, language, user_id)
+    masked = hidden.text(text) if written else hidden.label(text) or text
+    if masked != text:
+        language = detect_language(PLACEHOLDER.sub(" ", masked))
+    # A title that stands for a text is not counted twice.
+    labels = {
+        name: masked[:MAX_LABEL_CHARS].rstrip() if label == text else hidden.label(label)
+        for name, label in labels.items()
+    }
+    codes = {name: hidden.code(code) for name, code in codes.items()}
+    if privacy.key is not None:
+        user_id = pseudonym(user_id, privacy.key)
+    item_id, item_title = codes["item_id"], labels["item_title"]
+    same = f"{fold(masked)}\0{item_id or fold(item_title or '')}"
     rating, scale = _rating(given, notation)
     price, timestamp = parse_price(given.get("price")), parse_time(given.get("timestamp"), notation.order)
     parsed = {"rating": rating, "price": price, "timestamp": timestamp}
@@ -75,21 +105,61 @@ def make_document(fields: Mapping[str, object], notation: Notation = USUAL, nobo
     document = Document(
         id=f"{user_id}-{hashlib.blake2b(same.encode(), digest_size=6).hexdigest()}",
         user_id=user_id,
-        text=text,
-        language=detect_language(text),
-        title=title,
+        text=masked,
+        language=language,
+        title=labels["title"],
         item_id=item_id,
         item_title=item_title,
-        brand=brand,
+        brand=labels["brand"],
         rating=rating,
         rating_scale=scale,
         price=price,
         timestamp=timestamp,
-        event=_label(given.get("event")),
-        channel=_label(given.get("channel")),
-        image=_code(given.get("image")),
+        event=labels["event"],
+        channel=labels["channel"],
+        image=codes["image"],
     )
-    return Made(document, unread)
+    return Made(document, unread, hidden.counts)
+
+
+class _Hidden:
+    """Masks the values of a row and counts what it masks.
+
+    :param privacy: how much is masked; with a key, the author's own id is too.
+    :param language: of the text of the row.
+    :param user_id: the author.
+    """
+
+    def __init__(self, privacy: Privacy, language: str, user_id: str) -> None:
+        self._level: Level = privacy.mask
+        self._language = language
+        self._own = user_id if privacy.key is not None and len(user_id) >= _MIN_OWN_CHARS else ""
+        self.counts: Counter[str] = Counter()
+
+    def label(self, label: str | None) -> str | None:
+        """Return a name on one line without what identifies somebody, cut where it is endless."""
+        return (label and self.text(label)[:MAX_LABEL_CHARS].rstrip()) or None
+
+    def text(self, text: str) -> str:
+        """Return a text without what identifies somebody."""
+        masked = mask(text, self._level, self._language)
+        self.counts += masked.counts
+        return self._without_author(masked.text)
+
+    def code(self, code: str | None) -> str | None:
+        """Return an id or an address without what identifies somebody."""
+        if code is None:
+            return None
+        masked = mask_code(code, self._level)
+        self.counts += masked.counts
+        return self._without_author(masked.text)
+
+    def _without_author(self, text: str) -> str:
+        if not self._own or self._own not in text:
+            return text
+        without, count = re.subn(rf"(?<!\w){re.escape(self._own)}(?!\w)", "[name]", text)
+        self.counts["name"] += count
+        return without
 
 
 def _rating(given: Mapping[str, object], notation: Notation) -> tuple[float | None, float]:
@@ -142,11 +212,11 @@ def _text(value: object) -> str:
 
 
 def _label(value: object) -> str | None:
-    """Return a name on one line, cut where it is endless; a list or an object is no name."""
+    """Return a name on one line, not endless; a list or an object is no name."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     raw = str(value) if not isinstance(value, str) else value[: MAX_LABEL_CHARS * 10]
-    return " ".join(clean(raw).split())[:MAX_LABEL_CHARS].rstrip() or None
+    return " ".join(clean(raw).split()) or None
 
 
 def _code(value: object) -> str | None:

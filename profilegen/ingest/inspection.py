@@ -16,6 +16,7 @@ from profilegen.ingest.sources import STDIN, Source, can_be_read_twice, display_
 from profilegen.ingest.tables import open_table
 from profilegen.language.cleaning import printable
 from profilegen.language.detection import detect_language
+from profilegen.privacy import Level, Privacy
 from profilegen.records import Document, FileReading
 from profilegen.records.inspection import InspectedFiles, Inspection, Problem
 
@@ -38,6 +39,7 @@ def inspect_files(
     user: str | None = None,
     limits: Limits | None = LIMITS,
     max_bad: float = 0.01,
+    mask: Level = "off",
 ) -> Inspection:
     """Return what files are, what a build would read of them, and what looks wrong. Nothing is written.
 
@@ -46,6 +48,7 @@ def inspect_files(
     :param user: the user of rows that name none.
     :param limits: how much is read; None for everything. Memory grows with the number of users alone.
     :param max_bad: the share of bad lines that a build allows.
+    :param mask: how much a build masks.
     :raises UsageError: the mapping names a field or a column that there is not.
     :raises InputError: a path is not there.
     """
@@ -62,7 +65,7 @@ def inspect_files(
         problems.append(_problem(source, error))
 
     intake = Intake(limits=limits, on_document=on_document, on_error=on_error)
-    documents = read_documents(sources, mapping=mapping, intake=intake, user=user)
+    documents = read_documents(sources, mapping=mapping, intake=intake, user=user, privacy=Privacy(mask))
     try:
         for _ in documents:
             pass
@@ -80,6 +83,8 @@ def inspect_files(
         bad_examples=tuple(intake.bad_examples),
         passed=dict(intake.passed.most_common()),
         unread=_merged_unread(kinds),
+        mask=mask,
+        masked=dict(intake.masked.most_common()),
         complete=complete,
         formats=_distinct(each.format for each in kinds),
         encodings=_distinct(each.encoding for each in kinds),

@@ -64,6 +64,7 @@ class Intake:
     :param skipped: files in the named directories and archives that are not read.
     :param skipped_examples: the first 20 of those.
     :param languages: documents by language.
+    :param masked: things that gave way to placeholders, by kind.
     :param kinds: what was made of files, those that are alike summed up.
     :param limits: how much is read at most, None for all.
     :param on_document: called with each document and the kind of its file.
@@ -78,6 +79,7 @@ class Intake:
     skipped: int = 0
     skipped_examples: list[SkippedFile] = field(default_factory=list)
     languages: Counter[str] = field(default_factory=Counter)
+    masked: Counter[str] = field(default_factory=Counter)
     kinds: dict[Kind, FileReading] = field(default_factory=dict)
     limits: Limits | None = None
     on_document: Callable[[Kind, Document], None] | None = None

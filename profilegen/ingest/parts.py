@@ -27,6 +27,7 @@ from profilegen.ingest.roles import (
 from profilegen.ingest.sources import Source, can_be_read_twice, read_beside
 from profilegen.ingest.tables import READ_ERRORS, OpenTable
 from profilegen.language.cleaning import printable
+from profilegen.privacy import OPEN, Privacy
 from profilegen.records import FieldSource
 
 _TEXTS = ("text", "title", "item_title")
@@ -41,10 +42,12 @@ class Choice(NamedTuple):
 
     :param mapping: paths to values, by field; a file for which there are some is read by them alone.
     :param user: the user of rows that name none.
+    :param privacy: what is masked, and whether users get pseudonyms.
     """
 
     mapping: ColumnMap = ()
     user: str | None = None
+    privacy: Privacy = OPEN
 
 
 class Part(NamedTuple):

@@ -29,10 +29,12 @@ from profilegen.pipeline.model_choice import (
     writers_for,
 )
 from profilegen.pipeline.models import Models
+from profilegen.pipeline.privacy import check_privacy, chosen_privacy, record_key, record_mask
 from profilegen.pipeline.profiles import outdated_users, write_profiles
 from profilegen.pipeline.reading import check_notes, repeated_in, unsettled_users, write_notes
 from profilegen.pipeline.segments import update_segments
 from profilegen.pipeline.stored_report import for_store
+from profilegen.privacy import Privacy
 from profilegen.records import BuildReport, Document, SegmentChange
 from profilegen.segments.lineage import segment_changes
 from profilegen.store import index, overlay
@@ -90,6 +92,7 @@ def build(
     """
     if add and remove:
         raise UsageError("to add and to remove exclude each other: with --add nothing is removed")
+    privacy = chosen_privacy(settings, announce)
     clock = _Clock()
     report = progress or no_progress
     # The index is opened while the sources are read: opening is most of the time that it takes to answer.
@@ -99,6 +102,7 @@ def build(
         index.standing_by(settings.store) as standby,
         ExitStack() as opened,
     ):
+        check_privacy(ledger, privacy, add=add)
         pending = ledger.is_erasure_pending()
         taxonomy = chosen_taxonomy(ledger, settings.taxonomy)
         chosen = None if re_embed else embedder_of_store(ledger, settings, report)
@@ -111,7 +115,7 @@ def build(
 
         with clock.stage("read"):
             intake, staged, forgotten = _read(
-                ledger, sources, mapping or {}, user, settings, on_new, report, allow_forgotten=allow_forgotten
+                ledger, sources, mapping or {}, user, privacy, settings, on_new, report, allow_forgotten=allow_forgotten
             )
         if not add and not remove:
             _check_removals(ledger.staged_removals(), confirm)
@@ -123,7 +127,9 @@ def build(
         verifiers = verifiers_for(read, settings, report) if writers else ()
         models = opened.enter_context(Models(chosen.embedder, writers, verifiers))
         record_embedder(ledger, models.embedder)
+        record_key(ledger, privacy)
         changes = ledger.apply_staged(add=add)
+        record_mask(ledger, privacy)
         if allow_forgotten:
             ledger.readmit(forgotten)
         with clock.stage("embed"):
@@ -158,6 +164,7 @@ def build(
         finished = _report(
             ledger,
             intake,
+            privacy,
             staged,
             changes,
             models,
@@ -242,6 +249,7 @@ def _read(
     sources: Sequence[str],
     mapping: Mapping[str, str | Sequence[str]],
     user: str | None,
+    privacy: Privacy,
     settings: Settings,
     on_new: Callable[[], None],
     progress: Progress,
@@ -258,7 +266,7 @@ def _read(
     forgotten: Counter[str] = Counter()
 
     def counted() -> Iterator[Document]:
-        documents = read_documents(sources, mapping=mapping, user=user, intake=intake)
+        documents = read_documents(sources, mapping=mapping, user=user, intake=intake, privacy=privacy)
         for number, document in enumerate(documents, 1):
             if number % 500 == 0:
                 progress("read", number, 0)
@@ -318,6 +326,7 @@ def _named(ledger: Ledger, clustered: Clustered, before: Mapping[str, str]) -> t
 def _report(
     ledger: Ledger,
     intake: Intake,
+    privacy: Privacy,
     staged: Staged,
     changes: Changes,
     models: Models,
@@ -344,6 +353,9 @@ def _report(
         bad_lines=intake.bad,
         bad_examples=tuple(intake.bad_examples),
         passed=dict(intake.passed.most_common()),
+        mask=privacy.mask,
+        masked=dict(intake.masked.most_common()),
+        pseudonyms=privacy.key is not None,
         skipped_files=intake.skipped,
         skipped_examples=tuple(intake.skipped_examples),
         files=tuple(intake.files),

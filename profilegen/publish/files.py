@@ -85,6 +85,8 @@ def inspection_page(found: Inspection) -> RenderableType:
         _list(f"{counted(found.skipped_files, 'file')} passed over, such as", skipped),
         _list("What looks wrong", found.warnings),
     ]
+    if found.masked:
+        paragraphs.append([Text(masked_line(found.masked, found.mask))])
     if not found.complete:
         paragraphs.append([Text("There is more in these files than was read; --all reads everything.")])
     if found.command:
@@ -209,6 +211,16 @@ def item_and_day(document: Document | None) -> str:
         item = item[: _MAX_ITEM_CHARS - 1].rstrip() + "…"
     day = document.timestamp.date().isoformat() if document.timestamp else ""
     return ", ".join(part for part in (item, day) if part)
+
+
+def masked_line(masked: Mapping[str, int], level: str) -> str:
+    """Return in words what gave way to placeholders.
+
+    :param masked: how many things, by kind.
+    :param level: how much is masked.
+    """
+    found = ", ".join(f"{count:,} {printable(kind)}" for kind, count in masked.items())
+    return f"masked in the texts ({level}): {found or 'nothing'}"
 
 
 def indented(part: RenderableType, columns: int) -> RenderableType:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from profilegen.language.cleaning import printable
 from profilegen.publish.changes import segment_lines
-from profilegen.publish.files import counted, files_lines, indented, item_and_day, repeated_lines
+from profilegen.publish.files import counted, files_lines, indented, item_and_day, masked_line, repeated_lines
 from profilegen.records import (
     BuildReport,
     Claim,
@@ -156,6 +156,7 @@ def build_summary(report: BuildReport, store: str) -> RenderableType:
     ]
     lines.append(f"profiles: {report.ok:,} ok, {report.insufficient:,} insufficient, {report.failed:,} failed")
     lines += _changes(report)
+    lines.append(masked_line(report.masked, report.mask))
     lines.append(f"embedder: {report.embedder} ({report.embedder_reason})")
     lines.append(f"writer: {report.writer}; verifier: {report.verifier}")
     if report.changed:

@@ -639,6 +639,9 @@ class BuildReport(Record):
     :param bad_examples: some of them.
     :param passed: whole rows that are no text of a user, by reason: `no user`, `written by a program`.
     :param forgotten: documents of the input that were passed over, since their users were forgotten.
+    :param mask: how much was masked: `off`, `standard` or `strict`.
+    :param masked: things in the texts that gave way to placeholders, by kind: `email`, `phone`.
+    :param pseudonyms: whether user ids are pseudonyms.
     :param skipped_files: files in input directories that were not read.
     :param skipped_examples: some of them.
     :param files: what was made of the files: their columns, and which field each became.
@@ -672,6 +675,9 @@ class BuildReport(Record):
     bad_examples: tuple[BadLine, ...] = ()
     passed: dict[str, int] = {}
     forgotten: int = 0
+    mask: str = "off"
+    masked: dict[str, int] = {}
+    pseudonyms: bool = False
     skipped_files: int = 0
     skipped_examples: tuple[SkippedFile, ...] = ()
     files: tuple[FileReading, ...] = ()

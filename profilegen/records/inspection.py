@@ -51,6 +51,8 @@ class Inspection(Record):
     :param bad_examples: some of them.
     :param passed: whole rows that are no text of a user, by reason.
     :param unread: values that could not be read, by column: how many, with an example.
+    :param mask: how much a build would mask with the settings as they are.
+    :param masked: things in the texts that would give way to placeholders, by kind.
     :param complete: whether all was read; if not, all figures are of the part that was.
     :param formats: formats of the files.
     :param encodings: encodings of the files.
@@ -76,6 +78,8 @@ class Inspection(Record):
     bad_examples: tuple[BadLine, ...] = ()
     passed: dict[str, int] = Field(default_factory=dict)
     unread: dict[str, tuple[int, str]] = Field(default_factory=dict)
+    mask: str = "off"
+    masked: dict[str, int] = Field(default_factory=dict)
     complete: bool = True
     formats: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ()

@@ -95,6 +95,10 @@ class Forgetting(Removal):
 
         return is_forgotten if hashes and salt else lambda user_id: False
 
+    def is_anybody_forgotten(self) -> bool:
+        """Return whether the store passes over anybody's rows."""
+        return next(self._rows("SELECT 1 FROM forgotten LIMIT 1"), None) is not None
+
     def readmit(self, user_ids: Iterable[str]) -> None:
         """Let users who were forgotten come in again.
 

@@ -1,8 +1,15 @@
-"""What identifies a person and is never a claim: handles, addresses, links and long numbers, known by their shape."""
+"""What is never said of a person: what a recogniser finds, placeholders, and what might be a part of either.
+
+Claims are short and in a writer's words: all in small letters, a number without what it is. So less is asked of them
+than of texts, which are masked only where something is surely found.
+"""
 
 from __future__ import annotations
 
 import re
+
+from profilegen.privacy.found import KINDS
+from profilegen.privacy.masking import mask
 
 _SHAPES = (
     r"(?<!\w)@\w+",  # a handle
@@ -18,15 +25,17 @@ _SHAPES = (
     r"\b(?:rue|calle|via|rua|avenida|ulica|ul\.|улица|ул\.) (?:[^\W\d]+ ){1,4}?\d",
     r"\b\d{1,4},? (?:rue|avenue|boulevard) [^\W\d]",
     r"[路街道巷弄]\s?\d+\s?[号號]|丁目\s?\d",
+    # A placeholder, whole or in the words of a writer: "has an [email] address", "phone is [phone".
+    rf"\[(?:{'|'.join(KINDS)})\b",
 )
 _IDENTIFIER = re.compile("|".join(f"(?:{shape})" for shape in _SHAPES), re.IGNORECASE)
 
 
 def has_identifier(text: str) -> bool:
-    """Return whether a text holds a handle, an e-mail or postal address, a link, or a number of five digits or more.
+    """Return whether a text holds a handle, an address, a link, a number of five digits or more, or a placeholder.
 
     Names of persons are not recognised: no shape tells a friend from a singer.
 
     :param text: a claim, or a sentence of a summary.
     """
-    return _IDENTIFIER.search(text) is not None
+    return bool(_IDENTIFIER.search(text) or mask(text).counts)
