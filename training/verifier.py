@@ -3,7 +3,7 @@
     python -m training.verifier --base models/all-minilm-l6-v2.gguf --out verifier
 
 A run that was stopped goes on from the checkpoint in its directory. `--start` goes on from an adapter; `--new` names
-files that it has not seen, to which as many other examples are added, lest it forget.
+files that it has not seen, to which `--beside` times as many other examples are added, lest it forget.
 
 The base is the GGUF file of an encoder of the BERT family, tokenised by llama.cpp as it will be later. LoRA (Hu et
 al. 2021, arXiv 2106.09685) keeps what has to be shipped small; rank 0 trains all weights of the layers.
@@ -98,7 +98,8 @@ def main() -> int:
     if options.new:
         new = [example for example in train if example.file in options.new]
         others = [example for example in train if example.file not in options.new]
-        train = [*new, *random.Random(options.seed).sample(others, min(len(new), len(others)))]
+        beside = min(options.beside * len(new), len(others))
+        train = [*new, *random.Random(options.seed).sample(others, beside)]
 
     def encode(rows: Sequence[tuple[str, str]]) -> list[list[int]]:
         return [_tokens(tokenize, separator, text, claim) for text, claim in rows]
@@ -336,7 +337,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--base", type=Path, required=True, help="GGUF file of the encoder")
     parser.add_argument("--out", type=Path, help="directory for the weights and the report")
     parser.add_argument("--start", type=Path, help="adapter to go on from, of the same base")
-    parser.add_argument("--new", nargs="*", default=[], help="files to train on, such as pairs-g, with as many others")
+    parser.add_argument("--new", nargs="*", default=[], help="files to train on, such as pairs-g, with others")
+    parser.add_argument("--beside", type=int, default=1, help="other examples for each of the new ones")
     parser.add_argument("--rank", type=int, default=0, help="of LoRA; 0 trains all weights of the layers")
     parser.add_argument("--trained-layers", type=int, help="train only so many of the last layers, in less time")
     parser.add_argument("--epochs", type=int, default=4)
