@@ -66,7 +66,7 @@ train: env ## train our writer and our verifiers anew, in trained/; hours on two
 	$(BIN)/python -m training.verifier --base models/all-minilm-l6-v2.gguf --epochs 2 --rate 2e-4 --languages en \
 		--out trained/verifier-22m
 	$(BIN)/python -m training.adapter --base models/all-minilm-l6-v2.gguf --weights trained/verifier-22m/merged.pt \
-		--rank 64 --threshold 0.72 --out trained/profilegen-verifier-22m.safetensors
+		--rank 64 --threshold 0.8 --out trained/profilegen-verifier-22m.safetensors
 	$(BIN)/python -m training.verifier --base models/multilingual-e5-small.gguf --trained-layers 8 --most 10000 \
 		--epochs 2 --rate 1.5e-4 --out trained/verifier-multilingual
 	$(BIN)/python -m training.adapter --base models/multilingual-e5-small.gguf \

@@ -1,7 +1,8 @@
 """Writes what training changed in a model as a small adapter: python -m training.adapter --help.
 
 What changed in a matrix is factored by singular values, which keeps a LoRA of that rank as it is. The adapter has the
-names of llama.cpp; `training.merge` merges it into the base.
+names of llama.cpp; `training.merge` merges it into the base. The weights of several runs that went on from the same
+adapter may be averaged (model soups, Wortsman et al. 2022, arXiv 2203.05482).
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ def main() -> int:
     """Write the adapter and print its hash."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, required=True, help="GGUF file that the training began with")
-    parser.add_argument("--weights", type=Path, required=True, help="merged.pt of the training")
+    parser.add_argument(
+        "--weights", type=Path, nargs="+", required=True, help="merged.pt of the training; of several, the mean"
+    )
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--threshold", type=float, required=True, help="probability from which a claim counts as shown")
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     options = parser.parse_args()
     before = load_base(options.base).state_dict()
-    after = torch.load(options.weights, map_location="cpu", weights_only=True)
+    trained = [torch.load(path, map_location="cpu", weights_only=True) for path in options.weights]
+    after = {key: torch.stack([each[key].double() for each in trained]).mean(0).float() for key in trained[0]}
     names = {theirs: ours for ours, theirs in GGUF_NAMES.items()}
     tensors: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float16]]] = {}
     lost = []
