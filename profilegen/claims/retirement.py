@@ -2,7 +2,8 @@
 
 A wrong retirement is worse than a missed one. So a claim ends only by a sentence that was written on a later day than
 all evidence of the claim, that names all that the claim is about and is no question, and that the verifier takes for
-the contrary of the claim, more likely than not; and it must take the whole passage for the contrary too. A passage
+the contrary of the claim, as surely as it must take words for showing one; and it must take the whole passage for the
+contrary too. A passage
 that rates its item low ends nothing, since what it is against is that item. Whether a sentence speaks of its writer
 and in earnest is for the verifier to tell.
 """
@@ -23,7 +24,6 @@ from profilegen.language.sentences import sentence_spans
 from profilegen.language.words import content_stems
 from profilegen.records import Claim, Evidence, PastClaim, kind_named
 
-_MORE_LIKELY_THAN_NOT = 0.5
 _LOW_STARS = 2.5
 # Of a claim, so many of the later passages that are nearest to it are read, so that the cost is bounded.
 _MAX_PASSAGES = 4
@@ -66,8 +66,7 @@ def retire(users: Sequence[Read], verifier: Verifier, embed: Embed) -> list[Reti
         for doubt, near in asked
         for passage in near
         if wholes[_text(passage), doubt.words].label == "contradicted"
-        for start, end in sentence_spans(passage.text)
-        if _is_statement_of(passage.text[start:end], doubt)
+        for start, end in doubt.later[passage]
     ]
     sentences = _verdicts(
         [(_text(passage, start, end), doubt.words) for doubt, passage, start, end in likely], verifier
@@ -76,7 +75,7 @@ def retire(users: Sequence[Read], verifier: Verifier, embed: Embed) -> list[Reti
     for doubt, passage, start, end in likely:
         sure = sentences[_text(passage, start, end), doubt.words].contradiction
         before = ended[doubt.user].get((doubt.kind, doubt.at))
-        if sure > _MORE_LIKELY_THAN_NOT and (before is None or sure > (before.by.verdict or 0)):
+        if sure >= verifier.threshold and (before is None or sure > (before.by.verdict or 0)):
             by = Evidence(document=passage.document, quote=passage.text[start:end], verdict=sure)
             past = PastClaim(kind=doubt.kind, claim=doubt.claim, ended=passage.day or "", by=by)
             ended[doubt.user][doubt.kind, doubt.at] = past
@@ -84,26 +83,34 @@ def retire(users: Sequence[Read], verifier: Verifier, embed: Embed) -> list[Reti
 
 
 class _Doubt(NamedTuple):
-    """A claim of a user, at its place among those of its kind, and the passages that were written later."""
+    """A claim of a user, at its place among those of its kind, and later passages that may end it, with sentences."""
 
     user: int
     kind: str
     at: int
     claim: Claim
     words: str
-    language: str
-    later: tuple[Passage, ...]
+    later: Mapping[Passage, Sequence[tuple[int, int]]]
+
+
+class _Statement(NamedTuple):
+    """A sentence that is no question, where it begins and ends, and the stems of its words."""
+
+    start: int
+    end: int
+    stems: frozenset[str]
 
 
 def _doubts(number: int, user: Read) -> list[_Doubt]:
     found = []
-    passages = list({_text(passage): passage for passage in user.passages if _may_end(passage)}.values())
+    passages = {_text(passage): passage for passage in user.passages if _may_end(passage)}.values()
+    statements = {passage: _statements(passage, user.language) for passage in passages}
     for kind, claims in user.claims.items():
         for at, claim in enumerate(claims):
-            later = tuple(passage for passage in passages if claim.last and (passage.day or "") > claim.last)
+            later = _later(claim, statements, user.language)
             if later:
                 words = predicate(claim.stance, kind_named(kind).statement(claim.text), user.language)
-                found.append(_Doubt(number, kind, at, claim, words, user.language, later))
+                found.append(_Doubt(number, kind, at, claim, words, later))
     return found
 
 
@@ -111,12 +118,28 @@ def _may_end(passage: Passage) -> bool:
     return bool(passage.text and passage.day) and (passage.rating is None or passage.rating > _LOW_STARS)
 
 
-def _is_statement_of(sentence: str, doubt: _Doubt) -> bool:
-    """Tell whether a sentence is no question, and has each content word of a claim in some form."""
-    if sentence.endswith(_QUESTION_MARKS):
-        return False
-    about = set(content_stems(doubt.claim.text, doubt.language))
-    return bool(about) and about <= set(content_stems(sentence, doubt.language))
+def _statements(passage: Passage, language: str) -> list[_Statement]:
+    spans = [(start, end, passage.text[start:end]) for start, end in sentence_spans(passage.text)]
+    return [
+        _Statement(start, end, frozenset(content_stems(sentence, language)))
+        for start, end, sentence in spans
+        if not sentence.endswith(_QUESTION_MARKS)
+    ]
+
+
+def _later(
+    claim: Claim, statements: Mapping[Passage, Sequence[_Statement]], language: str
+) -> dict[Passage, list[tuple[int, int]]]:
+    """Return the passages after all evidence of a claim, with their statements that have each of its content words."""
+    about = set(content_stems(claim.text, language))
+    if not claim.last or not about:
+        return {}
+    later = {
+        passage: [(one.start, one.end) for one in of_passage if about <= one.stems]
+        for passage, of_passage in statements.items()
+        if (passage.day or "") > claim.last
+    }
+    return {passage: spans for passage, spans in later.items() if spans}
 
 
 def _nearest(doubts: Sequence[_Doubt], embed: Embed) -> list[list[Passage]]:
@@ -125,8 +148,9 @@ def _nearest(doubts: Sequence[_Doubt], embed: Embed) -> list[list[Passage]]:
     rows = dict(zip(texts, embed(texts), strict=True)) if texts else {}
     nearest = []
     for doubt in doubts:
-        cosines = np.array([float(rows[doubt.words] @ rows[_text(passage)]) for passage in doubt.later])
-        nearest.append([doubt.later[at] for at in np.argsort(-cosines, kind="stable")[:_MAX_PASSAGES]])
+        later = list(doubt.later)
+        cosines = np.array([float(rows[doubt.words] @ rows[_text(passage)]) for passage in later])
+        nearest.append([later[at] for at in np.argsort(-cosines, kind="stable")[:_MAX_PASSAGES]])
     return nearest
 
 
