@@ -232,11 +232,11 @@ def test_the_fields_of_users_and_segments_stand_in_an_order_that_a_person_reads(
         user, segment = next(opened.users()).model_dump(), opened.segments()[0].model_dump()
     assert " ".join(user) == (
         "user_id status reason language segment segment_confidence segment_assigned near_segments interests values "
-        "lifestyle behaviour summary sentences left_out reviewed built_with"
+        "lifestyle behaviour summary sentences past_claims left_out reviewed built_with"
     )
     assert " ".join(segment) == (
         "id name criterion groups size language interests values lifestyle summary keyphrases categories members "
-        "exemplars built_with"
+        "exemplars withheld built_with"
     )
 
 
@@ -385,7 +385,7 @@ def test_on_an_empty_store_the_error_says_how_to_fill_it(args: tuple[str, ...], 
         (("in.csv", "--embedder", "smollm2-135m-instruct"), 1, "does not embed"),
         (("in.csv", "--writer", "all-minilm-l6-v2"), 1, "cannot write"),
         (("in.csv", "--verifier", "all-minilm-l6-v2"), 1, "name another model as the verifier"),
-        (("empty.csv",), 1, "no rows in empty.csv"),
+        (("empty.csv",), 1, "empty.csv: no rows in it"),
     ],
     ids=str,
 )

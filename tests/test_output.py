@@ -66,7 +66,10 @@ READING = [
 
 
 @pytest.mark.parametrize("args", READING, ids=range(len(READING)))
-def test_on_a_terminal_nothing_that_a_store_holds_acts_on_it(args: tuple[str, ...], raw_store: Path) -> None:
+def test_on_a_terminal_nothing_that_a_store_holds_acts_on_it(
+    args: tuple[str, ...], raw_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROFILEGEN_MIN_SEGMENT_USERS", "1")
     printed = SGR.sub("", on_terminal(*args, "--store", str(raw_store), columns=100, raw=True)).replace("\r\n", "\n")
     assert acting(printed) == set()
     assert "]0;owned" in re.sub(r"\s", "", printed)  # It is there, and shown.

@@ -24,7 +24,8 @@ SHIPPED: Mapping[str, str] = {"interest": "interests", "value": "values", "lifes
 _TAKEN = frozenset(
     {
         *("behaviour", "built_with", "categories", "claims", "criterion", "exemplars", "groups", "id", "keyphrases"),
-        *("language", "left_out", "members", "name", "near_segments", "reason", "reviewed", "segment"),
+        *("language", "left_out", "members", "name", "near_segments", "past_claims", "reason", "reviewed", "segment"),
+        "withheld",
         *("segment_assigned", "segment_confidence", "sentences", "size", "status", "summary", "user_id"),
     }
 )
