@@ -141,7 +141,7 @@ class Pair(Strict):
 
 
 class JudgedNote(Note):
-    """A note as a writer wrote it, with a person's judgement.
+    """A note as a writer wrote it, judged by reading.
 
     `shown_by` are the passages that show it, where it `holds`; `why` says why it does not.
     """
@@ -158,7 +158,7 @@ class JudgedNote(Note):
 
 
 class Sheet(Strict):
-    """Passages of one form, of one person or several, and a writer's notes on them, which a person has judged."""
+    """Passages of one form, of one person or several, and a writer's notes on them, judged by reading."""
 
     id: Words
     language: Language

@@ -3,7 +3,7 @@
 Pairs are examples as they are. A user gives one for each note (the cited passages show it), one for each trap (the
 passage does not), one for a note and passages that it does not cite, one for a note of another user, and up to three
 for sentences of summaries: the notes show one, not one of another user, and not the first without its own note. A
-writer's note that a person has judged gives those texts that the gate of a build would ask for.
+writer's note that was judged by reading gives those texts that the gate of a build would ask for.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def held_out_users() -> list[dict[str, Any]]:
 
 
 def judged_sheets() -> list[dict[str, Any]]:
-    """Return the sheets whose notes a person has judged, in the order of the files."""
+    """Return the sheets whose notes were judged, in the order of the files."""
     return list(_read("judged"))
 
 

@@ -5,7 +5,7 @@
 A note may stand on a passage, a sentence, or several passages together, so that a false one has more chances to stand
 than in pairs of one text and one claim. The threshold of a verifier is chosen here.
 
-`--judged FILES` measures on notes that a writer wrote and a person judged (`data/judged`), which are what a build
+`--judged FILES` measures on notes of a writer that were judged by reading (`data/judged`), which are what a build
 meets; name files that the verifier was not trained on.
 """
 

@@ -1,9 +1,9 @@
-"""Has a writer note what texts of the training data show, for a person to judge: python -m training.sheets --help.
+"""Has a writer note what texts of the training data show, to be judged by reading: python -m training.sheets --help.
 
 What a verifier meets in a build are the notes of a writer, and these are false in other ways than the claims that
-people think up. So a verifier has to learn from them. A line is a sheet of passages with notes; a person adds to each
-note whether it `holds`, and by which passages it is `shown_by` or `why` it does not hold, and puts the file into
-`data/judged`. The writer must not have been trained on these texts.
+people think up. So a verifier has to learn from them. A line is a sheet of passages with notes; whoever reads it adds
+to each note whether it `holds`, and by which passages it is `shown_by` or `why` it does not hold, and puts the file
+into `data/judged`. The writer must not have been trained on these texts.
 """
 
 from __future__ import annotations

@@ -3,9 +3,8 @@
 A wrong retirement is worse than a missed one. So a claim ends only by a sentence that was written on a later day than
 all evidence of the claim, that names all that the claim is about and is no question, and that the verifier takes for
 the contrary of the claim, as surely as it must take words for showing one; and it must take the whole passage for the
-contrary too. A passage
-that rates its item low ends nothing, since what it is against is that item. Whether a sentence speaks of its writer
-and in earnest is for the verifier to tell.
+contrary too. A passage that rates its item low ends nothing, since what it is against is that item. Whether a sentence
+speaks of its writer and in earnest is for the verifier to tell.
 """
 
 from __future__ import annotations
