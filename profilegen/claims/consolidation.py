@@ -21,7 +21,7 @@ from profilegen.claims.trend import Timeline, trend
 from profilegen.claims.verification import CheckedNote
 from profilegen.language.cleaning import fold
 from profilegen.privacy.identifying import has_identifier
-from profilegen.records import KINDS, Claim, Evidence, LeftOut
+from profilegen.records import KINDS, NEGATIVE_STANCES, Claim, Evidence, LeftOut
 from profilegen.records.facets import kind_named
 from profilegen.vectors import Vectors, unit_rows
 
@@ -135,15 +135,16 @@ def _cosines(vectors: Vectors, centre: Vectors) -> Vectors:
 def _is_comparable(one: CheckedNote, other: CheckedNote) -> bool:
     """Tell whether notes in other words can say the same: none is a choice, nor for what the other is against."""
     choice = kind_named(one.kind).one_of or kind_named(other.kind).one_of
-    return not choice and (one.stance in _AGAINST) == (other.stance in _AGAINST) and not _is_same(one, other)
+    return (
+        not choice
+        and (one.stance in NEGATIVE_STANCES) == (other.stance in NEGATIVE_STANCES)
+        and not _is_same(one, other)
+    )
 
 
 def _is_same(one: CheckedNote, other: CheckedNote) -> bool:
     is_choice = kind_named(one.kind).one_of or kind_named(other.kind).one_of
     return fold(one.claim) == fold(other.claim) and (one.kind == other.kind or not is_choice)
-
-
-_AGAINST = frozenset({"dislikes", "avoids"})
 
 
 def _groups(notes: Sequence[CheckedNote], rows: Vectors, answers: Answers) -> list[list[int]]:
@@ -244,6 +245,6 @@ def _by_kind(merged: Sequence[_Merged]) -> dict[str, tuple[Claim, ...]]:
 
 def _is_contrary(one: _Merged, other: _Merged) -> bool:
     """Tell whether a claim is against what another is for."""
-    if (one.claim.stance in _AGAINST) == (other.claim.stance in _AGAINST):
+    if (one.claim.stance in NEGATIVE_STANCES) == (other.claim.stance in NEGATIVE_STANCES):
         return False
     return fold(one.claim.text) == fold(other.claim.text) or float(one.vector @ other.vector) >= SAME

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from profilegen.language.cleaning import fold
 from profilegen.language.words import content_stems
-from profilegen.records import UserProfile
+from profilegen.records import NEGATIVE_STANCES, UserProfile
 from profilegen.records.history import ClaimChange, ClaimState
 
 _NOTABLE_SUPPORT = 0.1
@@ -69,13 +69,10 @@ def ended_on(profile: UserProfile) -> dict[tuple[str, str, str], str]:
 
 
 def _is_reworded(one: ClaimState, other: ClaimState, language: str) -> bool:
-    if one.kind != other.kind or (one.stance in _AGAINST) != (other.stance in _AGAINST):
+    if one.kind != other.kind or (one.stance in NEGATIVE_STANCES) != (other.stance in NEGATIVE_STANCES):
         return False
     if not set(one.documents) & set(other.documents):
         return False
     return fold(one.text) == fold(other.text) or bool(
         set(content_stems(one.text, language)) & set(content_stems(other.text, language))
     )
-
-
-_AGAINST = frozenset({"dislikes", "avoids"})

@@ -134,9 +134,19 @@ class ClaimReview(Record):
 Stance = Literal["likes", "dislikes", "wants", "avoids", "is"]
 """What the text of a claim completes; with `is` it is a predicate already, such as "works nights"."""
 STANCES: tuple[Stance, ...] = ("likes", "dislikes", "wants", "avoids", "is")
-_NEGATIVE: frozenset[Stance] = frozenset({"dislikes", "avoids"})
+NEGATIVE_STANCES: frozenset[Stance] = frozenset({"dislikes", "avoids"})
+"""The stances against something. A claim against it never says the same as one for it."""
 Trend = Literal["lasting", "recent", "fading"]
 """How the evidence of a claim lies in time; docs/history.md has the rule."""
+
+
+def claim_words(stance: Stance, text: str) -> str:
+    """Return the text of a claim as pages show it, after its stance where that is not plain: "dislikes: glitter".
+
+    :param stance: what the text completes.
+    :param text: of the claim.
+    """
+    return text if stance in {"is", "likes"} else f"{stance}: {text}"
 
 
 class Claim(Record):
@@ -169,12 +179,12 @@ class Claim(Record):
     @property
     def polarity(self) -> Literal["positive", "negative"]:
         """Whether the claim is for something or against it."""
-        return "negative" if self.stance in _NEGATIVE else "positive"
+        return "negative" if self.stance in NEGATIVE_STANCES else "positive"
 
     @property
     def words(self) -> str:
-        """The text as pages show it, after its stance where that is not plain: "dislikes: glitter"."""
-        return self.text if self.stance in {"is", "likes"} else f"{self.stance}: {self.text}"
+        """The text as pages show it, as of `claim_words`."""
+        return claim_words(self.stance, self.text)
 
     @property
     def shared_name(self) -> str:

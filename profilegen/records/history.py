@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from profilegen.records import Claim, Record, SegmentChange, Stance, Trend
+from profilegen.records import Claim, Record, SegmentChange, Stance, Trend, claim_words
 
 
 class ClaimState(Record):
@@ -56,7 +56,7 @@ class ClaimState(Record):
     @property
     def words(self) -> str:
         """The text as pages show it, as of `Claim`."""
-        return self.text if self.stance in {"is", "likes"} else f"{self.stance}: {self.text}"
+        return claim_words(self.stance, self.text)
 
 
 class ClaimChange(Record):

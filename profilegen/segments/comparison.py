@@ -13,8 +13,8 @@ import numpy.typing as npt
 from profilegen.backends import Verifier
 from profilegen.language.predicates import predicate
 from profilegen.language.registry import language_of
-from profilegen.records import Category, Claim, Kind, Stance
-from profilegen.segments.group_claims import NEGATIVE, SharedClaim, UserClaims, best_evidence, log_odds_z
+from profilegen.records import NEGATIVE_STANCES, Category, Claim, Kind, Stance
+from profilegen.segments.group_claims import SharedClaim, UserClaims, best_evidence, log_odds_z
 from profilegen.segments.likeness import Scale, content_words, is_function_word, is_inside, stems, words
 from profilegen.vectors import Vectors
 
@@ -72,7 +72,7 @@ class Table:
         return cls(
             users,
             [at for at, user in enumerate(users) for _ in user.claims],
-            np.array([claim.stance in NEGATIVE for _, claim in rows], bool),
+            np.array([claim.stance in NEGATIVE_STANCES for _, claim in rows], bool),
             rows,
             [(user.language, stems(claim.text, user.language)) for user in users for _, claim in user.claims],
             np.concatenate(centred) if centred else np.zeros((0, 0), np.float32),
@@ -178,7 +178,7 @@ class Comparison:
             Candidate(kind, stance, text, vector, stems(text, self.language))
             for (kind, stance, text), vector in zip(beginnings, vectors, strict=True)
         ]
-        different = list({(each.stance in NEGATIVE, each.key): each for each in reversed(own)}.values())
+        different = list({(each.stance in NEGATIVE_STANCES, each.key): each for each in reversed(own)}.values())
         self._compare(different, self.inside)
         for each in different:
             each.strength = _strength(each, self.inside)
@@ -246,7 +246,7 @@ class Comparison:
 
         :param cosines: (n_rows,) float32.
         """
-        fits = table.negative == (candidate.stance in NEGATIVE)
+        fits = table.negative == (candidate.stance in NEGATIVE_STANCES)
         candidate.same = fits & (cosines >= self.scale.same)
         candidate.related = fits & (cosines >= self.scale.related) & ~candidate.same
         # Where vectors say nothing of a language, only words are compared.
@@ -264,7 +264,7 @@ class Comparison:
         return -self.z(candidate.strength, candidate.strength_outside), len(candidate.key), candidate.text
 
     def _alike(self, one: Candidate, other: Candidate) -> bool:
-        same_side = (one.stance in NEGATIVE) == (other.stance in NEGATIVE)
+        same_side = (one.stance in NEGATIVE_STANCES) == (other.stance in NEGATIVE_STANCES)
         return same_side and float(one.vector @ other.vector) >= self.scale.same
 
     def _verify(self, candidates: Sequence[Candidate], verifier: Verifier) -> None:

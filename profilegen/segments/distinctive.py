@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from profilegen.backends import Verifier
 from profilegen.claims.taxonomy import Taxonomy
 from profilegen.language.predicates import predicate
-from profilegen.records import Category, Claim
+from profilegen.records import NEGATIVE_STANCES, Category, Claim
 from profilegen.segments.comparison import Comparison, Embed, Ranked, Table
 from profilegen.segments.group_claims import (
-    NEGATIVE,
     GroupClaims,
     SharedClaim,
     UserClaims,
@@ -102,7 +101,7 @@ def _without_repeats(ranked: Sequence[Ranked], scale: Scale) -> list[Ranked]:
 
 
 def _is_repeat(one: Ranked, other: Ranked, scale: Scale) -> bool:
-    if (one.claim.stance in NEGATIVE) != (other.claim.stance in NEGATIVE):
+    if (one.claim.stance in NEGATIVE_STANCES) != (other.claim.stance in NEGATIVE_STANCES):
         return False
     users, others = set(one.claim.users), set(other.claim.users)
     near = float(one.vector @ other.vector) >= scale.same
@@ -171,7 +170,7 @@ def _category_users(table: Table, taxonomy: Taxonomy) -> dict[str, dict[int, Cla
     """Return the users who like something of a category or of one below it, each with a claim that shows it."""
     users: dict[str, dict[int, Claim]] = defaultdict(dict)
     for owner, (_, claim) in zip(table.owner, table.rows, strict=True):
-        if claim.category and claim.category.id in taxonomy.by_id and claim.stance not in NEGATIVE:
+        if claim.category and claim.category.id in taxonomy.by_id and claim.stance not in NEGATIVE_STANCES:
             for node in taxonomy.lineage(claim.category.id):
                 users[node].setdefault(owner, claim)
     return users

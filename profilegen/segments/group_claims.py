@@ -17,8 +17,6 @@ _MAX_QUOTES = 3
 _PRIOR = 10.0
 # A claim sets a group apart if its log-odds are this many standard errors above zero.
 _DISTINCTIVE_Z = 1.0
-NEGATIVE: frozenset[Stance] = frozenset(("dislikes", "avoids"))
-"""The stances against something. A claim against it never says the same as one for it."""
 
 
 @dataclass(frozen=True)
