@@ -16,6 +16,7 @@ from profilegen.cli.options import (
     Json,
     Map,
     Mask,
+    Pseudonyms,
     Store,
     User,
     Verifier,
@@ -52,14 +53,7 @@ def build(
         ),
     ] = False,
     mask: Mask = None,
-    pseudonyms: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEYFILE",
-            callback=readable,
-            help="Put pseudonyms for user ids, by the key of this file, which is made if there is none.",
-        ),
-    ] = None,
+    pseudonyms: Pseudonyms = None,
     taxonomy: Annotated[
         str | None,
         typer.Option(

@@ -67,6 +67,14 @@ Category = Annotated[
         help="Only users with an interest in this category or one below it, by id or name.", callback=readable
     ),
 ]
+Pseudonyms = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEYFILE",
+        callback=readable,
+        help="Put pseudonyms for user ids, by the key of this file, which is made if there is none.",
+    ),
+]
 Mask = Annotated[
     MaskLevel | None,
     typer.Option(

@@ -12,7 +12,7 @@ import typer
 
 from profilegen.cli.app import app
 from profilegen.cli.console import progress_bars
-from profilegen.cli.options import Map, Store, User, Verifier, Workers, Writer, mapping_of
+from profilegen.cli.options import Map, Mask, Pseudonyms, Store, User, Verifier, Workers, Writer, mapping_of
 from profilegen.publish.output import print_page, print_text
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def watch(
     user: User = None,
     writer: Writer = None,
     verifier: Verifier = None,
+    mask: Mask = None,
+    pseudonyms: Pseudonyms = None,
     add: Annotated[bool, typer.Option("--add", help="Remove nothing: keep what the files do not have.")] = False,
     wait: Annotated[float, typer.Option(min=0.1, max=3600, help="Build when nothing changed for so many seconds.")] = 2,
     workers: Workers = None,
@@ -47,7 +49,14 @@ def watch(
     from profilegen.pipeline.build import build as run
     from profilegen.pipeline.watching import build_changes, changes_in
 
-    settings = load_settings(store=store, writer=writer, verifier=verifier, workers=workers)
+    settings = load_settings(
+        store=store,
+        writer=writer,
+        verifier=verifier,
+        mask=mask.value if mask else None,
+        pseudonyms=pseudonyms,
+        workers=workers,
+    )
     mapping = mapping_of(map)
 
     def built(changed: Sequence[Path]) -> Round:
