@@ -186,6 +186,14 @@ def test_with_a_key_neither_the_user_nor_the_own_name_in_a_text_is_told(tmp_path
     assert document.text == "I am [name], and not amaya_tx."
 
 
+def test_a_user_who_is_called_as_a_placeholder_breaks_none(tmp_path: Path) -> None:
+    rows = written(tmp_path / "a.jsonl", {"user_id": "email", "text": "I am email, at ann@example.org."})
+    intake = Intake()
+    (document,) = read_documents([str(rows)], mapping={}, intake=intake, privacy=Privacy("standard", b"k" * 32))
+    assert document.text == "I am [name], at [email]."
+    assert intake.masked == {"name": 1, "email": 1}
+
+
 def test_inspect_says_what_would_be_masked(tmp_path: Path) -> None:
     rows = written(tmp_path / "a.jsonl", {"user_id": "ann", "text": ROW})
     assert inspect_files([str(rows)], mapping={}, mask="standard").masked == {"email": 1, "card": 1}

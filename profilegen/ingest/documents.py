@@ -157,9 +157,12 @@ class _Hidden:
     def _without_author(self, text: str) -> str:
         if not self._own or self._own not in text:
             return text
-        without, count = re.subn(rf"(?<!\w){re.escape(self._own)}(?!\w)", "[name]", text)
-        self.counts["name"] += count
-        return without
+        # A user may be called "email", which is no reason to break the placeholders of that name.
+        parts = re.split(f"({PLACEHOLDER.pattern})", text)
+        for at in range(0, len(parts), 2):
+            parts[at], count = re.subn(rf"(?<!\w){re.escape(self._own)}(?!\w)", "[name]", parts[at])
+            self.counts += Counter(name=count)
+        return "".join(parts)
 
 
 def _rating(given: Mapping[str, object], notation: Notation) -> tuple[float | None, float]:
