@@ -286,8 +286,12 @@ def test_no_user_id_stands_in_any_byte_of_a_store_of_pseudonyms(
         assert not profilegen.build(rows, store=store, pseudonyms=key, workers=1).changed
         with pytest.raises(UsageError, match="are pseudonyms; name their key file"):
             profilegen.build(rows, store=store, workers=1)
+        make_key(tmp_path / "other.key")
         with pytest.raises(UsageError, match="with another key"):
             profilegen.build(rows, store=store, pseudonyms=tmp_path / "other.key", workers=1)
+        with pytest.raises(UsageError, match="there is no file"):
+            profilegen.build(rows, store=store, pseudonyms=tmp_path / "typo.key", workers=1)
+        assert not (tmp_path / "typo.key").exists()
     with profilegen.open_store(store) as opened:
         assert opened.user(pseudonym("user-name-1", read_key(key))) is not None
     assert profilegen_("pseudonym", str(key), "user-name-1").stdout.strip() == pseudonym("user-name-1", read_key(key))
@@ -302,6 +306,7 @@ def test_who_was_forgotten_does_not_come_in_again_as_a_pseudonym(
         profilegen.forget(["user-name-1"], store=store, workers=1)
         with pytest.raises(UsageError, match="would come in again as pseudonyms"):
             profilegen.build(rows, store=store, pseudonyms=tmp_path / "a.key", workers=1, remove=True)
+    assert not (tmp_path / "a.key").exists()
 
 
 def test_a_key_file_is_its_owners_alone_and_lies_outside_of_the_store(tmp_path: Path) -> None:
@@ -320,3 +325,13 @@ def test_a_file_that_is_no_key_is_a_mistake_that_is_explained(tmp_path: Path) ->
     wrong.write_text("letmein")
     done = profilegen_("build", str(rows_of(tmp_path)), "--store", str(tmp_path / "store"), "--pseudonyms", str(wrong))
     assert "is no key file" in error_line(done, 2)
+
+
+def test_a_key_file_that_cannot_be_reached_is_a_mistake_that_is_explained(tmp_path: Path) -> None:
+    rows = str(rows_of(tmp_path))
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    for key in (circle, tmp_path / ("a" * 300), Path(rows) / "a.key", tmp_path):
+        done = profilegen_("build", rows, "--store", str(tmp_path / "store"), "--pseudonyms", str(key))
+        assert "the key file" in error_line(done, 2)
+        assert "cannot be read" in error_line(done, 2)

@@ -29,7 +29,7 @@ from profilegen.pipeline.model_choice import (
     writers_for,
 )
 from profilegen.pipeline.models import Models
-from profilegen.pipeline.privacy import check_privacy, chosen_privacy, record_key, record_mask
+from profilegen.pipeline.privacy import chosen_privacy, record_key, record_mask
 from profilegen.pipeline.profiles import outdated_users, write_profiles
 from profilegen.pipeline.reading import check_notes, repeated_in, unsettled_users, write_notes
 from profilegen.pipeline.segments import update_segments
@@ -92,7 +92,6 @@ def build(
     """
     if add and remove:
         raise UsageError("to add and to remove exclude each other: with --add nothing is removed")
-    privacy = chosen_privacy(settings, announce)
     clock = _Clock()
     report = progress or no_progress
     # The index is opened while the sources are read: opening is most of the time that it takes to answer.
@@ -102,7 +101,7 @@ def build(
         index.standing_by(settings.store) as standby,
         ExitStack() as opened,
     ):
-        check_privacy(ledger, privacy, add=add)
+        privacy = chosen_privacy(ledger, settings, add=add, announce=announce)
         pending = ledger.is_erasure_pending()
         taxonomy = chosen_taxonomy(ledger, settings.taxonomy)
         chosen = None if re_embed else embedder_of_store(ledger, settings, report)

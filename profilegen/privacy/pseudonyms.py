@@ -55,6 +55,20 @@ def read_key(path: Path) -> bytes:
     return key
 
 
+def has_no_key(path: Path) -> bool:
+    """Return whether there is nothing at a path; what cannot be looked at is something, and `read_key` says what.
+
+    :param path: of a key file.
+    """
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def make_key(path: Path) -> None:
     """Write a new random key to a file that its owner alone can read.
 
@@ -63,10 +77,12 @@ def make_key(path: Path) -> None:
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(_KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # A store whose key a power cut took could not be built any more.
     except OSError as error:
         raise UsageError(f"the key file {path} cannot be made: {error.strerror}") from None
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(_KEY_BYTES) + "\n")
 
 
 def check_place(path: Path, store: Path) -> None:
@@ -76,5 +92,6 @@ def check_place(path: Path, store: Path) -> None:
     :param store: directory of the store.
     :raises UsageError: the file lies in the store, or would.
     """
-    if path.resolve().is_relative_to(store.resolve()):
+    # Not `Path.resolve`, which raises where symbolic links run in a circle.
+    if Path(os.path.realpath(path)).is_relative_to(os.path.realpath(store)):
         raise UsageError(f"the key file {path} lies in the store {store}; name a file outside of it")
