@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from profilegen.config import Level
 from profilegen.privacy.found import KINDS, PLACEHOLDER
-from profilegen.privacy.masking import LEVELS, Masked, find, mask, mask_code
+from profilegen.privacy.masking import Masked, find, mask, mask_code
 
-__all__ = ["KINDS", "LEVELS", "OPEN", "PLACEHOLDER", "Level", "Masked", "Privacy", "find", "mask", "mask_code"]
+__all__ = ["KINDS", "OPEN", "PLACEHOLDER", "Level", "Masked", "Privacy", "find", "mask", "mask_code"]
 
 
 class Privacy(NamedTuple):

@@ -26,9 +26,6 @@ from profilegen.privacy.recognisers import (
     street_addresses,
 )
 
-LEVELS: tuple[Level, ...] = ("off", "standard", "strict")
-"""How much can be masked, from nothing on."""
-
 
 class Masked(NamedTuple):
     """A text without what identifies somebody.

@@ -11,7 +11,6 @@ from profilegen.privacy.hint import Hint
 HINT = Hint(patterns=(re.compile(r"\d\d(?<=[A-Za-z]{2}\d\d)(?<![A-Za-z0-9][A-Za-z]{2}\d\d)[ -]?[A-Za-z0-9]{4}"),))
 
 _CANDIDATE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}")
-_MIN_LENGTH = 15
 
 
 def find(text: str, language: str) -> Iterator[Found]:
@@ -34,15 +33,13 @@ def _length(country: str) -> int:
     """Return how long an IBAN of a country is, 0 for a country that has none."""
     from stdnum import numdb
 
-    try:
-        properties = numdb.get("iban").info(country.upper())[0][1]
-    except (LookupError, ValueError):
-        return 0
-    return 4 + sum(int(number) for number in re.findall(r"(\d+)!", properties.get("bban", "")))
+    properties = numdb.get("iban").info(country.upper())[0][1]
+    parts = re.findall(r"(\d+)!", properties.get("bban", ""))
+    return 4 + sum(map(int, parts)) if parts else 0
 
 
 def _end(candidate: str, length: int) -> int | None:
-    """Return where the so-and-so-manieth letter or digit ends, None if there are fewer or a word goes on."""
+    """Return where so many letters and digits end, None if there are fewer or a word goes on."""
     for at, character in enumerate(candidate):
         length -= character not in " -"
         if not length:
@@ -53,4 +50,4 @@ def _end(candidate: str, length: int) -> int | None:
 def _is_valid(number: str) -> bool:
     from stdnum import iban
 
-    return len(number) >= _MIN_LENGTH and iban.is_valid(number, check_country=False)
+    return bool(iban.is_valid(number, check_country=False))
