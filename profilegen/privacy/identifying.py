@@ -36,6 +36,6 @@ def has_identifier(text: str) -> bool:
 
     Names of persons are not recognised: no shape tells a friend from a singer.
 
-    :param text: a claim, or a sentence of a summary.
+    :param text: a claim.
     """
     return bool(_IDENTIFIER.search(text) or mask(text).counts)
