@@ -293,6 +293,8 @@ def test_a_folder_with_nothing_usable_says_why_of_each_kind() -> None:
         assert done.returncode == 1
         assert "a.csv: no column of texts among height, width" in said
         assert "b.jsonl: no column of texts among user_id, age" in said
+    (problem,) = json.loads(profilegen_("inspect", "--json", "more").stdout)["problems"]
+    assert "a.csv: no column of texts" in problem["reason"]
 
 
 # --- the mapping ------------------------------------------------------------------------------------------

@@ -143,9 +143,9 @@ def _look(sources: Sequence[Source], choice: Choice, mapped: _Mapped, intake: In
             intake.on_error(source, why)
     elif named:
         raise next(iter(named.values()))
-    elif errors and not parts:
-        raise InputError(_why_none([*errors.values()]))
     intake.skip(_passed_over(sources, parts, errors))
+    if errors and not parts:
+        raise InputError(_why_none([*errors.values()]))
     return parts
 
 
