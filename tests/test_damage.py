@@ -98,6 +98,11 @@ def cut(share: float) -> Damage:
     return damage
 
 
+def no_last_page(store: Path) -> None:
+    path = store / LEDGER_FILE
+    path.write_bytes(path.read_bytes()[:-4096])
+
+
 def flip(seed: int) -> Damage:
     """Flip bytes all over the file but its first page."""
 
@@ -129,6 +134,7 @@ def blank(seed: int) -> Damage:
 DAMAGES: dict[str, Damage] = {
     "half of it is missing": cut(0.5),
     "its end is missing": cut(0.9),
+    "its last page is missing": no_last_page,
     "flipped bytes": flip(1),
     "other flipped bytes": flip(2),
     "blank pages": blank(1),
@@ -159,7 +165,7 @@ def test_a_damaged_ledger_is_recognised_repaired_and_made_whole_by_the_same_buil
     assert "damaged" in wrong["store"] or "newer" in wrong["store"], wrong
     assert "Traceback" not in str(wrong)
     done = {check.name: check.found for check in doctor.repair(store)}
-    assert DAMAGED_FILE in done["repair"]
+    assert "the sound rows were kept" in done["repair"]
     assert (store / DAMAGED_FILE).exists()
     build(source, store)
     assert not (store / DAMAGED_FILE).exists()
@@ -186,6 +192,17 @@ def test_what_a_person_decided_stays_where_its_rows_are_sound_and_else_is_said_t
     with open_ledger(store, read_only=True) as ledger:
         assert len([*ledger.iter_decisions()]) == 3
         assert ledger.audience_users("l") == list(USERS[:2])
+
+
+def test_of_a_ledger_whose_end_is_missing_the_rows_before_it_are_kept(store: Path) -> None:
+    with open_ledger(store) as ledger:
+        ledger.import_decisions([Decision(by="b", action="flag", user_id=user, words="ask") for user in USERS])
+    sql("CREATE TABLE unused (content)", "INSERT INTO unused VALUES (zeroblob(500000))")(store)
+    cut(0.7)(store)
+    doctor.repair(store)
+    with open_ledger(store, read_only=True) as ledger:
+        assert len([*ledger.iter_decisions()]) == len(USERS)
+        assert {document.user_id for document in ledger.iter_documents()} == {*USERS}
 
 
 @pytest.mark.parametrize(

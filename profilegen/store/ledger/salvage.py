@@ -109,11 +109,13 @@ def examine_ledger(directory: Path) -> LedgerState:
     """
     with closing(_opened(directory)) as connection:
         tables = tuple(_state(connection, table) for table in _TABLES)
+    # As others open it, for whom a file that is cut off is damaged even where no row is missing.
+    with closing(connect(directory, create=False, read_only=True, check=False)) as connection:
         try:
             found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
         except sqlite3.DatabaseError as error:
             found = str(error)
-        return LedgerState(tables, "" if found == "ok" else found.strip().splitlines()[-1])
+    return LedgerState(tables, "" if found == "ok" else found.strip().splitlines()[-1])
 
 
 def repair_ledger(directory: Path) -> LedgerState:
@@ -181,12 +183,14 @@ def _with_logs(path: Path) -> tuple[Path, Path, Path]:
 
 
 def _opened(directory: Path) -> sqlite3.Connection:
+    """Open a ledger, damaged or not, to read what can be read of it."""
     path = directory / LEDGER_FILE
     if path.is_file() and not path.stat().st_size:
         raise empty(path)
     connection = connect(directory, create=False, read_only=True, check=False)
     try:
         with explained(path):
+            connection.execute("PRAGMA writable_schema = ON")  # Else SQLite reads nothing of a file that is cut off.
             version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise newer(path, f"ledger version {version}")
