@@ -16,7 +16,7 @@ from profilegen.publish.files import file_lines, masked_line, repeated_lines
 from profilegen.records import BuildReport, Record
 from profilegen.resources import models_dir, prompts_dir
 from profilegen.store import index
-from profilegen.store.files import LEDGER_FILE, write_lock
+from profilegen.store.files import LEDGER_FILE, no_store, write_lock
 from profilegen.store.ledger import open_ledger
 from profilegen.store.ledger.salvage import DAMAGED_FILE, LedgerState, examine_ledger, repair_ledger, set_aside
 
@@ -65,9 +65,9 @@ def repair(store: Path) -> list[Check]:
     :param store: directory of the store.
     :raises StoreError: there is no store, a build is writing to it, or a newer version made it.
     """
+    if not (store / LEDGER_FILE).exists():
+        raise no_store(store)
     with write_lock(store):
-        if not (store / LEDGER_FILE).exists():
-            return [Check(name="repair", ok=False, found=f"there is no {LEDGER_FILE} in {store}; build again")]
         try:
             state = examine_ledger(store)
         except StoreError as error:
@@ -136,10 +136,12 @@ def _store(store: Path) -> list[Check]:
             counts, fresh = ledger.counts(), index.current_revision(store) == ledger.revision()
     except ProfilegenError as error:
         return [Check(name="store", ok=False, found=str(error))]
+    counted = f"{store}: {counts.users} users, {counts.documents} documents, {counts.segments} segments"
+    if not os.access(store, os.W_OK):
+        return [Check(name="store", ok=None, found=f"{counted}; it is read-only: searches do without the index")]
     healthy = fresh and index.probe(store)
     state_of_index = "index answers" if healthy else "index is missing, old or damaged; the next build makes it again"
-    found = f"{store}: {counts.users} users, {counts.documents} documents, {counts.segments} segments; {state_of_index}"
-    return [Check(name="store", ok=healthy, found=found)]
+    return [Check(name="store", ok=healthy, found=f"{counted}; {state_of_index}")]
 
 
 def _losses(state: LedgerState) -> list[Check]:
@@ -148,8 +150,8 @@ def _losses(state: LedgerState) -> list[Check]:
         Check(
             name=table.table.replace("_", " "),
             ok=False,
-            found=f"{f'{table.unreadable}' if table.is_whole else 'an unknown number'} of rows cannot be read, "
-            f"{table.rows} can; those that cannot are {table.consequence}",
+            found=f"rows that can be read: {table.rows}; rows that cannot: "
+            f"{table.unreadable if table.is_whole else 'an unknown number'}, {table.consequence}",
         )
         for table in state.tables
         if not table.is_sound

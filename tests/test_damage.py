@@ -1,6 +1,7 @@
 """Damaged stores: each is recognised in words, and after a repair and the same build it is as it was."""
 
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -186,7 +187,7 @@ def test_what_a_person_decided_stays_where_its_rows_are_sound_and_else_is_said_t
         ledger.save_audience(audience, USERS[:2])
     sql("UPDATE documents SET record = 'x'", "UPDATE decisions SET record = '{' WHERE rowid = 1")(store)
     assert found(store)["decisions"] == (
-        "1 of rows cannot be read, 3 can; those that cannot are lost, unless you have a copy of the store"
+        "rows that can be read: 3; rows that cannot: 1, lost unless you have a copy of the store"
     )
     doctor.repair(store)
     with open_ledger(store, read_only=True) as ledger:
@@ -249,9 +250,18 @@ def test_a_sound_ledger_is_not_touched_by_a_repair(store: Path) -> None:
 
 
 def test_a_repair_of_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no store"):
-        doctor.repair(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    for name in ("none", "empty"):
+        with pytest.raises(StoreError, match="no store"):
+            doctor.repair(tmp_path / name)
     assert not (tmp_path / "none").exists()
+    assert not [*(tmp_path / "empty").iterdir()]
+
+
+def test_a_store_that_may_only_be_read_is_not_called_damaged(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
+    assert "store" not in found(indexed)
+    assert "read-only" in {check.name: check.found for check in doctor.examine(indexed)}["store"]
 
 
 # --- the index --------------------------------------------------------------------------------------------

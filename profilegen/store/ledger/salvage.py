@@ -36,10 +36,11 @@ _REPAIRED_FILE = f"{LEDGER_FILE}.repaired"
 
 _AGAIN_FROM_FILES = "read again from the files by the next build"
 _AGAIN = "made again by the next build"
-_LOST = "lost, unless you have a copy of the store"
+_LOST = "lost unless you have a copy of the store"
 # Those that are made again have a price: of readings, what a writer reads.
 _TABLES: Mapping[str, str] = {
-    "meta": _AGAIN,
+    "meta": f"{_AGAIN}, but for what persons chose: name --mask and --pseudonyms as before, and take whom you had "
+    "forgotten out of the files",
     "documents": _AGAIN_FROM_FILES,
     "users": _AGAIN,
     "readings": "read by the writer again when their users change",
