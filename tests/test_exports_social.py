@@ -873,6 +873,17 @@ def test_posts_and_comments_of_instagram_are_read(tmp_path: Path) -> None:
     }
 
 
+def test_comments_of_instagram_are_read_where_the_first_is_empty_and_where_no_media_are_listed(tmp_path: Path) -> None:
+    def comment(text: str) -> dict[str, object]:
+        return {"string_map_data": {"Comment": {"value": text}, "Time": {"timestamp": 1600000002}}}
+
+    files: dict[str, object] = {
+        "comments/post_comments_1.json": [{"media_list_data": [], **comment(text)} for text in ("", "Lovely")],
+        "comments/reels_comments.json": {"comments_reels_comments": [comment("So funny")]},
+    }
+    assert {d.text for d in read(folder(tmp_path / "instagram-ana", files))} == {"Lovely", "So funny"}
+
+
 def test_messenger_chats_are_read(tmp_path: Path) -> None:
     chat = {
         "participants": [{"name": as_meta("Ana Núñez")}, {"name": "Bob"}],

@@ -96,8 +96,7 @@ def _read_instagram(look: Look) -> Reader:
 
 
 def _is_instagram_comments(look: Look) -> bool:
-    row = look.rows[0]
-    return "string_map_data" in row and "media_list_data" in row and bool(text_at(row, "string_map_data.Comment.value"))
+    return any(text_at(row, "string_map_data.Comment.value") for row in look.rows)
 
 
 def _read_instagram_comments(look: Look) -> Reader:
