@@ -12,7 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from benchmarks.chaos import building
-from benchmarks.chaos.building import STAND_INS, Outcome, Struck
+from benchmarks.chaos.building import STAND_INS, Struck
 from profilegen.publish.export import export
 from profilegen.resources import resource
 from profilegen.store.index import current_revision
@@ -178,6 +178,3 @@ def _written(path: Path, rows: Sequence[dict[str, object]]) -> Path:
 
 def _hash(data: bytes) -> str:
     return blake2b(data, digest_size=8).hexdigest()
-
-
-__all__ = ["Outcome", "Scene", "World", "contents", "is_whole", "make_world", "work_of"]
