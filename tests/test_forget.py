@@ -31,6 +31,7 @@ from profilegen.store import index
 from profilegen.store.files import EVALUATION_DIRECTORY
 from profilegen.store.forgetting import finish_if_cut_off, opened_to_write, remove_index
 from profilegen.store.ledger import LEDGER_FILE, Audience, ChangedError, open_ledger
+from profilegen.store.ledger.salvage import DAMAGED_FILE
 from profilegen.store.ledger.segments import GROUP_PROFILES
 from profilegen.store.scanning import Wanted, scan
 from profilegen.store.traces import traces_of
@@ -255,6 +256,28 @@ def test_an_unknown_user_is_an_error_and_nothing_is_changed(store: Path) -> None
     with pytest.raises(UsageError, match="no user 'nobody'"):
         profilegen.forget([GOING, "nobody"], store=store)
     assert LEDGER_FILE in holders(store)
+
+
+def damaged_ledgers(store: Path) -> None:
+    """Leave what `doctor --repair` keeps: the ledger of before, with the log beside it."""
+    shutil.copy(store / LEDGER_FILE, store / DAMAGED_FILE)
+    (store / f"{DAMAGED_FILE}-wal").write_text(WORDS)
+
+
+@pytest.mark.usefixtures("no_index")
+def test_a_damaged_ledger_that_a_repair_left_goes_too(store: Path) -> None:
+    damaged_ledgers(store)
+    receipt = profilegen.forget([GOING], store=store)
+    assert holders(store) == set()
+    assert receipt.removed["damaged ledgers"] == 1
+    assert (receipt.pending, receipt.traces.found) == ((), ())
+
+
+def test_a_user_whose_rows_the_damaged_ledger_alone_may_have_is_refused_with_what_to_do(store: Path) -> None:
+    damaged_ledgers(store)
+    with pytest.raises(UsageError, match=f"{DAMAGED_FILE}, which a repair left, may have words of theirs"):
+        profilegen.forget(["nobody"], store=store)
+    assert DAMAGED_FILE in holders(store)
 
 
 @pytest.mark.usefixtures("no_index")

@@ -32,7 +32,7 @@ from profilegen.store.forgetting import (
     remove_reports,
 )
 from profilegen.store.ledger import LEDGER_FILE, Ledger, open_ledger
-from profilegen.store.ledger.salvage import remove_damaged
+from profilegen.store.ledger.salvage import DAMAGED_FILE, remove_damaged
 from profilegen.store.log_readers import log_readers
 from profilegen.store.traces import look_for, traces_of
 
@@ -61,7 +61,7 @@ def forget(users: Sequence[str], settings: Settings, *, progress: Progress | Non
         traces = traces_of(ledger, users, _documents(ledger, users))
         ledger.start_forgetting(users)
         removed = ledger.remove_marked_users()
-        remove_damaged(store)
+        removed["damaged ledgers"] = remove_damaged(store)
         removed["reports of evaluations"] = remove_reports(store)
         removed["files named after users"] = remove_named_files(store, users)
         written, bare = _describe_again(ledger, settings, report)
@@ -116,7 +116,13 @@ def _check_known(ledger: Ledger, users: Sequence[str], store: Path) -> None:
     unknown = [user for user in users if user not in known and not is_forgotten(user)]
     if unknown:
         names = ", ".join(map(repr, unknown))
-        raise UsageError(f"there is no user {names} in {store}; nothing was removed")
+        message = f"there is no user {names} in {store}; nothing was removed"
+        if (store / DAMAGED_FILE).exists():  # It may have users whose rows could not be read.
+            message += (
+                f". {store / DAMAGED_FILE}, which a repair left, may have words of theirs; the next build that "
+                "finishes removes it: run the same build as before, then this again"
+            )
+        raise UsageError(message)
 
 
 def _documents(ledger: Ledger, users: Sequence[str]) -> Iterator[Document]:

@@ -165,13 +165,17 @@ def set_aside(directory: Path) -> None:
         log.unlink(missing_ok=True)
 
 
-def remove_damaged(directory: Path) -> None:
+def remove_damaged(directory: Path) -> int:
     """Remove the damaged ledger that a repair left beside the new one, and what a killed repair left.
 
     :param directory: the store.
+    :return: how many of these two there were.
     """
-    _remove(directory / DAMAGED_FILE)
-    _remove(directory / _REPAIRED_FILE)
+    left = [directory / DAMAGED_FILE, directory / _REPAIRED_FILE]
+    count = sum(any(file.exists() for file in _with_logs(path)) for path in left)
+    for path in left:
+        _remove(path)
+    return count
 
 
 def _remove(path: Path) -> None:
