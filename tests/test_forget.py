@@ -24,7 +24,7 @@ from test_cli import profilegen_
 
 import profilegen
 from profilegen.errors import InputError, UsageError
-from profilegen.records import Behaviour, Claim, Document, Evidence, FileReading, Segment, UserProfile
+from profilegen.records import MAX_NOTE_CHARS, Behaviour, Claim, Document, Evidence, FileReading, Segment, UserProfile
 from profilegen.review import actions
 from profilegen.review.app import make_app
 from profilegen.store import index
@@ -278,6 +278,30 @@ def test_a_user_whose_rows_the_damaged_ledger_alone_may_have_is_refused_with_wha
     with pytest.raises(UsageError, match=f"{DAMAGED_FILE}, which a repair left, may have words of theirs"):
         profilegen.forget(["nobody"], store=store)
     assert DAMAGED_FILE in holders(store)
+
+
+@pytest.mark.usefixtures("no_index")
+def test_lists_that_were_named_after_two_forgotten_users_stay_two(store: Path) -> None:
+    with open_ledger(store) as ledger:
+        for user_id, listed in ((GOING, [STAYING, SHORT]), ("goer-number-two", [SHORT])):
+            audience = Audience(name=f"like {user_id}", found_by="", by="bea", at=datetime.now(UTC))
+            ledger.save_audience(audience, listed)
+        ledger.stage([Document(id="second", user_id="goer-number-two", text="Some text.", language="en")])
+        ledger.apply_staged(add=True)
+    profilegen.forget([GOING], store=store)
+    profilegen.forget(["goer-number-two"], store=store)
+    with open_ledger(store, read_only=True) as ledger:
+        lists = {audience.name: ledger.audience_users(audience.name) for audience in ledger.audiences()}
+    assert lists == {"all": [STAYING, SHORT], "like [forgotten]": [STAYING, SHORT], "like [forgotten] 2": [SHORT]}
+
+
+@pytest.mark.usefixtures("no_index")
+def test_the_longest_note_can_be_read_after_a_short_id_was_taken_from_it(store: Path) -> None:
+    with open_ledger(store) as ledger:
+        actions.flag(ledger, STAYING, f"{'x' * (MAX_NOTE_CHARS - 4)} {SHORT}", by="bea")
+    profilegen.forget([SHORT], store=store)
+    with open_ledger(store, read_only=True) as ledger:
+        assert [decision for decision in ledger.iter_decisions() if len(decision.words) == MAX_NOTE_CHARS]
 
 
 @pytest.mark.usefixtures("no_index")

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain, count
 from typing import Any
 
-from profilegen.records import Claim, Decision, Segment, UserProfile
+from profilegen.records import MAX_NOTE_CHARS, Claim, Decision, Segment, UserProfile
 from profilegen.segments.composed import phrases_in, unlike_others
 from profilegen.store.ledger.audiences import Audience
 from profilegen.store.ledger.files import explained
@@ -244,28 +245,36 @@ class Forgetting(Removal):
         changed = 0
         for id_, record in list(self._rows("SELECT id, record FROM decisions")):
             decision = self._record(Decision, record, "a decision")
-            words = _redacted(decision.words, users)
+            # The placeholder may be longer than the id, and a longer note than the longest could not be read again.
+            words = _redacted(decision.words, users)[:MAX_NOTE_CHARS]
             if words != decision.words:
                 self._update_decision(id_, decision.model_copy(update={"words": words}))
                 changed += 1
         for name, record in list(self._rows("SELECT name, record FROM audiences")):
             audience = self._record(Audience, record, "a saved list")
-            told = {key: _redacted(getattr(audience, key), users) for key in ("name", "found_by")}
-            if audience.model_copy(update=told) != audience:
-                self._rename_audience(name, audience.model_copy(update=told))
+            told = audience.model_copy(update={"found_by": _redacted(audience.found_by, users)})
+            if (redacted := _redacted(name, users)) != name:
+                told = told.model_copy(update={"name": self._free_list_name(redacted)})
+            if told != audience:
+                self._rename_audience(name, told)
                 changed += 1
         return changed
 
     def _update_decision(self, id_: str, decision: Decision) -> None:
         self._execute("UPDATE decisions SET record = ? WHERE id = ?", (decision.model_dump_json(), id_))
 
+    def _free_list_name(self, name: str) -> str:
+        """Return a name that no saved list has: lists named after two forgotten users stay two."""
+        taken = {taken for (taken,) in self._rows("SELECT name FROM audiences")}
+        return next(each for each in chain([name], (f"{name} {at}" for at in count(2))) if each not in taken)
+
     def _rename_audience(self, name: str, audience: Audience) -> None:
         rows = list(self._rows("SELECT position, user_id FROM audience_users WHERE name = ?", (name,)))
         self._execute("DELETE FROM audience_users WHERE name = ?", (name,))
         self._execute("DELETE FROM audiences WHERE name = ?", (name,))
-        self._execute("INSERT OR REPLACE INTO audiences VALUES (?, ?)", (audience.name, audience.model_dump_json()))
+        self._execute("INSERT INTO audiences VALUES (?, ?)", (audience.name, audience.model_dump_json()))
         self._connection.executemany(
-            "INSERT OR REPLACE INTO audience_users VALUES (?, ?, ?)", [(audience.name, *row) for row in rows]
+            "INSERT INTO audience_users VALUES (?, ?, ?)", [(audience.name, *row) for row in rows]
         )
 
     def _redact_builds(self, users: Sequence[str]) -> int:
