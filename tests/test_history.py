@@ -136,6 +136,14 @@ def test_a_build_that_there_is_not_is_refused_with_those_that_there_are(store: P
         opened.diff(2, 9)
 
 
+def test_of_a_store_of_one_build_a_diff_says_that_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    with open_ledger(tmp_path, create=True) as ledger:
+        ledger.set_meta("embedder", {"name": "e", "sha256": "0", "source": "e"})
+        put(ledger)
+    with open_store(tmp_path) as opened, pytest.raises(UsageError, match=r"only build 1 \(2.* compared with"):
+        opened.diff()
+
+
 def test_a_store_of_before_has_no_history_and_says_so(store: Path) -> None:
     with open_ledger(store) as ledger:
         ledger._execute("DELETE FROM meta WHERE key = 'history since'")

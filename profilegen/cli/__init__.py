@@ -36,6 +36,13 @@ __all__ = ["app", "main"]
 # Typer has Click inside, under a name that depends on its version.
 _ClickException: type[Exception] = typer.BadParameter.mro()[2]
 
+_BUILD_GOES_ON = "; a build goes on from where it was with the same command"
+_AFTER_STOP = {
+    **dict.fromkeys(("build", "demo", "watch"), _BUILD_GOES_ON),
+    "forget": "; what it began is finished by the same command",
+}
+"""What can be done after a command was stopped, by command."""
+
 
 def main() -> Never:
     """Run the command line; a user's mistake is one line and an exit status, never a traceback."""
@@ -60,9 +67,7 @@ def main() -> Never:
     except TerminatedError:
         _fail("stopped", 128 + signal.SIGTERM)
     except StoppedError as error:
-        resumable = error.command in ("build", "demo", "watch")
-        hint = "; a build goes on from where it was with the same command" if resumable else ""
-        _fail(f"stopped{hint}", error.status)
+        _fail(f"stopped{_AFTER_STOP.get(error.command or '', '')}", error.status)
     except BrokenPipeError:  # The reader of the pipe has gone.
         _discard_output()
         sys.exit(1)

@@ -35,13 +35,15 @@ def trace_lines(found: TraceReport) -> Iterator[str]:
 
     :param found: the result.
     """
-    runs = f"{found.runs:,} runs of {WORDS} words ({CHARACTERS} characters without spaces)"
     texts = (
-        f"of {runs} of {counted(found.documents, 'document')}" if found.documents else "of no texts, which are unknown"
+        f" and for any of {found.runs:,} runs of {WORDS} words ({CHARACTERS} characters without spaces) "
+        f"of {counted(found.documents, 'document')}"
+        if found.documents
+        else "; the store has no texts of theirs to look for: --check finds those of a file (--texts FILE)"
     )
     yield (
         f"looked in {counted(found.files, 'file')}, {counted(found.size, 'byte')}, "
-        f"for the id of {counted(len(found.users), 'user')} and for any {texts}"
+        f"for the id of {counted(len(found.users), 'user')}{texts}"
     )
     if found.shared_runs:
         yield f"  left out: {found.shared_runs:,} runs that texts of other users have too"

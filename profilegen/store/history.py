@@ -32,6 +32,8 @@ def diff(ledger: Ledger, before: int | None = None, after: int | None = None, us
     if before is None:
         before = max((number for number in numbers if number < after), default=None)
     if before is None or after not in numbers or before not in numbers or before > after:
+        if len(builds) == 1:
+            raise UsageError(f"there is only build {_listed(builds)} yet, and nothing that it could be compared with")
         raise UsageError(
             f"there is no such pair of builds; the builds that can be compared are {_listed(builds)}, the earlier first"
         )
