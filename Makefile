@@ -63,16 +63,23 @@ train: env ## train our writer and our verifiers anew, in trained/; hours on two
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train]' --constraint constraints.txt
 	$(BIN)/profilegen models pull all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct
 	@echo "Three models are trained, each for an hour or more on two cores."
-	$(BIN)/python -m training.verifier --base models/all-minilm-l6-v2.gguf --epochs 2 --rate 2e-4 --languages en \
-		--out trained/verifier-22m
+	$(BIN)/python -m training.rows --of verifier --base models/all-minilm-l6-v2.gguf --languages en \
+		--out trained/verifier-22m/rows.npz
+	$(BIN)/python -m training.verifier --base models/all-minilm-l6-v2.gguf --rows trained/verifier-22m/rows.npz --epochs 2 \
+		--rate 2e-4 --out trained/verifier-22m
 	$(BIN)/python -m training.adapter --base models/all-minilm-l6-v2.gguf --weights trained/verifier-22m/merged.pt \
 		--rank 64 --threshold 0.8 --out trained/profilegen-verifier-22m.safetensors
-	$(BIN)/python -m training.verifier --base models/multilingual-e5-small.gguf --trained-layers 8 --most 10000 \
-		--epochs 2 --rate 1.5e-4 --out trained/verifier-multilingual
+	$(BIN)/python -m training.rows --of verifier --base models/multilingual-e5-small.gguf --most 10000 \
+		--out trained/verifier-multilingual/rows.npz
+	$(BIN)/python -m training.verifier --base models/multilingual-e5-small.gguf --rows trained/verifier-multilingual/rows.npz \
+		--trained-layers 8 --epochs 2 --rate 1.5e-4 --out trained/verifier-multilingual
 	$(BIN)/python -m training.adapter --base models/multilingual-e5-small.gguf \
 		--weights trained/verifier-multilingual/merged.pt --rank 96 --threshold 0.78 \
 		--out trained/profilegen-verifier-multilingual.safetensors
-	$(BIN)/python -m training.writer --base models/smollm2-135m-instruct.gguf --languages en --out trained/writer-135m
+	$(BIN)/python -m training.rows --of writer --base models/smollm2-135m-instruct.gguf --languages en \
+		--out trained/writer-135m/rows.npz
+	$(BIN)/python -m training.writer --base models/smollm2-135m-instruct.gguf --rows trained/writer-135m/rows.npz \
+		--out trained/writer-135m
 	cp trained/writer-135m/adapter.safetensors trained/profilegen-writer-135m.safetensors
 
 docs: env ## write docs/cli.md from the help texts, and build the documentation site in site/

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-from training.examples import LABELS
+from training.measures import LABELS
 from training.verifier import GGUF_NAMES, HEAD, load_base
 
 _HEAD_NAMES = {theirs: ours for ours, theirs in HEAD.items()}

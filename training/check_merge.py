@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from training.lm import Adapted, LanguageModel, Tokenizer
-from training.writer import _notes_row, is_held_out, read_users
+from training.rows import _notes_row, is_held_out, read_users
 
 
 def main() -> int:

@@ -17,13 +17,15 @@ from typing import Any, NamedTuple
 from profilegen.claims.verification import passage_text
 from profilegen.language.predicates import predicate
 from profilegen.language.sentences import sentence_spans
+from training.measures import LABELS
 
 DATA = Path(__file__).with_name("data")
 
-LABELS = ("shown", "not shown", "contradicted")
 _CONTRADICTED = frozenset({"denied", "past", "contrary"})
 _HELD_OUT_SHARE = 0.12
 _LIKEST = 2
+# Judged notes on which verifiers are compared.
+_MEASURED_ON = frozenset({"judged-b"})
 # The scenarios of these texts come back in several languages, so that none of them can measure.
 _REPEATED = "texts-ml2-"
 
@@ -53,6 +55,8 @@ def is_held_out(example: Example) -> bool:
 
     :param example: the example.
     """
+    if example.file in _MEASURED_ON:
+        return True
     digest = hashlib.sha256(example.group.encode()).digest()
     return not example.group.startswith(_REPEATED) and int.from_bytes(digest[:4], "big") < _HELD_OUT_SHARE * 2**32
 

@@ -25,8 +25,8 @@ from profilegen.backends import Options, open_verifier
 from profilegen.claims.notes import Note
 from profilegen.claims.passages import Passage
 from profilegen.claims.verification import Case, check
-from training.examples import Example, held_out_users, judged_sheets, sheet_passages
-from training.measures import binary, measure
+from training.examples import held_out_users, judged_sheets, sheet_passages
+from training.measures import Measured, binary, measure
 
 
 def main() -> int:
@@ -48,7 +48,7 @@ def main() -> int:
         traps = [Note("lifestyle", "is", trap["claim"], (trap["passage"],)) for trap in user["traps"]]
         cases.append(Case([*notes, *traps], _reading(user), user["language"]))
         labels = [0] * len(notes) + [1] * len(traps)
-        rows += [Example("", "", label, user["language"], user["form"], user["id"]) for label in labels]
+        rows += [Measured(label, user["language"], user["form"]) for label in labels]
     with open_verifier(options.verifier, Options(workers=2)) as verifier:
         checked = [note for notes in check(cases, verifier) for note in notes]
         threshold = verifier.threshold

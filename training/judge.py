@@ -1,6 +1,7 @@
 """Trains a language model as a verifier: it reads a text and a claim, and the likelihood of its answer is the verdict.
 
-    python -m training.judge --base qwen2.5-coder-0.5b-instruct.gguf --layers 16 --out judge
+    python -m training.rows --of judge --base qwen2.5-coder-0.5b-instruct.gguf --out judge/rows.npz
+    python -m training.judge --base qwen2.5-coder-0.5b-instruct.gguf --rows judge/rows.npz --out judge
 
 With `--layers` only the first blocks of the model are used.
 """
@@ -19,55 +20,42 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from training.examples import examples, is_held_out
-from training.lm import LanguageModel, Row, Tokenizer, padded, train
-from training.measures import binary, measure
+from training.lm import DEVICE, LanguageModel, Row, load_rows, padded, train
+from training.measures import measure
 
 ANSWERS = (" yes", " no", " opposite")
 """What the model answers for each label."""
-_MAX_TEXT_TOKENS, _MAX_CLAIM_TOKENS = 220, 64
+_MEASURED_AT_ONCE = 64
 
 
 def main() -> int:
-    """Train, measure on what was held out and on a file of statements, and write the adapter."""
+    """Train, measure on what was held out, and write the adapter."""
     options = _options()
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
-    tokenizer = Tokenizer(options.base)
-    answers = [tokenizer.plain(answer)[0] for answer in ANSWERS]
-    everything = [example for example in examples() if example.language in options.languages or not options.languages]
-    kept = [example for example in everything if not is_held_out(example)]
-    held_out = [example for example in everything if is_held_out(example)]
-    rows = [Row(prompt(tokenizer, each.text, each.claim), [each.label]) for each in kept]
-    print(f"{len(rows):,} examples of {np.mean([len(row.prompt) for row in rows]):.0f} tokens", flush=True)
+    epochs, held_out, measured = load_rows(options.rows)
+    epochs = [epochs[epoch % len(epochs)] for epoch in range(options.epochs)]
     model = LanguageModel(options.base, options.rank, options.layers, options.trained_layers)
 
     def loss(model: LanguageModel, batch: list[Row]) -> torch.Tensor:
-        labels = torch.tensor([row.answer[0] for row in batch])
-        return functional.cross_entropy(_logits(model, batch, answers), labels, label_smoothing=0.05)
+        labels = torch.tensor([row.answer[0] for row in batch], device=DEVICE)
+        return functional.cross_entropy(_logits(model, batch), labels, label_smoothing=0.05)
 
     start = time.perf_counter()
     train(
         model,
-        [rows] * options.epochs,
+        epochs,
         loss,
         rate=options.rate,
         batch_tokens=options.batch_tokens,
         seed=options.seed,
         checkpoint=options.out / "checkpoint.pt",
     )
-    scores = _predict(model, [Row(prompt(tokenizer, e.text, e.claim), [e.label]) for e in held_out], answers)
     report: dict[str, Any] = {
-        "train": len(rows),
+        "examples": len(epochs[0]),
         "minutes": round((time.perf_counter() - start) / 60, 1),
-        "held out": measure(scores, held_out),
+        "held out": measure(_predict(model, held_out), measured),
     }
-    if options.statements:
-        statements = [json.loads(line) for line in options.statements.read_text("utf-8").splitlines()]
-        shown = _predict(model, [Row(prompt(tokenizer, s["text"], s["claim"]), [0]) for s in statements], answers)[:, 0]
-        holds = np.array([row["holds"] for row in statements])
-        threshold = report["held out"]["all"]["threshold at 5% false"]
-        report["statements"] = binary(shown, holds, threshold)
     metadata = {"answers": "|".join(ANSWERS), "threshold": str(report["held out"]["all"]["threshold at 5% false"])}
     if options.layers:
         metadata["layers"] = str(options.layers)
@@ -77,39 +65,28 @@ def main() -> int:
     return 0
 
 
-def prompt(tokenizer: Tokenizer, text: str, claim: str) -> list[int]:
-    """Return the tokens of the question; a text that is too long loses its end.
-
-    :param tokenizer: of the model.
-    :param text: the text.
-    :param claim: about who wrote it.
-    """
-    question = f"\n\nClaim: {' '.join(claim.split())}\nShown:"
-    return [*tokenizer.plain(text)[:_MAX_TEXT_TOKENS], *tokenizer.plain(question)[: _MAX_CLAIM_TOKENS + 8]]
-
-
-def _logits(model: LanguageModel, batch: Sequence[Row], answers: Sequence[int]) -> torch.Tensor:
+def _logits(model: LanguageModel, batch: Sequence[Row]) -> torch.Tensor:
+    """Return (n_rows, n_labels) logits of the answers; a row's answer is its label and the tokens of all answers."""
     hidden = model.hidden(padded([row.prompt for row in batch]))
     last = hidden[range(len(batch)), [len(row.prompt) - 1 for row in batch]]
-    return model.logits(last, answers)
+    return model.logits(last, batch[0].answer[1:])
 
 
-def _predict(
-    model: LanguageModel, rows: Sequence[Row], answers: Sequence[int]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _predict(model: LanguageModel, rows: Sequence[Row]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     model.eval()
     order = sorted(range(len(rows)), key=lambda at: len(rows[at].prompt))
-    scores = np.zeros((len(rows), len(answers)))
+    scores = np.zeros((len(rows), len(ANSWERS)))
     with torch.inference_mode():
-        for start in range(0, len(order), 16):
-            chosen = order[start : start + 16]
-            scores[chosen] = _logits(model, [rows[at] for at in chosen], answers).softmax(-1).numpy()
+        for start in range(0, len(order), _MEASURED_AT_ONCE):
+            chosen = order[start : start + _MEASURED_AT_ONCE]
+            scores[chosen] = _logits(model, [rows[at] for at in chosen]).softmax(-1).cpu().numpy()
     return scores
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", type=Path, required=True, help="GGUF file of the language model")
+    parser.add_argument("--rows", type=Path, required=True, help="examples that `training.rows --of judge` wrote")
     parser.add_argument("--out", type=Path, required=True, help="directory for the adapter, the state and the report")
     parser.add_argument("--rank", type=int, default=16, help="of LoRA")
     parser.add_argument("--layers", type=int, help="use only the first blocks")
@@ -117,8 +94,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--batch-tokens", type=int, default=2_048)
-    parser.add_argument("--languages", nargs="*", default=[], help="only these")
-    parser.add_argument("--statements", type=Path, help="JSON Lines with text, claim and holds, to measure on")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()

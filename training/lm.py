@@ -7,11 +7,12 @@ same input (query, key and value; gate and up) share the first factor.
 
 from __future__ import annotations
 
+import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -21,12 +22,14 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from profilegen.llama import native
-from profilegen.llama.chat_template import ChatTemplate
+from training.measures import Measured
 
 _MARK = "\0request\0"
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+"""Where the models are trained."""
 # Without instructions for products of bfloat16, a processor takes a hundred times as long for them.
-_DTYPE = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+_HAS_BFLOAT16 = torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+_DTYPE = torch.bfloat16 if _HAS_BFLOAT16 else torch.float32
 _WARMUP_SHARE = 0.05
 
 
@@ -37,6 +40,21 @@ class Row(NamedTuple):
     answer: list[int]
 
 
+class Example(Protocol):
+    """What can be trained on: a prompt and an answer, in tokens."""
+
+    @property
+    def prompt(self) -> list[int]:
+        """Tokens that are given."""
+
+    @property
+    def answer(self) -> list[int]:
+        """Tokens that are to follow."""
+
+
+Learned = TypeVar("Learned", bound=Example)
+
+
 class Tokenizer:
     """Turns prompts into tokens as the writer's engine does.
 
@@ -44,8 +62,13 @@ class Tokenizer:
     """
 
     def __init__(self, path: Path) -> None:
+        # Where there are rows already, neither is needed.
         import llama_cpp
 
+        from profilegen.llama import native
+        from profilegen.llama.chat_template import ChatTemplate
+
+        self._native = native
         self._model = native.load_model(str(path))
         self.vocab = llama_cpp.llama_model_get_vocab(self._model)
         self.template = ChatTemplate.from_model(self._model, self.vocab)
@@ -56,7 +79,8 @@ class Tokenizer:
 
         :param text: any text.
         """
-        return native.tokenize(self.vocab, text, special=False, parse_special=False)
+        tokens: list[int] = self._native.tokenize(self.vocab, text, special=False, parse_special=False)
+        return tokens
 
     def chat(self, system: str, request: str) -> list[int]:
         """Return the tokens of a chat up to its answer.
@@ -66,7 +90,7 @@ class Tokenizer:
         """
         messages = [{"role": "system", "content": system}, {"role": "user", "content": _MARK}]
         before, _, after = self.template.render(messages).rpartition(_MARK)
-        ends = (native.tokenize(self.vocab, text, special=False, parse_special=True) for text in (before, after))
+        ends = (self._native.tokenize(self.vocab, text, special=False, parse_special=True) for text in (before, after))
         return [*next(ends), *self.plain(request), *next(ends)]
 
 
@@ -99,8 +123,8 @@ class Adapted(nn.Module):  # type: ignore[misc, unused-ignore]
         product = functional.linear(x, self.weight, self.bias)
         if not self.rank:
             return product
-        change = functional.linear(functional.linear(x, self.a.to(x.dtype)), self.b.to(x.dtype))
-        return product + self.scale * change
+        down = functional.linear(x, self.a.to(x.dtype))
+        return product.add(functional.linear(down, self.b.to(x.dtype)), alpha=self.scale)
 
 
 class Layer(nn.Module):  # type: ignore[misc, unused-ignore]
@@ -133,11 +157,14 @@ class Layer(nn.Module):  # type: ignore[misc, unused-ignore]
         sizes = [shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim, shape.kv_heads * shape.head_dim]
         parts = self.qkv(_norm(x, self.attn_norm, shape.epsilon)).split(sizes, -1)
         q, k, v = (part.view(rows, tokens, -1, shape.head_dim).transpose(1, 2) for part in parts)
-        q, k = (_rotate(part.float(), cos, sin, shape.halves) for part in (q, k))
+        turned = _rotate(torch.cat([q, k], 1).float(), cos, sin, shape.halves)
+        q, k = turned.split([shape.heads, shape.kv_heads], 1)
+        # In float32 on processors: the library's bfloat16 attention is slower there.
+        q, k, v = (part.to(x.dtype if x.is_cuda else torch.float32) for part in (q, k, v))
         groups = shape.heads // shape.kv_heads
-        k, v = (part.repeat_interleave(groups, 1) for part in (k, v))
-        # In float32: the library's bfloat16 attention is slower on processors.
-        attended = functional.scaled_dot_product_attention(q, k, v.float(), is_causal=True).to(x.dtype)
+        if not x.is_cuda:
+            k, v = (part.repeat_interleave(groups, 1) for part in (k, v))
+        attended = functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=x.is_cuda).to(x.dtype)
         x = x + self.out(attended.transpose(1, 2).reshape(rows, tokens, -1))
         gate, up = self.gate_up(_norm(x, self.ffn_norm, shape.epsilon)).chunk(2, -1)
         result: Tensor = x + self.down(functional.silu(gate) * up)
@@ -192,6 +219,7 @@ class LanguageModel(nn.Module):  # type: ignore[misc, unused-ignore]
         output = weights.get("output.weight", weights["token_embd.weight"])
         self.register_buffer("output", output.to(_DTYPE), persistent=False)
         self.register_buffer("norm", weights["output_norm.weight"], persistent=False)
+        self.to(DEVICE)
 
     def hidden(self, ids: Tensor) -> Tensor:
         """Return the last hidden states, normalised.
@@ -199,7 +227,7 @@ class LanguageModel(nn.Module):  # type: ignore[misc, unused-ignore]
         :param ids: (n_rows, n_tokens); rows are padded on the right, which a causal model does not see.
         """
         x = self.embedding[ids]
-        cos, sin = _positions(ids.shape[1], self.shape)
+        cos, sin = (angles.to(x.device) for angles in _positions(ids.shape[1], self.shape))
         with torch.no_grad():
             for layer in self.layers[: self.first_trained]:
                 x = layer(x, cos, sin)
@@ -213,7 +241,7 @@ class LanguageModel(nn.Module):  # type: ignore[misc, unused-ignore]
         :param hidden: (n, n_embd).
         :param tokens: indices in the vocabulary.
         """
-        rows = self.output if tokens is None else self.output[torch.tensor(tokens)]
+        rows = self.output if tokens is None else self.output[torch.tensor(tokens, device=hidden.device)]
         return functional.linear(hidden, rows).float()
 
     def load(self, path: Path) -> None:
@@ -237,9 +265,9 @@ class LanguageModel(nn.Module):  # type: ignore[misc, unused-ignore]
         tensors: dict[str, Any] = {}
         for module in self.modules():
             if isinstance(module, Adapted) and module.rank:
-                parts = module.b.detach().split(list(module.names.values()))
+                parts = module.b.detach().cpu().split(list(module.names.values()))
                 for name, part in zip(module.names, parts, strict=True):
-                    tensors[f"{name}.lora_a"] = module.a.detach().numpy().astype(np.float16)
+                    tensors[f"{name}.lora_a"] = module.a.detach().cpu().numpy().astype(np.float16)
                     tensors[f"{name}.lora_b"] = np.ascontiguousarray((self.scale * part).numpy().astype(np.float16))
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, path, metadata=metadata)
@@ -247,14 +275,15 @@ class LanguageModel(nn.Module):  # type: ignore[misc, unused-ignore]
 
 def train(
     model: LanguageModel,
-    epochs: Sequence[Sequence[Row]],
-    loss_of: Callable[[LanguageModel, list[Row]], Tensor],
+    epochs: Sequence[Sequence[Learned]],
+    loss_of: Callable[[LanguageModel, list[Learned]], Tensor],
     *,
     rate: float,
     batch_tokens: int,
     seed: int,
     checkpoint: Path,
     max_steps: int | None = None,
+    measure: Callable[[], float] | None = None,
 ) -> None:
     """Train the adapter; a run that was stopped goes on from its last checkpoint.
 
@@ -266,25 +295,27 @@ def train(
     :param seed: of the order.
     :param checkpoint: file for the state.
     :param max_steps: number of steps, at most; by default all batches of the epochs.
+    :param measure: a loss to print after each epoch.
     """
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01, betas=(0.9, 0.98))
-    batches = [
-        [rows[at] for at in batch]
-        for epoch, rows in enumerate(epochs)
-        for batch in _shuffled([len(row.prompt) + len(row.answer) for row in rows], batch_tokens, seed + epoch)
-    ]
+    batches: list[list[Learned]] = []
+    ends: list[int] = []
+    for epoch, rows in enumerate(epochs):
+        lengths = [len(row.prompt) + len(row.answer) for row in rows]
+        batches += [[rows[at] for at in batch] for batch in _shuffled(lengths, batch_tokens, seed + epoch)]
+        ends.append(len(batches))
     steps = min(max_steps or len(batches), len(batches))
     warmup = max(1, round(_WARMUP_SHARE * steps))
     print(f"{sum(p.numel() for p in parameters):,} weights are trained in {steps} steps", flush=True)
     begin = 0
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location=DEVICE)
         begin = state["step"]
         model.load_state_dict(state["model"], strict=False)
         optimizer.load_state_dict(state["optimizer"])
         print(f"goes on after step {begin}", flush=True)
-    start, losses = time.perf_counter(), []
+    start, losses = time.perf_counter(), list[Tensor]()
     model.train()
     for step in range(begin, steps):
         for group in optimizer.param_groups:
@@ -294,15 +325,49 @@ def train(
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        losses.append(loss.item())
+        losses.append(loss.detach())
         if (step + 1) % 25 == 0 or step + 1 == steps:
             left = (time.perf_counter() - start) / (step + 1 - begin) * (steps - step - 1)
-            print(f"step {step + 1} of {steps}, loss {np.mean(losses[-25:]):.3f}, {left / 60:.0f} min left", flush=True)
+            mean = torch.stack(losses[-25:]).mean()
+            print(f"step {step + 1} of {steps}, loss {mean:.3f}, {left / 60:.0f} min left", flush=True)
+        if measure and step + 1 in ends:
+            print(f"epoch {ends.index(step + 1) + 1}: loss of what was held out {measure():.4f}", flush=True)
+            model.train()
         if (step + 1) % 50 == 0 or step + 1 == steps:
             state = {"step": step + 1, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
             checkpoint.parent.mkdir(parents=True, exist_ok=True)
             torch.save(state, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").replace(checkpoint)
+
+
+def save_rows(
+    path: Path, epochs: Sequence[Sequence[Row]], held_out: Sequence[Row], measured: Sequence[Measured] = ()
+) -> None:
+    """Write examples to a file.
+
+    :param path: file to write, .npz.
+    :param epochs: examples of each epoch.
+    :param held_out: examples that are measured on.
+    :param measured: what a verifier is measured by, for each of these.
+    """
+    arrays: dict[str, Any] = {"measured": np.frombuffer(json.dumps(measured).encode(), np.uint8)}
+    for name, rows in [*((str(epoch), rows) for epoch, rows in enumerate(epochs)), ("held out", held_out)]:
+        arrays[f"{name} tokens"] = np.array([token for row in rows for part in row for token in part], np.int32)
+        arrays[f"{name} lengths"] = np.array([[len(part) for part in row] for row in rows], np.int32).reshape(-1, 2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **arrays)
+
+
+def load_rows(path: Path) -> tuple[list[list[Row]], list[Row], list[Measured]]:
+    """Return the examples of each epoch, those that are held out and what a verifier is measured by.
+
+    :param path: file that `save_rows` wrote.
+    """
+    with np.load(path) as arrays:
+        rows = {name.removesuffix(" lengths"): _rows(arrays, name) for name in arrays if name.endswith(" lengths")}
+        measured = [Measured(*each) for each in json.loads(arrays["measured"].tobytes())]
+    held_out = rows.pop("held out")
+    return [rows[str(epoch)] for epoch in range(len(rows))], held_out, measured
 
 
 def padded(rows: Sequence[Sequence[int]]) -> Tensor:
@@ -313,7 +378,15 @@ def padded(rows: Sequence[Sequence[int]]) -> Tensor:
     ids = torch.zeros((len(rows), max(map(len, rows))), dtype=torch.long)
     for at, row in enumerate(rows):
         ids[at, : len(row)] = torch.tensor(row)
-    return ids
+    return ids.to(DEVICE)
+
+
+def _rows(arrays: Mapping[str, Any], name: str) -> list[Row]:
+    lengths = arrays[name]
+    if not len(lengths):
+        return []
+    parts = np.split(arrays[name.replace(" lengths", " tokens")], np.cumsum(lengths.reshape(-1))[:-1])
+    return [Row(prompt.tolist(), answer.tolist()) for prompt, answer in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def _shuffled(lengths: Sequence[int], batch_tokens: int, seed: int) -> list[list[int]]:
@@ -333,6 +406,8 @@ def _shuffled(lengths: Sequence[int], batch_tokens: int, seed: int) -> list[list
 
 
 def _norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    if x.is_cuda:  # It reckons in float32 by itself.
+        return functional.rms_norm(x, (x.shape[-1],), weight.to(x.dtype), epsilon)
     return functional.rms_norm(x.float(), (x.shape[-1],), weight, epsilon).to(x.dtype)
 
 

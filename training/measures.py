@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from training.examples import Example
-
 Array = npt.NDArray[Any]
 
+LABELS = ("shown", "not shown", "contradicted")
+"""What a verifier says of a text and a claim, in the order of its outputs."""
 
-def measure(scores: Array, rows: Sequence[Example]) -> dict[str, Any]:
+
+class Measured(NamedTuple):
+    """An example of a verifier that is measured on: its label, language and form."""
+
+    label: int
+    language: str
+    form: str
+
+
+def measure(scores: Array, rows: Sequence[Measured]) -> dict[str, Any]:
     """Return figures over all examples, by language and by form.
 
     :param scores: (n_rows, n_labels) probabilities.
@@ -30,25 +39,6 @@ def measure(scores: Array, rows: Sequence[Example]) -> dict[str, Any]:
             if 0 < holds[chosen].sum() < chosen.sum() and chosen.sum() >= 20:
                 report[f"{what} {value}"] = binary(scores[chosen, 0], holds[chosen], threshold)
     return report
-
-
-def plain_methods(train: Sequence[Example], held_out: Sequence[Example]) -> dict[str, dict[str, float]]:
-    """Return the figures of what needs no reading: the claim's words alone, and words that text and claim share.
-
-    :param train: examples to learn from.
-    :param held_out: examples to measure on.
-    """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-
-    holds = np.array([row.label == 0 for row in held_out])
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    features = vectorizer.fit_transform([row.claim for row in train])
-    model = LogisticRegression(max_iter=2_000).fit(features, [row.label == 0 for row in train])
-    claim_only = model.predict_proba(vectorizer.transform([row.claim for row in held_out]))[:, 1]
-    words = [(set(row.text.casefold().split()), set(row.claim.casefold().split())) for row in held_out]
-    shared = np.array([len(text & claim) / max(len(claim), 1) for text, claim in words])
-    return {"the claim's words alone": binary(claim_only, holds), "shared words": binary(shared, holds)}
 
 
 def binary(shown: Array, holds: Array, threshold: float | None = None) -> dict[str, float]:

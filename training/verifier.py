@@ -1,9 +1,9 @@
 """Trains the verifier: a small encoder reads a text and a claim and says shown, not shown or contradicted.
 
-    python -m training.verifier --base models/all-minilm-l6-v2.gguf --out verifier
+    python -m training.rows --of verifier --base models/all-minilm-l6-v2.gguf --languages en --out verifier/rows.npz
+    python -m training.verifier --base models/all-minilm-l6-v2.gguf --rows verifier/rows.npz --out verifier
 
-A run that was stopped goes on from the checkpoint in its directory. `--start` goes on from an adapter; `--new` names
-files that it has not seen, to which `--beside` times as many other examples are added, lest it forget.
+A run that was stopped goes on from the checkpoint in its directory. `--start` goes on from an adapter.
 
 The base is the GGUF file of an encoder of the BERT family, tokenised by llama.cpp as it will be later. LoRA (Hu et
 al. 2021, arXiv 2106.09685) keeps what has to be shipped small; rank 0 trains all weights of the layers.
@@ -16,7 +16,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ from peft import LoraConfig, get_peft_model
 from safetensors.numpy import load_file
 from transformers import BertConfig, BertForSequenceClassification
 
-from training.examples import LABELS, Example, examples, is_held_out
-from training.measures import binary, measure, plain_methods
+from training.lm import DEVICE, load_rows
+from training.measures import LABELS, measure
 
 Array = npt.NDArray[Any]
 
@@ -58,8 +58,7 @@ HEAD = {
 }
 """The same of the head."""
 
-MAX_TOKENS = 256
-_BATCH_TOKENS = 2_048
+_MEASURED_TOKENS = 8_192
 _WARMUP_SHARE = 0.06
 
 
@@ -70,7 +69,6 @@ def main() -> int:
     np.random.seed(options.seed)
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
-    tokenize, separator, padding = tokenizer(options.base)
     model = load_base(options.base)
     if options.start:
         apply_adapter(model, options.start)
@@ -88,76 +86,20 @@ def main() -> int:
     else:
         model.bert.embeddings.requires_grad_(False)
         model.bert.encoder.layer[: -(options.trained_layers or len(model.bert.encoder.layer))].requires_grad_(False)
-    everything = [example for example in examples() if example.language in options.languages or not options.languages]
-    train = [example for example in everything if not is_held_out(example)]
-    held_out = [example for example in everything if is_held_out(example)]
-    groups = sorted({example.group for example in train})
-    random.Random(0).shuffle(groups)
-    kept = set(groups[: round(options.fraction * len(groups))])
-    train = _at_most([example for example in train if example.group in kept], options.most)
-    if options.new:
-        new = [example for example in train if example.file in options.new]
-        others = [example for example in train if example.file not in options.new]
-        beside = min(options.beside * len(new), len(others))
-        train = [*new, *random.Random(options.seed).sample(others, beside)]
-
-    def encode(rows: Sequence[tuple[str, str]]) -> list[list[int]]:
-        return [_tokens(tokenize, separator, text, claim) for text, claim in rows]
-
-    train_ids = encode([(example.text, example.claim) for example in train])
-    mean = np.mean([len(row) for row in train_ids])
-    print(f"{len(train):,} examples of {mean:.0f} tokens, {len(held_out):,} held out", flush=True)
-    _train(model, train_ids, [e.label for e in train], padding, options)
-    scores = predict(model, encode([(e.text, e.claim) for e in held_out]), padding)
-    report: dict[str, Any] = {"train": len(train), "held out": measure(scores, held_out)}
-    report["plain methods, held out"] = plain_methods(train, held_out)
-    threshold = report["held out"]["all"]["threshold at 5% false"]
-    if options.statements:
-        rows = [json.loads(line) for line in options.statements.read_text("utf-8").splitlines()]
-        found = predict(model, encode([(row["text"], row["claim"]) for row in rows]), padding)[:, 0]
-        holds = np.array([row["holds"] for row in rows])
-        ascii_only = np.array([row["text"].isascii() for row in rows])
-        for name, chosen in (("ASCII", ascii_only), ("other", ~ascii_only)):
-            report[f"statements, {name}"] = binary(found[chosen], holds[chosen], threshold)
+    model = model.to(DEVICE)
+    padding = int(GGUFReader(options.base).fields["tokenizer.ggml.padding_token_id"].contents())
+    (train, *_), held_out, measured = load_rows(options.rows)
+    print(f"{len(train):,} examples, {len(held_out):,} held out", flush=True)
+    _train(model, [row.prompt for row in train], [row.answer[0] for row in train], padding, options)
+    scores = predict(model, [row.prompt for row in held_out], padding)
+    report: dict[str, Any] = {"train": len(train), "held out": measure(scores, measured)}
     print(json.dumps(report, indent=1))
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         merged = model.merge_and_unload() if options.rank else model
-        torch.save(merged.state_dict(), options.out / "merged.pt")
+        torch.save({name: tensor.cpu() for name, tensor in merged.state_dict().items()}, options.out / "merged.pt")
         (options.out / "report.json").write_text(json.dumps(report, indent=1))
     return 0
-
-
-def _at_most(rows: Sequence[Example], most: int | None) -> list[Example]:
-    """Return at most so many examples of a language, drawn by chance."""
-    if most is None:
-        return list(rows)
-    by_language: dict[str, list[Example]] = {}
-    for row in rows:
-        by_language.setdefault(row.language, []).append(row)
-    generator = random.Random(0)
-    return [row for of in by_language.values() for row in generator.sample(of, min(most, len(of)))]
-
-
-def tokenizer(base: Path) -> tuple[Callable[[str], list[int]], int, int]:
-    """Return a function from text to tokens without special ones, the separator's id, and the padding's.
-
-    :param base: a GGUF file.
-    """
-    from llama_cpp import Llama
-
-    vocabulary = Llama(str(base), vocab_only=True, verbose=False)
-    fields = GGUFReader(base).fields
-    separator = int(fields["tokenizer.ggml.seperator_token_id"].contents())
-    padding = int(fields["tokenizer.ggml.padding_token_id"].contents())
-    first = int(fields["tokenizer.ggml.bos_token_id"].contents())
-
-    def tokenize(text: str) -> list[int]:
-        tokens = vocabulary.tokenize(text.encode("utf-8", "replace"), add_bos=False, special=False)
-        return [token for token in tokens if token not in (first, separator)]
-
-    tokenize.first = first  # type: ignore[attr-defined]
-    return tokenize, separator, padding
 
 
 def load_base(base: Path) -> BertForSequenceClassification:
@@ -236,9 +178,9 @@ def predict(model: torch.nn.Module, rows: Sequence[Sequence[int]], padding: int)
     model.eval()
     found = np.zeros((len(rows), len(LABELS)))
     with torch.inference_mode():
-        for batch in _batches(rows, sorted(range(len(rows)), key=lambda at: len(rows[at]))):
+        for batch in _batches(rows, sorted(range(len(rows)), key=lambda at: len(rows[at])), _MEASURED_TOKENS):
             ids, mask = _padded([rows[at] for at in batch], padding)
-            found[batch] = model(input_ids=ids, attention_mask=mask).logits.softmax(-1).double().numpy()
+            found[batch] = model(input_ids=ids, attention_mask=mask).logits.softmax(-1).double().cpu().numpy()
     return found
 
 
@@ -248,16 +190,16 @@ def _train(
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     print(f"{sum(p.numel() for p in parameters):,} weights are trained", flush=True)
     optimizer = torch.optim.AdamW(parameters, lr=options.rate, weight_decay=0.01)
-    steps = options.epochs * sum(1 for _ in _shuffled(rows, 0))
+    steps = options.epochs * sum(1 for _ in _shuffled(rows, options.batch_tokens, 0))
     warmup = max(1, round(_WARMUP_SHARE * steps))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warmup, max(0.0, (steps - step) / max(1, steps - warmup)))
     )
-    targets = torch.tensor(labels)
+    targets = torch.tensor(labels, device=DEVICE)
     checkpoint = options.out / "checkpoint.pt" if options.out else None
     begin = 0
     if checkpoint and checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location=DEVICE)
         begin = state["step"]
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -266,13 +208,13 @@ def _train(
     start, step = time.perf_counter(), 0
     for epoch in range(options.epochs):
         model.train()
-        losses: list[float] = []
-        for batch in _shuffled(rows, options.seed + epoch):
+        losses: list[torch.Tensor] = []
+        for batch in _shuffled(rows, options.batch_tokens, options.seed + epoch):
             if step < begin:
                 step += 1
                 continue
             ids, mask = _padded([rows[at] for at in batch], padding)
-            with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+            with torch.autocast(DEVICE.type, torch.bfloat16, enabled=options.bfloat16):
                 logits = model(input_ids=ids, attention_mask=mask).logits
             loss = torch.nn.functional.cross_entropy(logits.float(), targets[batch], label_smoothing=0.05)
             loss.backward()
@@ -280,11 +222,14 @@ def _train(
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-            losses.append(loss.item())
+            losses.append(loss.detach())
             step += 1
             if step % 50 == 0:
                 left = (time.perf_counter() - start) / (step - begin) * (steps - step)
-                print(f"step {step} of {steps}, loss {np.mean(losses[-50:]):.3f}, {left:.0f} s left", flush=True)
+                print(
+                    f"step {step} of {steps}, loss {torch.stack(losses[-50:]).mean():.3f}, {left:.0f} s left",
+                    flush=True,
+                )
             if checkpoint and step % 200 == 0:
                 checkpoint.parent.mkdir(parents=True, exist_ok=True)
                 state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
@@ -293,28 +238,21 @@ def _train(
         print(f"epoch {epoch + 1}, {time.perf_counter() - start:.0f} s", flush=True)
 
 
-def _tokens(tokenize: Callable[[str], list[int]], separator: int, text: str, claim: str) -> list[int]:
-    """Return first, text, separator, claim, separator; a text that is too long loses its end."""
-    claimed = tokenize(claim)[:64]
-    first: int = tokenize.first  # type: ignore[attr-defined]
-    return [first, *tokenize(text)[: MAX_TOKENS - 3 - len(claimed)], separator, *claimed, separator]
-
-
-def _shuffled(rows: Sequence[Sequence[int]], seed: int) -> Iterator[list[int]]:
+def _shuffled(rows: Sequence[Sequence[int]], batch_tokens: int, seed: int) -> Iterator[list[int]]:
     """Give batches of like lengths in random order."""
     generator = random.Random(seed)
     noisy = sorted(range(len(rows)), key=lambda at: len(rows[at]) + generator.uniform(0, 12))
-    batches = list(_batches(rows, noisy))
+    batches = list(_batches(rows, noisy, batch_tokens))
     generator.shuffle(batches)
     return iter(batches)
 
 
-def _batches(rows: Sequence[Sequence[int]], order: Sequence[int]) -> Iterator[list[int]]:
+def _batches(rows: Sequence[Sequence[int]], order: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     batch: list[int] = []
     longest = 0
     for at in order:
         longest = max(longest, len(rows[at]))
-        if batch and longest * (len(batch) + 1) > _BATCH_TOKENS:
+        if batch and longest * (len(batch) + 1) > batch_tokens:
             yield batch
             batch, longest = [], len(rows[at])
         batch.append(int(at))
@@ -329,24 +267,20 @@ def _padded(rows: Sequence[Sequence[int]], padding: int) -> tuple[torch.Tensor, 
     for at, row in enumerate(rows):
         ids[at, : len(row)] = torch.tensor(row)
         mask[at, : len(row)] = 1
-    return ids, mask
+    return ids.to(DEVICE), mask.to(DEVICE)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", type=Path, required=True, help="GGUF file of the encoder")
+    parser.add_argument("--rows", type=Path, required=True, help="examples that `training.rows --of verifier` wrote")
     parser.add_argument("--out", type=Path, help="directory for the weights and the report")
     parser.add_argument("--start", type=Path, help="adapter to go on from, of the same base")
-    parser.add_argument("--new", nargs="*", default=[], help="files to train on, such as pairs-g, with others")
-    parser.add_argument("--beside", type=int, default=1, help="other examples for each of the new ones")
     parser.add_argument("--rank", type=int, default=0, help="of LoRA; 0 trains all weights of the layers")
     parser.add_argument("--trained-layers", type=int, help="train only so many of the last layers, in less time")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rate", type=float, default=1e-4)
-    parser.add_argument("--fraction", type=float, default=1.0, help="of the texts, for a learning curve")
-    parser.add_argument("--most", type=int, help="examples of a language, at most")
-    parser.add_argument("--languages", nargs="*", default=[], help="only these")
-    parser.add_argument("--statements", type=Path, help="JSON Lines with text, claim and holds, to measure on")
+    parser.add_argument("--batch-tokens", type=int, default=2_048)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--bfloat16", action="store_true", help="faster where the processor has such products")
