@@ -146,12 +146,15 @@ class Answer:
     :param finished: False if it reached `max_tokens` and is incomplete.
     :param prompt_tokens: length of the prompt in tokens.
     :param answer_tokens: length of the answer in tokens.
+    :param sureness: for each line of the answer, the probability that the writer gave to its least likely token; empty
+        where it is not known.
     """
 
     text: str
     finished: bool
     prompt_tokens: int
     answer_tokens: int
+    sureness: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -143,10 +143,12 @@ class Pair(Strict):
 class JudgedNote(Note):
     """A note as a writer wrote it, judged by reading.
 
-    `shown_by` are the passages that show it, where it `holds`; `why` says why it does not.
+    `shown_by` are the passages that show it, where it `holds`; `why` says why it does not. `sureness` is the
+    probability that the writer gave to its least likely token.
     """
 
     holds: bool
+    sureness: float | None = None
     shown_by: tuple[int, ...] = ()
     why: Why | None = None
 

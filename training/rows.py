@@ -67,17 +67,24 @@ def _write_writer(options: argparse.Namespace) -> None:
 
 
 def _write_preferences(options: argparse.Namespace) -> None:
-    """Write right answers as the first epoch and a writer's own as the second, where they differ."""
+    """Write right answers as the first epoch and a writer's own as the second, where they differ.
+
+    Right are the notes of the training data, and, of a sheet that was judged, those of the writer's that hold.
+    """
     tokenizer = Tokenizer(options.base)
     right_of = {_key(user["passages"]): _notes_row([user], tokenizer) for user in read_users()}
     right, own = [], []
     for line in options.sheets.read_text("utf-8").splitlines():
         sheet = json.loads(line)
-        found = right_of.get(_key(sheet["passages"]))
         theirs = _notes_row([sheet], tokenizer)
-        if found and found.answer != theirs.answer:
-            right.append(found)
-            own.append(theirs)
+        answers = [right_of.get(_key(sheet["passages"]))]
+        if any("holds" in note for note in sheet["notes"]):
+            held = [{**note, "passages": note["shown_by"]} for note in sheet["notes"] if note.get("holds")]
+            answers.append(_notes_row([{**sheet, "notes": held}], tokenizer))
+        for answer in answers:
+            if answer and answer.answer != theirs.answer:
+                right.append(answer)
+                own.append(theirs)
     save_rows(options.out, [right, own], [])
     print(f"{len(right):,} preferences")
 

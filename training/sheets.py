@@ -52,7 +52,13 @@ def main() -> int:
             if isinstance(answer, Failure):
                 print(f"sheet {at}: {answer.reason}", file=sys.stderr)
                 continue
-            notes = parse_notes(answer.text, len(readings[at]), language=options.language, finished=answer.finished)
+            notes = parse_notes(
+                answer.text,
+                len(readings[at]),
+                language=options.language,
+                finished=answer.finished,
+                sureness=answer.sureness,
+            )
             form, passages = sheets[at]
             sheet = {
                 "id": f"{options.out.stem}-{at:04}",
@@ -62,7 +68,13 @@ def main() -> int:
                 "writer": Path(options.writer).stem,
                 "passages": passages,
                 "notes": [
-                    {"kind": note.kind, "polarity": note.stance, "text": note.text, "passages": note.passages}
+                    {
+                        "kind": note.kind,
+                        "polarity": note.stance,
+                        "text": note.text,
+                        "passages": note.passages,
+                        "sureness": round(note.sureness, 4),
+                    }
                     for note in notes
                 ],
             }

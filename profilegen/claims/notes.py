@@ -50,12 +50,16 @@ _STANCES_OF: Mapping[str, tuple[Stance, ...]] = {
 
 
 class Note(NamedTuple):
-    """A statement of the writer: kind, stance, text, and the numbers of the passages that show it, from 1."""
+    """A statement of the writer: kind, stance, text, and the numbers of the passages that show it, from 1.
+
+    `sureness` is the probability that the writer gave to its least likely token, 1 where that is not known.
+    """
 
     kind: str
     stance: Stance
     text: str
     passages: tuple[int, ...]
+    sureness: float = 1.0
 
 
 class Readable(Protocol):
@@ -152,6 +156,7 @@ def parse_notes(
     language: str = "und",
     finished: bool = True,
     prompt: Prompt | None = None,
+    sureness: Sequence[float] = (),
 ) -> list[Note]:
     """Return the notes of an answer. Notes that say the same become one.
 
@@ -164,18 +169,23 @@ def parse_notes(
     :param language: ISO 639-1 code that the prompt was made for.
     :param finished: whether the answer is whole, as in `Answer.finished`; else its last line is left out.
     :param prompt: what the writer was asked; without it, copies from the instructions stay.
+    :param sureness: of each line, as in `Answer.sureness`.
     """
     known = {facet.name: facet for facet in (KINDS.values() if facets is None else facets)}
     notes: dict[tuple[str, str, str], Note] = {}
-    for line in _NUMBERS_BELOW.sub(r" \1", answer).split("\n")[: None if finished else -1]:
+    lines = _NUMBERS_BELOW.sub(r" \1", answer).split("\n")
+    # A general writer may have put numbers on lines of their own; then the lines of the two are not the same.
+    known_sureness = sureness if len(sureness) == len(lines) else [1.0] * len(lines)
+    for line, sure in list(zip(lines, known_sureness, strict=True))[: None if finished else -1]:
         note = _parsed(line, n_passages)
         if note is None or not _is_valid(note, known.get(note.kind), language):
             continue
         if prompt and not known[note.kind].one_of and _is_copied(note.text, prompt):
             continue
         key = (note.kind, note.stance, note.text)
-        cited = {*note.passages, *(notes[key].passages if key in notes else ())}
-        notes[key] = note._replace(passages=tuple(sorted(cited)))
+        same = notes.get(key, note._replace(passages=(), sureness=0.0))
+        cited = tuple(sorted({*note.passages, *same.passages}))
+        notes[key] = note._replace(passages=cited, sureness=max(sure, same.sureness))
     return list(notes.values())
 
 

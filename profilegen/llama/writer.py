@@ -12,7 +12,7 @@ text may follow, it is not generated but read like a prompt, and at the end of a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
@@ -75,7 +75,10 @@ class GgufWriter(PooledModel, Writer):
 
 @dataclass
 class _Slot:
-    """An answer that is being written: the state of its grammar, its tokens, and those that the model has not read."""
+    """An answer that is being written: the state of its grammar, its tokens, and those that the model has not read.
+
+    `probabilities` are those of the tokens, 1 where the grammar left no choice.
+    """
 
     job: int
     matcher: Any
@@ -83,6 +86,7 @@ class _Slot:
     prompt_tokens: int
     position: int
     tokens: list[int] = field(default_factory=list)
+    probabilities: list[float] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
     outcome: Literal["finished", "cut off"] | None = None
 
@@ -213,9 +217,10 @@ class WriteEngine:
             self._choose(slot, self._logits(-1))
         if slot.outcome is None:
             return None
-        tokens = slot.tokens[: slot.max_tokens]
-        text = b"".join(self._native.token_bytes(self._vocab, token) for token in tokens).decode(errors="replace")
-        return Answer(text.strip(), slot.outcome == "finished", slot.prompt_tokens, len(tokens))
+        parts = [self._native.token_bytes(self._vocab, token) for token in slot.tokens[: slot.max_tokens]]
+        text = b"".join(parts).decode(errors="replace").strip()
+        sureness = _sureness_of_lines(parts, slot.probabilities)
+        return Answer(text, slot.outcome == "finished", slot.prompt_tokens, len(parts), sureness)
 
     def _choose(self, slot: _Slot, logits: npt.NDArray[np.float32]) -> None:
         """Choose the most likely token that the grammar allows, and append the tokens that must follow it."""
@@ -230,6 +235,7 @@ class WriteEngine:
             return
         slot.matcher.consume_token(token)
         slot.tokens.append(token)
+        slot.probabilities.append(1 / float(np.exp(logits - logits[token]).sum()))
         slot.unread = [token]
         self._append_forced(slot)
 
@@ -239,6 +245,7 @@ class WriteEngine:
         forced = slot.matcher.compute_ff_tokens()
         slot.matcher.consume_tokens(forced)
         slot.tokens += forced
+        slot.probabilities += [1.0] * len(forced)
         slot.unread += forced
         if slot.matcher.is_error() or len(slot.tokens) > slot.max_tokens:
             slot.outcome = "cut off"
@@ -306,6 +313,18 @@ class WriteEngine:
             for text, from_template in ((before, True), (prompt.request, False), (after, True))
         )
         return shared, request + end
+
+
+def _sureness_of_lines(tokens: Sequence[bytes], probabilities: Sequence[float]) -> tuple[float, ...]:
+    """Return the lowest probability of a token for each line that is not blank; a line's end belongs to it."""
+    lines: list[float] = []
+    lowest, is_blank = 1.0, True
+    for token, probability in zip(tokens, probabilities, strict=False):
+        lowest, is_blank = min(lowest, probability), is_blank and not token.strip()
+        if b"\n" in token and not is_blank:
+            lines.append(lowest)
+            lowest, is_blank = 1.0, True
+    return (*lines, lowest) if not is_blank else tuple(lines)
 
 
 _REQUEST = "\0request\0"

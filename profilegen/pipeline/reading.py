@@ -31,7 +31,7 @@ from profilegen.segments.user_vectors import document_vectors
 from profilegen.store.ledger import COMMON_COUNTS, Ledger, StoredReading, UserDocuments
 
 # Increased when the same passages would get other notes, or the same notes other verdicts.
-_METHOD, _CHECK_METHOD = "2", "1"
+_METHOD, _CHECK_METHOD = "3", "2"
 _READINGS_PER_CHECK = 64
 _COMMON_USERS = 2_000
 
@@ -196,6 +196,7 @@ class _NotesJob:
                     language=reading.language,
                     finished=answer.finished,
                     prompt=prompt,
+                    sureness=answer.sureness,
                 )
                 yield StoredReading(*key, reading.model_copy(update={"notes": tuple(notes)}).model_dump_json())
             self._unanswered[key[0]] -= 1
