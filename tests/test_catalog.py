@@ -60,6 +60,7 @@ def test_a_hub_file_without_a_pinned_hash_is_refused_by_the_catalogue() -> None:
         ("embedder", "en", "all-minilm-l6-v2"),
         ("embedder", "zh", "multilingual-e5-small"),
         ("writer", "en", "profilegen-writer-135m"),
+        ("writer", "zh", "profilegen-writer-500m"),
         ("verifier", "en", "profilegen-verifier-22m"),
         ("verifier", "zh", "profilegen-verifier-multilingual"),
     ],
@@ -71,7 +72,7 @@ def test_the_default_is_the_first_model_that_knows_the_language(job: str, langua
 
 
 def test_there_is_no_default_writer_for_a_language_it_does_not_know() -> None:
-    assert default_model("writer", "zh") is None
+    assert default_model("writer", "sw") is None
 
 
 def test_a_model_that_is_not_downloaded_is_an_error_with_the_command_to_run() -> None:

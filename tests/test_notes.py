@@ -308,3 +308,16 @@ def test_facts_of_facets_and_examples_are_no_notes_on_texts_without_them(
         assert isinstance(answer, Answer)
         notes = parse_notes(answer.text, 3, finished=answer.finished, prompt=prompts[name])
         assert not [note.text for note in notes for fact in PLANTED if fold(fact) in fold(note.text)]
+
+
+def test_a_note_has_the_sureness_of_its_line_and_of_the_surer_one_where_it_stands_twice() -> None:
+    answer = "interest, likes: boats [1]\nvalue, likes: quiet [2]\ninterest, likes: boats [2]"
+    notes = parse_notes(answer, 2, sureness=(0.2, 0.7, 0.4))
+    assert [(note.text, note.passages, note.sureness) for note in notes] == [
+        ("boats", (1, 2), 0.4),
+        ("quiet", (2,), 0.7),
+    ]
+
+
+def test_without_a_sureness_for_each_line_none_is_known() -> None:
+    assert [note.sureness for note in parse_notes("interest, likes: boats [1]", 1, sureness=(0.2, 0.7))] == [1.0]

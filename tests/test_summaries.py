@@ -316,7 +316,7 @@ def test_claims_are_listed_where_no_sentence_stands() -> None:
     summary = finished(draft)
     assert summary.made == "template"
     assert summary_text(summary.sentences, "en") == (
-        "Lifestyle: works nights as a nurse. Interests: hiking with children, sourdough. "
+        "Works nights as a nurse. Interests: hiking with children, sourdough. "
         "Values: things that last. Dislikes: loud offices."
     )
     assert [sentence.claims for sentence in summary.sentences] == [(4,), (0, 1), (2,), (3,)]
@@ -364,7 +364,7 @@ def test_a_sentence_that_tells_a_struck_claim_goes_and_its_other_claims_are_list
     assert with_claims_changed(SUMMARY, CLAIMS, after, "en") == Summary(
         (
             Sentence(text="Hikes with the children.", claims=(0,)),
-            Sentence(text="Lifestyle: works nights as a nurse.", claims=(3,)),
+            Sentence(text="Works nights as a nurse.", claims=(3,)),
         ),
         "mixed",
     )

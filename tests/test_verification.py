@@ -12,7 +12,16 @@ import pytest
 from profilegen.backends import Verdict, Verifier
 from profilegen.claims.notes import Note
 from profilegen.claims.passages import Passage
-from profilegen.claims.verification import Case, CheckedNote, check, check_notes, claim_of, judge, questions_of
+from profilegen.claims.verification import (
+    Case,
+    CheckedNote,
+    check,
+    check_notes,
+    claim_of,
+    judge,
+    probability_of,
+    questions_of,
+)
 from profilegen.resources import prompts_dir
 from profilegen.vectors import Vectors
 
@@ -196,3 +205,17 @@ def test_passages_that_show_a_strict_facet_only_together_are_not_enough(budget_f
         for kind in ("lifestyle", "budget")
     ]
     assert labels == ["shown", "not shown"]
+
+
+def test_a_note_that_the_writer_hesitated_over_needs_more_to_stand() -> None:
+    note = Note("lifestyle", "is", "old dog", (1,))
+    labels = [
+        probability_of(note._replace(sureness=sureness), 0.5) >= probability_of(note._replace(sureness=0.2), 0.5)
+        for sureness in (0.05, 0.2, 0.9)
+    ]
+    assert labels == [False, True, True]
+    assert probability_of(note._replace(sureness=0.3), 0.9) > probability_of(note._replace(sureness=0.3), 0.1)
+
+
+def test_where_the_sureness_of_a_writer_is_not_known_the_verifier_decides() -> None:
+    assert probability_of(Note("lifestyle", "is", "old dog", (1,)), 0.37) == 0.37

@@ -181,6 +181,15 @@ def test_numbers_ascend_and_none_comes_twice(writer: GgufWriter, at_most: int) -
     assert set(numbers) <= {*range(1, 13)}
 
 
+def test_an_answer_says_how_sure_the_writer_was_of_each_line(writer: GgufWriter) -> None:
+    shape: Shape = (Repeat((Choices(("likes", "buys")), " ", Text(20)), 3, "\n", 2), "\n\n")
+    answer = written(writer, ask("Interests: tents", shape=shape))
+    assert len(answer.sureness) == len(answer.text.split("\n"))
+    assert all(0 < sure <= 1 for sure in answer.sureness)
+    forced = written(writer, ask("Interests: tents", shape=("a fixed answer",)))
+    assert forced.sureness == (1.0,)
+
+
 @pytest.mark.parametrize("separator", ["\n", "; "])
 @pytest.mark.parametrize("at_least", [1, 3])
 def test_a_sequence_is_repeated_as_often_as_it_may(writer: GgufWriter, separator: str, at_least: int) -> None:

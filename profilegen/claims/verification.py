@@ -4,10 +4,14 @@ A note stands if a cited passage, a sentence of one, two neighbouring sentences,
 Where none does, the passages of the reading that are nearest to the note are tried, since a writer states more truly
 than it cites; they must show it more surely. Whether a claim is the writer's own,
 meant, and true now is for the verifier to tell; there is no rule.
+
+Where it is known how sure the writer was, that counts too: what a writer makes up, it hesitates over (Kadavath et al.
+2022, arXiv 2207.05221). The probability that a note holds is then a logistic function of both log-odds.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -34,6 +38,12 @@ _MAX_QUESTIONS = 8
 _MAX_CITED = 3
 _MAX_REPAIRS = 2
 _MAX_QUOTE_CHARS = 300
+# Weights of the log-odds of the writer's least sure token and of the verifier's probability, and what is added: fitted
+# on notes of our writers that were judged by reading (`python -m training.gate VERIFIER --judged FILES`).
+_OF_SURENESS, _OF_VERDICT, _OF_NEITHER = 1.1, 0.36, 0.63
+# So likely a note has to be true. A verifier's own threshold holds where the writer's sureness is not known.
+_LIKELY = 0.4
+_LEAST = 1e-3
 
 
 class Case(NamedTuple):
@@ -47,9 +57,9 @@ class Case(NamedTuple):
 class CheckedNote(NamedTuple):
     """A note with the verifier's judgement.
 
-    `probability` is the highest that something shows it, `evidence` one quote a document, the best first, without any
-    unless `label` is `shown`; `texts` are the quotes as the verifier read them, with item and stars; `days` are those
-    of the evidence, in order, each once.
+    `probability` is the highest that something shows it, as of `probability_of`; `evidence` one quote a document, the
+    best first, without any unless `label` is `shown`; `texts` are the quotes as the verifier read them, with item and
+    stars; `days` are those of the evidence, in order, each once.
     """
 
     kind: str
@@ -90,6 +100,18 @@ class Question(NamedTuple):
     whole: bool
 
 
+def probability_of(note: Note, shown: float) -> float:
+    """Return the probability that a note holds.
+
+    :param note: with the writer's sureness, or 1 where that is not known; then the verifier's word is taken.
+    :param shown: the verifier's probability that a text shows the note.
+    """
+    if note.sureness >= 1:
+        return shown
+    odds = _OF_SURENESS * _log_odds(note.sureness) + _OF_VERDICT * _log_odds(shown) + _OF_NEITHER
+    return 1 / (1 + math.exp(-odds))
+
+
 def check_notes(
     notes: Sequence[Note], reading: Reading, language: str, verifier: Verifier, embed: Embed | None = None
 ) -> list[CheckedNote]:
@@ -116,7 +138,7 @@ def check(cases: Sequence[Case], verifier: Verifier, embed: Embed | None = None)
     flat = [(note, case) for case in cases for note in case.notes]
     asked = [questions_of(note, case) for note, case in flat]
     checked = [
-        judge(note, case, questions, verdicts, verifier.threshold)
+        judge(note, case, questions, verdicts, _threshold(note, verifier))
         for (note, case), questions, verdicts in zip(flat, asked, _ask(flat, asked, verifier), strict=True)
     ]
     failed = [at for at, note in enumerate(checked) if note.label != "shown"]
@@ -124,7 +146,7 @@ def check(cases: Sequence[Case], verifier: Verifier, embed: Embed | None = None)
     moved = [(flat[at][0]._replace(passages=numbers), flat[at][1]) for at, numbers in zip(failed, nearest, strict=True)]
     asked = [questions_of(note, case, joined=False) for note, case in moved]
     for at, (note, case), questions, verdicts in zip(failed, moved, asked, _ask(moved, asked, verifier), strict=True):
-        second = judge(note, case, questions, verdicts, _surer(verifier.threshold))
+        second = judge(note, case, questions, verdicts, _surer(_threshold(note, verifier)))
         if second.label == "shown":
             checked[at] = second
     results = iter(checked)
@@ -161,12 +183,15 @@ def judge(
     :param case: the reading.
     :param questions: as of `questions_of`.
     :param verdicts: one for each question.
-    :param threshold: the probability from which a text counts as showing a claim; for a strict facet, half of the way
-        from it to 1.
+    :param threshold: the probability from which a note counts as shown; for a strict facet, half of the way from it
+        to 1.
     """
     if kind_named(note.kind).strict:
         threshold = _surer(threshold)
-    answers = [(question, verdict.probability) for question, verdict in zip(questions, verdicts, strict=True)]
+    answers = [
+        (question, probability_of(note, verdict.probability))
+        for question, verdict in zip(questions, verdicts, strict=True)
+    ]
     best = max((probability for _, probability in answers), default=0.0)
     unjudged = CheckedNote(note.kind, note.stance, note.text, case.language, "not shown", best)
     if best < threshold:
@@ -197,6 +222,15 @@ def judge(
         texts=tuple(question.text for question, _ in best_of.values()),
         days=tuple(sorted({passage.day for passage in passages if passage.day})),
     )
+
+
+def _threshold(note: Note, verifier: Verifier) -> float:
+    return verifier.threshold if note.sureness >= 1 else _LIKELY
+
+
+def _log_odds(probability: float) -> float:
+    probability = min(max(probability, _LEAST), 1 - _LEAST)
+    return math.log(probability / (1 - probability))
 
 
 def _surer(threshold: float) -> float:

@@ -150,9 +150,12 @@ class Written(NamedTuple):
 
 
 class _Sheet(NamedTuple):
+    """A reading to be written; `is_known` tells whether the writer was trained for the prompt."""
+
     hash: str
     reading: Reading
     prompt: Prompt
+    is_known: bool
 
 
 class _Picker(NamedTuple):
@@ -186,19 +189,21 @@ class _NotesJob:
     def written(self, failures: Failures) -> Iterator[StoredReading]:
         """Yield readings with notes; the reasons of those that failed are put into `failures`."""
         for key, answer in self._writer.write(self._prompts()):
-            _, reading, prompt = self._in_flight.pop(key)
+            sheet = self._in_flight.pop(key)
             if isinstance(answer, Failure):
                 failures[key[0]] = answer.reason
             else:
                 notes = parse_notes(
                     answer.text,
-                    len(reading.passages),
-                    language=reading.language,
+                    len(sheet.reading.passages),
+                    language=sheet.reading.language,
                     finished=answer.finished,
-                    prompt=prompt,
-                    sureness=answer.sureness,
+                    prompt=sheet.prompt,
+                    # What a general writer's sureness is worth was not measured.
+                    sureness=answer.sureness if sheet.is_known else (),
                 )
-                yield StoredReading(*key, reading.model_copy(update={"notes": tuple(notes)}).model_dump_json())
+                reading = sheet.reading.model_copy(update={"notes": tuple(notes)})
+                yield StoredReading(*key, reading.model_dump_json())
             self._unanswered[key[0]] -= 1
             self._count(not self._unanswered[key[0]])
 
@@ -240,9 +245,9 @@ def _sheets(user: UserDocuments, picker: _Picker, models: Models) -> list[tuple[
         reader = models.writer(language)
         if reader is not None:
             reading = Reading(language=language, writer=reader.name, passages=passages, notes=())
-            for prompt in _prompts(reading, trained=reader.trained):
+            for number, prompt in enumerate(_prompts(reading, trained=reader.trained)):
                 hash_ = fingerprint(_METHOD, reader.fingerprint, prompt, reading_hash(passages))
-                sheets.append((reader, _Sheet(hash_, reading, prompt)))
+                sheets.append((reader, _Sheet(hash_, reading, prompt, is_known=reader.trained and number == 0)))
     return sheets
 
 
