@@ -19,10 +19,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Lest each build of texts in several languages take minutes; tests of the larger writer take this away.
+os.environ.setdefault("PROFILEGEN_WRITER", "profilegen-writer-135m")
+_LARGE = "profilegen-writer-500m"
+
+
 @pytest.fixture(scope="session")
 def models() -> dict[str, ResolvedModel]:
-    """Give the default models of the catalogue and the base of our writer, pulled where they are not there yet."""
-    wanted = [model for model in load_catalog().values() if model.default or model.name == "smollm2-135m-instruct"]
+    """Give the default models but the large one, and the base of our writer; those that are missing are pulled."""
+    defaults = {name for name, model in load_catalog().items() if model.default}
+    wanted = [
+        model for model in load_catalog().values() if model.name in defaults - {_LARGE} | {"smollm2-135m-instruct"}
+    ]
     return {model.name: resolve(model.name, model.job, pull=True) for model in wanted}
 
 

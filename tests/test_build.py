@@ -640,6 +640,21 @@ def test_users_of_a_language_that_the_writer_does_not_know_are_found_and_get_the
         assert [found.user_id for found in opened.search("coffee", 5)] == ["marie"]
 
 
+def test_chinese_is_read_by_default_and_claims_are_in_chinese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROFILEGEN_WRITER")
+    texts = [
+        "我养了两只猫，一只橘猫一只黑猫，每天早上五点叫我起床。",
+        "两只猫又打架了，给它们买了新的猫爬架。",
+        "外卖太慢了。",
+    ]
+    rows = [{"user_id": "ann", "text": text} for text in texts]
+    report = build(written(tmp_path / "zh.jsonl", rows), tmp_path / "store")
+    assert (report.writer, report.verifier) == ("profilegen-writer-500m", "profilegen-verifier-multilingual")
+    ann = profiles(tmp_path / "store")["ann"]
+    assert ann.status == "ok"
+    assert any("猫" in claim.text for _, claim in ann.iter_claims())
+
+
 def test_without_a_verifier_of_the_language_nothing_is_claimed_and_the_reason_names_it(tmp_path: Path) -> None:
     source, store = written(tmp_path / "x.jsonl", [{"user_id": "ann", "text": REVIEW}]), tmp_path / "store"
     with stand_ins(lambda _: "[1] interest, likes: fresh coffee"), pytest.MonkeyPatch.context() as patch:

@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from profilegen.backends import Options, open_verifier
+from profilegen.backends import Options, Verifier, open_verifier
 from profilegen.claims.notes import Note
 from profilegen.claims.passages import Passage
-from profilegen.claims.verification import Case, check
+from profilegen.claims.verification import Case, CheckedNote, check
 from training.examples import held_out_users, judged_sheets, sheet_passages
-from training.measures import Measured, binary, measure
+from training.measures import Array, Measured, binary, measure
 
 
 def main() -> int:
@@ -63,35 +64,79 @@ def main() -> int:
 
 
 def _judged(name: str, files: Sequence[str]) -> int:
-    """Check the notes of a writer, and print how many of those that stand hold, by kind."""
+    """Check the notes of writers, and print how many of those that stand hold, by writer and by kind."""
     sheets = [sheet for sheet in judged_sheets() if sheet["file"] in files]
-    cases, rows = [], []
-    for sheet in sheets:
-        notes = [Note(n["kind"], n["polarity"], n["text"], tuple(n["passages"])) for n in sheet["notes"]]
-        cases.append(Case(notes, _reading(sheet), sheet["language"]))
-        rows += [(sheet, note) for note in sheet["notes"]]
+    rows = [(sheet, note) for sheet in sheets for note in sheet["notes"]]
     with open_verifier(name, Options(workers=2)) as verifier:
-        checked = [note for notes in check(cases, verifier) for note in notes]
-        threshold = verifier.threshold
+        checked, alone = _checked(sheets, verifier, with_sureness=True), _checked(sheets, verifier, with_sureness=False)
     holds = np.array([note["holds"] for _, note in rows])
-    shown = np.array([note.probability for note in checked])
+    signs = {
+        "the verifier alone": np.array([note.probability for note in alone]),
+        "the writer's sureness alone": np.array([note.get("sureness") or 1.0 for _, note in rows]),
+        "both": np.array([note.probability for note in checked]),
+        "shared words alone": np.array([_shared_words(note["text"], sheet) for sheet, note in rows]),
+    }
     stands = np.array([note.label == "shown" for note in checked])
-    words = np.array([_shared_words(note["text"], sheet) for sheet, note in rows])
+    stood = np.array([note.label == "shown" for note in alone])
     kinds = np.array([note["kind"] for _, note in rows])
+    writers = np.array([sheet.get("writer", "") for sheet, _ in rows])
+    groups = [("all", kinds == kinds)]
+    groups += [(value, of == value) for of in (writers, kinds) for value in sorted(set(of))]
     report = {
-        kind: {
+        group: {
             "notes": int(chosen.sum()),
             "hold": round(float(holds[chosen].mean()), 3),
-            "stand": int(stands[chosen].sum()),
-            "of these hold": round(float(holds[chosen & stands].mean()), 3) if (chosen & stands).any() else None,
-            "of those that hold, stand": round(float(stands[chosen & holds].mean()), 3),
-            "area under the curve": round(float(roc_auc_score(holds[chosen], shown[chosen])), 3),
-            "area, by shared words alone": round(float(roc_auc_score(holds[chosen], words[chosen])), 3),
+            "stand": _standing(stands[chosen], holds[chosen]),
+            "would stand by the verifier alone": _standing(stood[chosen], holds[chosen]),
+            "area under the curve": {
+                sign: round(float(roc_auc_score(holds[chosen], values[chosen])), 3) for sign, values in signs.items()
+            },
         }
-        for kind, chosen in [("all", kinds == kinds), *((kind, kinds == kind) for kind in sorted(set(kinds)))]
+        for group, chosen in groups
+        if 0 < holds[chosen].sum() < chosen.sum()
     }
-    print(json.dumps({"threshold": threshold, **report}, indent=1))
+    print(json.dumps(report, indent=1))
+    odds = [_log_odds(signs["the writer's sureness alone"]), _log_odds(signs["the verifier alone"])]
+    features = np.stack([*odds, kinds == "interest", kinds == "value"], axis=1).astype(float)
+    model = LogisticRegression(C=3).fit(features, holds)
+    names = ("sureness", "verdict", "interest", "value")
+    weights = {name: round(float(weight), 2) for name, weight in zip(names, model.coef_[0], strict=True)}
+    print(json.dumps({"weights that fit these notes": weights | {"neither": round(float(model.intercept_[0]), 2)}}))
     return 0
+
+
+def _checked(sheets: Sequence[dict[str, Any]], verifier: Verifier, *, with_sureness: bool) -> list[CheckedNote]:
+    cases = [
+        Case(
+            [
+                Note(
+                    note["kind"],
+                    note["polarity"],
+                    note["text"],
+                    tuple(note["passages"]),
+                    (note.get("sureness") if with_sureness else None) or 1.0,
+                )
+                for note in sheet["notes"]
+            ],
+            _reading(sheet),
+            sheet["language"],
+        )
+        for sheet in sheets
+    ]
+    return [note for notes in check(cases, verifier) for note in notes]
+
+
+def _standing(stands: Array, holds: Array) -> dict[str, Any]:
+    return {
+        "n": int(stands.sum()),
+        "of these hold": round(float(holds[stands].mean()), 3) if stands.any() else None,
+        "of those that hold": round(float(stands[holds].mean()), 3),
+    }
+
+
+def _log_odds(probabilities: Array) -> Array:
+    clipped = np.clip(probabilities, 1e-3, 1 - 1e-3)
+    return np.asarray(np.log(clipped / (1 - clipped)))
 
 
 def _reading(record: dict[str, Any]) -> tuple[Passage, ...]:
