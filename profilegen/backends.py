@@ -232,6 +232,8 @@ class Writer(Model, Protocol):
     """Maximum length of prompt and answer together, in tokens."""
     trained: bool = False
     """Whether the model was trained on profilegen's own short prompts; other models need instructions."""
+    reserve: float = 0.0
+    """What is added to the log-odds that its notes hold: a reserved writer is right more often than it is sure."""
 
     def start(self, shared: tuple[Turn, ...] = (), *, prompts: int = 1) -> None:
         """Start to load the model in the background; by default nothing happens.

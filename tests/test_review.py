@@ -872,7 +872,7 @@ def test_decisions_survive_a_build_that_writes_the_profile_again(sample_store: P
         assert before is not None
         assert after is not None
         assert (kind, struck.text) not in {(each, claim.text) for each, claim in after.iter_claims()}
-        assert "steam locomotives" in after.summary
+        assert "steam locomotives" in after.summary.lower()
         assert after.claims == before.claims
         found = {hit.user_id: hit for hit in opened.search("steam locomotives", 68)}
     assert "steam locomotives" in found[user_id].why

@@ -117,9 +117,9 @@ def _found(name: str, elsewhere: Path, folder: Path) -> Path:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    """Run a command in a folder, with the models that are here already; return what it printed."""
+    """Run a command in a folder, with the models and the writer of the tests; return what it printed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PROFILEGEN_", "PYTHON"))}
-    environment["PROFILEGEN_MODELS"] = str(models_dir())
+    environment |= {"PROFILEGEN_MODELS": str(models_dir()), "PROFILEGEN_WRITER": os.environ["PROFILEGEN_WRITER"]}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )

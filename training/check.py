@@ -167,6 +167,7 @@ class Sheet(Strict):
     form: Form
     source: Literal["ours"]
     writer: Words
+    reserve: float = 0.0
     passages: tuple[Passage, ...] = Field(min_length=1)
     notes: tuple[JudgedNote, ...] = ()
 

@@ -120,6 +120,7 @@ def _checked(sheets: Sequence[dict[str, Any]], verifier: Verifier, *, with_suren
             ],
             _reading(sheet),
             sheet["language"],
+            sheet.get("reserve", 0.0) if with_sureness else 0.0,
         )
         for sheet in sheets
     ]

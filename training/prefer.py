@@ -64,7 +64,7 @@ def main() -> int:
     )
     gaps = [before[at] - before[len(right) + at] for at in range(len(right))]
     report = {"examples": len(examples), "preferred before": round(float(np.mean(np.array(gaps) > 0)), 3)}
-    model.save(options.out / "adapter.safetensors", {"kind": "writer"})
+    model.save(options.out / "adapter.safetensors", {"kind": "writer", "reserve": str(options.reserve)})
     (options.out / "report.json").write_text(json.dumps(report, indent=1))
     print(json.dumps(report, indent=1))
     return 0
@@ -113,6 +113,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", type=Path, required=True, help="preferences that `training.rows` wrote")
     parser.add_argument("--out", type=Path, required=True, help="directory for the adapter, the state and the report")
     parser.add_argument("--rank", type=int, default=16, help="of the adapter")
+    parser.add_argument("--reserve", type=float, default=0.0, help="added to the log-odds that its notes hold")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--batch-tokens", type=int, default=4_096)

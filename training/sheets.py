@@ -66,6 +66,7 @@ def main() -> int:
                 "form": form,
                 "source": "ours",
                 "writer": Path(options.writer).stem,
+                "reserve": round(writer.reserve, 2),
                 "passages": passages,
                 "notes": [
                     {

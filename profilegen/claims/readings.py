@@ -16,6 +16,7 @@ class Reading(Record):
     :param passages: as the writer read them.
     :param notes: as the writer wrote them.
     :param checked: the notes with verdicts; empty before.
+    :param reserve: of the writer, as in `Writer.reserve`.
     """
 
     language: str
@@ -23,7 +24,8 @@ class Reading(Record):
     passages: tuple[Passage, ...]
     notes: tuple[Note, ...]
     checked: tuple[CheckedNote, ...] = ()
+    reserve: float = 0.0
 
     def case(self) -> Case:
         """Return the notes as they are checked."""
-        return Case(self.notes, self.passages, self.language)
+        return Case(self.notes, self.passages, self.language, self.reserve)

@@ -49,11 +49,12 @@ _LEAST = 1e-3
 
 
 class Case(NamedTuple):
-    """The notes of one reading; the notes number its passages from 1."""
+    """The notes of one reading; the notes number its passages from 1. `reserve` is that of the writer."""
 
     notes: Sequence[Note]
     reading: Reading
     language: str
+    reserve: float = 0.0
 
 
 class CheckedNote(NamedTuple):
@@ -102,16 +103,17 @@ class Question(NamedTuple):
     whole: bool
 
 
-def probability_of(note: Note, shown: float) -> float:
+def probability_of(note: Note, shown: float, reserve: float = 0.0) -> float:
     """Return the probability that a note holds.
 
     :param note: with the writer's sureness, or 1 where that is not known; then the verifier's word is taken.
     :param shown: the verifier's probability that a text shows the note.
+    :param reserve: of the writer, as in `Writer.reserve`.
     """
     if note.sureness >= 1:
         return shown
     odds = _OF_SURENESS * _log_odds(note.sureness) + _OF_VERDICT * _log_odds(shown)
-    odds += _OF_NEITHER + _OF_KIND.get(note.kind, 0.0)
+    odds += _OF_NEITHER + _OF_KIND.get(note.kind, 0.0) + reserve
     return 1 / (1 + math.exp(-odds))
 
 
@@ -192,7 +194,7 @@ def judge(
     if kind_named(note.kind).strict:
         threshold = _surer(threshold)
     answers = [
-        (question, probability_of(note, verdict.probability))
+        (question, probability_of(note, verdict.probability, case.reserve))
         for question, verdict in zip(questions, verdicts, strict=True)
     ]
     best = max((probability for _, probability in answers), default=0.0)

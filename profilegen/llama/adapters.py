@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from profilegen.backends import LABELS, Progress, no_progress
 from profilegen.errors import ModelError
-from profilegen.llama.header import ANSWERS_KEY, THRESHOLD_KEY, TRAINED_KEY, VETO_KEY
+from profilegen.llama.header import ANSWERS_KEY, RESERVE_KEY, THRESHOLD_KEY, TRAINED_KEY, VETO_KEY
 
 if TYPE_CHECKING:
     from gguf import GGUFReader, GGUFWriter, ReaderTensor
@@ -141,6 +141,8 @@ def _add_metadata(
     writer.add_name(name)
     writer.add_file_type(LlamaFileType.MOSTLY_F16 if is_encoder else LlamaFileType.MOSTLY_Q8_0)
     writer.add_bool(TRAINED_KEY, True)
+    if "reserve" in metadata:
+        writer.add_float32(RESERVE_KEY, float(metadata["reserve"]))
     if "layers" in metadata:
         writer.add_block_count(int(metadata["layers"]))
     if is_encoder:

@@ -114,6 +114,7 @@ class ResolvedModel(Record):
     query_prefix: str = ""
     weight_type: str | None = None
     trained: bool = False
+    reserve: float = 0.0
     threshold: float = 0.5
     veto: float = 0.05
     answers: tuple[str, ...] = ()

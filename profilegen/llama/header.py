@@ -25,6 +25,7 @@ _RANK = 4
 TRAINED_KEY = "profilegen.trained"
 THRESHOLD_KEY = "profilegen.threshold"
 VETO_KEY = "profilegen.veto"
+RESERVE_KEY = "profilegen.reserve"
 ANSWERS_KEY = "profilegen.answers"
 _POOLINGS: dict[int, Pooling] = {0: "none", 1: "mean", 2: "cls", 3: "last"}
 _ENCODERS = {
@@ -45,7 +46,8 @@ _NO_TEXT_MODELS = {"clip", "wavtokenizer-dec"}  # Parts of models for images and
 class Header(Record):
     """The metadata of a GGUF file: `context` in tokens, `parts` the number of files that the model was split into.
 
-    `trained` tells whether the model was trained for profilegen's own prompts. From the probability `threshold` on, a
+    `trained` tells whether the model was trained for profilegen's own prompts; `reserve` is added to the log-odds that
+    a note of such a writer holds. From the probability `threshold` on, a
     verifier takes a claim for shown; a claim below `veto` is dropped without asking a larger verifier. `answers` are
     the words for the three labels of a verifier that is a language model; an encoder has none.
     """
@@ -56,6 +58,7 @@ class Header(Record):
     pooling: Pooling
     parts: int = 1
     trained: bool = False
+    reserve: float = 0.0
     threshold: float = 0.5
     veto: float = 0.05
     answers: tuple[str, ...] = ()
@@ -178,6 +181,7 @@ def _interpret(path: Path, metadata: dict[str, Any]) -> Header:
             pooling="none" if verifies else _POOLINGS[pooling or 0] if pooling or not embeds else "mean",
             parts=metadata.get("split.count") or 1,
             trained=bool(metadata.get(TRAINED_KEY)),
+            reserve=metadata.get(RESERVE_KEY, 0.0),
             threshold=metadata.get(THRESHOLD_KEY, 0.5),
             veto=metadata.get(VETO_KEY, 0.05),
             answers=tuple(answers.split("|")) if isinstance(answers, str) else (),

@@ -91,7 +91,7 @@ def _resolve_path(name_or_path: str, job: Job) -> ResolvedModel:
 
 
 def _training_of(header: Header) -> dict[str, Any]:
-    return header.model_dump(include={"trained", "threshold", "veto", "answers"})
+    return header.model_dump(include={"trained", "reserve", "threshold", "veto", "answers"})
 
 
 def _resolved(model: Model, path: Path, sha256: str) -> ResolvedModel:

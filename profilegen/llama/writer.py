@@ -41,7 +41,7 @@ class GgufWriter(PooledModel, Writer):
     """
 
     def __init__(self, model: ResolvedModel, options: Options) -> None:
-        self.languages, self.trained = model.languages, model.trained
+        self.languages, self.trained, self.reserve = model.languages, model.trained, model.reserve
         self.context = min(options.context_tokens, model.context)
         super().__init__(
             model,

@@ -244,7 +244,9 @@ def _sheets(user: UserDocuments, picker: _Picker, models: Models) -> list[tuple[
         language = _language(passages, main)
         reader = models.writer(language)
         if reader is not None:
-            reading = Reading(language=language, writer=reader.name, passages=passages, notes=())
+            reading = Reading(
+                language=language, writer=reader.name, passages=passages, notes=(), reserve=reader.reserve
+            )
             for number, prompt in enumerate(_prompts(reading, trained=reader.trained)):
                 hash_ = fingerprint(_METHOD, reader.fingerprint, prompt, reading_hash(passages))
                 sheets.append((reader, _Sheet(hash_, reading, prompt, is_known=reader.trained and number == 0)))
