@@ -72,10 +72,14 @@ def _write_preferences(options: argparse.Namespace) -> None:
     Right are the notes of the training data, and, of a sheet that was judged, those of the writer's that hold.
     """
     tokenizer = Tokenizer(options.base)
-    right_of = {_key(user["passages"]): _notes_row([user], tokenizer) for user in read_users()}
+    users = read_users()
+    right_of = {_key(user["passages"]): _notes_row([user], tokenizer) for user in users}
+    held_out = {_key(user["passages"]) for user in users if is_held_out(user)}
     right, own = [], []
     for line in options.sheets.read_text("utf-8").splitlines():
         sheet = json.loads(line)
+        if _key(sheet["passages"]) in held_out:
+            continue
         theirs = _notes_row([sheet], tokenizer)
         answers = [right_of.get(_key(sheet["passages"]))]
         if any("holds" in note for note in sheet["notes"]):
