@@ -30,7 +30,7 @@ from profilegen.publish.output import print_json, print_page, print_text
 if TYPE_CHECKING:
     from profilegen.store.ledger import Removals
 
-_DEMO_USERS = ("oldboy_walter", "ridge_runner_ana")
+_DEMO_USERS = ("couchplay_kim", "qinzi_tubu_ma")
 _DEMO_QUERY = "people who train their dogs"
 
 
