@@ -320,4 +320,4 @@ def test_a_note_has_the_sureness_of_its_line_and_of_the_surer_one_where_it_stand
 
 
 def test_without_a_sureness_for_each_line_none_is_known() -> None:
-    assert [note.sureness for note in parse_notes("interest, likes: boats [1]", 1, sureness=(0.2, 0.7))] == [1.0]
+    assert [note.sureness for note in parse_notes("interest, likes: boats [1]", 1, sureness=(0.2, 0.7))] == [None]

@@ -13,6 +13,7 @@ from profilegen.backends import Verdict, Verifier
 from profilegen.claims.notes import Note
 from profilegen.claims.passages import Passage
 from profilegen.claims.verification import (
+    Bar,
     Case,
     CheckedNote,
     check,
@@ -186,7 +187,7 @@ def test_a_choice_is_read_as_its_facet_puts_it_and_a_strict_one_must_be_surer(
         note = Note(kind, "is", "low", (1,))
         assert claim_of(note, "en") == "has a low budget"
         verdicts = [Verdict("shown", 0.7)]
-        labels.append(judge(note, case, questions_of(note, case)[:1], verdicts, threshold=0.5).label)
+        labels.append(judge(note, case, questions_of(note, case)[:1], verdicts, Bar(0.5)).label)
     assert labels == ["shown", "not shown"]
 
 
@@ -207,14 +208,18 @@ def test_passages_that_show_a_strict_facet_only_together_are_not_enough(budget_f
     assert labels == ["shown", "not shown"]
 
 
-def test_a_note_that_the_writer_hesitated_over_needs_more_to_stand() -> None:
-    note = Note("lifestyle", "is", "old dog", (1,))
-    labels = [
-        probability_of(note._replace(sureness=sureness), 0.5) >= probability_of(note._replace(sureness=0.2), 0.5)
-        for sureness in (0.05, 0.2, 0.9)
-    ]
-    assert labels == [False, True, True]
-    assert probability_of(note._replace(sureness=0.3), 0.9) > probability_of(note._replace(sureness=0.3), 0.1)
+def test_a_note_that_the_writer_hesitated_over_does_not_stand_on_the_same_words() -> None:
+    passages = [Passage("d1", "My old dog.")]
+    notes = [Note("lifestyle", "is", "old dog", (1,), sureness) for sureness in (0.05, 0.5)]
+    assert [note.label for note in check_notes(notes, passages, "en", WordVerifier())] == ["not shown", "shown"]
+
+
+def test_however_sure_the_writer_was_a_note_needs_words_that_show_it() -> None:
+    passages = [Passage("d1", "My old dog."), Passage("d2", "Rain again."), Passage("d3", "Late for the bus.")]
+    sure = Note("lifestyle", "is", "young cat", (1, 2), 0.99)
+    assert check_notes([sure], passages, "en", WordVerifier())[0].label == "not shown"
+    (checked,) = check_notes([sure._replace(text="old dog")], passages, "en", WordVerifier())
+    assert [(each.document, each.quote) for each in checked.evidence] == [("d1", "My old dog.")]
 
 
 def test_where_the_sureness_of_a_writer_is_not_known_the_verifier_decides() -> None:

@@ -25,6 +25,7 @@ from sklearn.metrics import roc_auc_score
 from profilegen.backends import Options, Verifier, open_verifier
 from profilegen.claims.notes import Note
 from profilegen.claims.passages import Passage
+from profilegen.claims.support import log_odds
 from profilegen.claims.verification import Case, CheckedNote, check
 from training.examples import held_out_users, judged_sheets, sheet_passages
 from training.measures import Array, Measured, binary, measure
@@ -88,6 +89,7 @@ def _judged(name: str, files: Sequence[str]) -> int:
             "hold": round(float(holds[chosen].mean()), 3),
             "stand": _standing(stands[chosen], holds[chosen]),
             "would stand by the verifier alone": _standing(stood[chosen], holds[chosen]),
+            "quotes from passages that show it": _right_quotes(rows, checked, chosen & holds),
             "area under the curve": {
                 sign: round(float(roc_auc_score(holds[chosen], values[chosen])), 3) for sign, values in signs.items()
             },
@@ -96,8 +98,13 @@ def _judged(name: str, files: Sequence[str]) -> int:
         if 0 < holds[chosen].sum() < chosen.sum()
     }
     print(json.dumps(report, indent=1))
-    odds = [_log_odds(signs["the writer's sureness alone"]), _log_odds(signs["the verifier alone"])]
+    odds = [log_odds(signs["the writer's sureness alone"]), log_odds(signs["the verifier alone"])]
     features = np.stack([*odds, kinds == "interest", kinds == "value"], axis=1).astype(float)
+    for writer in sorted(set(writers)) if len(set(writers)) > 1 else []:
+        own = writers == writer
+        fitted = LogisticRegression(C=3).fit(features[~own], holds[~own])
+        area = roc_auc_score(holds[own], fitted.decision_function(features[own]))
+        print(json.dumps({f"area of {writer}, fitted on the notes of the others": round(float(area), 3)}))
     model = LogisticRegression(C=3).fit(features, holds)
     names = ("sureness", "verdict", "interest", "value")
     weights = {name: round(float(weight), 2) for name, weight in zip(names, model.coef_[0], strict=True)}
@@ -114,7 +121,7 @@ def _checked(sheets: Sequence[dict[str, Any]], verifier: Verifier, *, with_suren
                     note["polarity"],
                     note["text"],
                     tuple(note["passages"]),
-                    (note.get("sureness") if with_sureness else None) or 1.0,
+                    note.get("sureness") if with_sureness else None,
                 )
                 for note in sheet["notes"]
             ],
@@ -127,17 +134,24 @@ def _checked(sheets: Sequence[dict[str, Any]], verifier: Verifier, *, with_suren
     return [note for notes in check(cases, verifier) for note in notes]
 
 
+def _right_quotes(
+    rows: Sequence[tuple[dict[str, Any], dict[str, Any]]], checked: Sequence[CheckedNote], chosen: Array
+) -> float | None:
+    """Return the share of quotes that are of passages which show the note, of the chosen ones that stand."""
+    right = [
+        int(quote.document) + 1 in rows[at][1]["shown_by"]
+        for at in np.flatnonzero(chosen).tolist()
+        for quote in checked[at].evidence
+    ]
+    return round(float(np.mean(right)), 3) if right else None
+
+
 def _standing(stands: Array, holds: Array) -> dict[str, Any]:
     return {
         "n": int(stands.sum()),
         "of these hold": round(float(holds[stands].mean()), 3) if stands.any() else None,
         "of those that hold": round(float(stands[holds].mean()), 3),
     }
-
-
-def _log_odds(probabilities: Array) -> Array:
-    clipped = np.clip(probabilities, 1e-3, 1 - 1e-3)
-    return np.asarray(np.log(clipped / (1 - clipped)))
 
 
 def _reading(record: dict[str, Any]) -> tuple[Passage, ...]:

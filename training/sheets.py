@@ -74,7 +74,7 @@ def main() -> int:
                         "polarity": note.stance,
                         "text": note.text,
                         "passages": note.passages,
-                        "sureness": round(note.sureness, 4),
+                        "sureness": note.sureness and round(note.sureness, 4),
                     }
                     for note in notes
                 ],

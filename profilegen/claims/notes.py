@@ -52,14 +52,14 @@ _STANCES_OF: Mapping[str, tuple[Stance, ...]] = {
 class Note(NamedTuple):
     """A statement of the writer: kind, stance, text, and the numbers of the passages that show it, from 1.
 
-    `sureness` is the probability that the writer gave to its least likely token, 1 where that is not known.
+    `sureness` is the probability that the writer gave to its least likely token, None where that is not known.
     """
 
     kind: str
     stance: Stance
     text: str
     passages: tuple[int, ...]
-    sureness: float = 1.0
+    sureness: float | None = None
 
 
 class Readable(Protocol):
@@ -175,17 +175,18 @@ def parse_notes(
     notes: dict[tuple[str, str, str], Note] = {}
     lines = _NUMBERS_BELOW.sub(r" \1", answer).split("\n")
     # A general writer may have put numbers on lines of their own; then the lines of the two are not the same.
-    known_sureness = sureness if len(sureness) == len(lines) else [1.0] * len(lines)
-    for line, sure in list(zip(lines, known_sureness, strict=True))[: None if finished else -1]:
+    of_lines: Sequence[float | None] = sureness if len(sureness) == len(lines) else [None] * len(lines)
+    for line, sure in list(zip(lines, of_lines, strict=True))[: None if finished else -1]:
         note = _parsed(line, n_passages)
         if note is None or not _is_valid(note, known.get(note.kind), language):
             continue
         if prompt and not known[note.kind].one_of and _is_copied(note.text, prompt):
             continue
         key = (note.kind, note.stance, note.text)
-        same = notes.get(key, note._replace(passages=(), sureness=0.0))
-        cited = tuple(sorted({*note.passages, *same.passages}))
-        notes[key] = note._replace(passages=cited, sureness=max(sure, same.sureness))
+        same = notes.get(key)
+        cited = tuple(sorted({*note.passages, *(same.passages if same else ())}))
+        surest = max((each for each in (sure, same and same.sureness) if each is not None), default=None)
+        notes[key] = note._replace(passages=cited, sureness=surest)
     return list(notes.values())
 
 

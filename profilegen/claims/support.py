@@ -56,7 +56,7 @@ def calibrated(probabilities: Sequence[float], calibration: Calibration) -> Arra
     :param probabilities: (n,) values from 0 to 1.
     :param calibration: as of `fit_calibration`.
     """
-    return np.asarray(1 / (1 + np.exp(-(calibration.slope * _log_odds(probabilities) + calibration.intercept))))
+    return np.asarray(1 / (1 + np.exp(-(calibration.slope * log_odds(probabilities) + calibration.intercept))))
 
 
 def fit_calibration(probabilities: Sequence[float], true: Sequence[bool]) -> Calibration:
@@ -69,7 +69,7 @@ def fit_calibration(probabilities: Sequence[float], true: Sequence[bool]) -> Cal
 
     if len(set(true)) < 2:
         return Calibration()
-    model = LogisticRegression().fit(_log_odds(probabilities)[:, None], np.asarray(true, bool))
+    model = LogisticRegression().fit(log_odds(probabilities)[:, None], np.asarray(true, bool))
     return Calibration(float(model.coef_[0, 0]), float(model.intercept_[0]))
 
 
@@ -98,6 +98,10 @@ def reliability(probabilities: Sequence[float], true: Sequence[bool], n_bins: in
     ]
 
 
-def _log_odds(probabilities: Sequence[float]) -> Array:
+def log_odds(probabilities: Sequence[float]) -> Array:
+    """Return the logarithms of odds, (n,) float64; a probability counts as .0001 at least and .9999 at most.
+
+    :param probabilities: (n,) values from 0 to 1.
+    """
     clipped = np.clip(np.asarray(probabilities, float), _EPSILON, 1 - _EPSILON)
     return np.asarray(np.log(clipped / (1 - clipped)))

@@ -6,7 +6,8 @@ than it cites; they must show it more surely. Whether a claim is the writer's ow
 meant, and true now is for the verifier to tell; there is no rule.
 
 Where it is known how sure the writer was, that counts too: what a writer makes up, it hesitates over (Kadavath et al.
-2022, arXiv 2207.05221). The probability that a note holds is then a logistic function of both log-odds.
+2022, arXiv 2207.05221). Some text must then show the note more likely than not, and a logistic function of both
+log-odds says how likely it holds.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from profilegen.backends import Label, Verdict, Verifier
 from profilegen.claims.notes import Note
 from profilegen.claims.notes import passage_text as passage_text
 from profilegen.claims.passages import Passage
+from profilegen.claims.support import log_odds
 from profilegen.language.cleaning import fold
 from profilegen.language.predicates import predicate
 from profilegen.language.sentences import sentence_spans
@@ -43,9 +45,6 @@ _MAX_QUOTE_CHARS = 300
 # Chinese, that were judged by reading (`python -m training.gate VERIFIER --judged judged-f judged-g`).
 _OF_SURENESS, _OF_VERDICT, _OF_NEITHER = 1.3, 0.2, 1.0
 _OF_KIND = {"interest": 0.8, "value": -1.2}
-# So likely a note has to be true. A verifier's own threshold holds where the writer's sureness is not known.
-_LIKELY = 0.45
-_LEAST = 1e-3
 
 
 class Case(NamedTuple):
@@ -55,6 +54,24 @@ class Case(NamedTuple):
     reading: Reading
     language: str
     reserve: float = 0.0
+
+
+class Bar(NamedTuple):
+    """What a note has to reach.
+
+    `shown` is the verifier's probability that a text shows it, `likely` the probability that it holds.
+    """
+
+    shown: float
+    likely: float = 0.0
+
+    def raised(self) -> Bar:
+        """Return the bar half of the way to 1, for what is less likely to be true from the start."""
+        return Bar((1 + self.shown) / 2, (1 + self.likely) / 2 if self.likely else 0.0)
+
+
+# Some text must show a note more likely than not. How likely it must be to hold was chosen with the weights.
+_BAR = Bar(shown=0.5, likely=0.45)
 
 
 class CheckedNote(NamedTuple):
@@ -106,14 +123,14 @@ class Question(NamedTuple):
 def probability_of(note: Note, shown: float, reserve: float = 0.0) -> float:
     """Return the probability that a note holds.
 
-    :param note: with the writer's sureness, or 1 where that is not known; then the verifier's word is taken.
+    :param note: where the writer's sureness is not known, the verifier's word is taken.
     :param shown: the verifier's probability that a text shows the note.
     :param reserve: of the writer, as in `Writer.reserve`.
     """
-    if note.sureness >= 1:
+    if note.sureness is None:
         return shown
-    odds = _OF_SURENESS * _log_odds(note.sureness) + _OF_VERDICT * _log_odds(shown)
-    odds += _OF_NEITHER + _OF_KIND.get(note.kind, 0.0) + reserve
+    of_sureness, of_verdict = log_odds((note.sureness, shown))
+    odds = _OF_SURENESS * of_sureness + _OF_VERDICT * of_verdict + _OF_NEITHER + _OF_KIND.get(note.kind, 0.0) + reserve
     return 1 / (1 + math.exp(-odds))
 
 
@@ -143,7 +160,7 @@ def check(cases: Sequence[Case], verifier: Verifier, embed: Embed | None = None)
     flat = [(note, case) for case in cases for note in case.notes]
     asked = [questions_of(note, case) for note, case in flat]
     checked = [
-        judge(note, case, questions, verdicts, _threshold(note, verifier))
+        judge(note, case, questions, verdicts, _bar(note, verifier))
         for (note, case), questions, verdicts in zip(flat, asked, _ask(flat, asked, verifier), strict=True)
     ]
     failed = [at for at, note in enumerate(checked) if note.label != "shown"]
@@ -151,7 +168,7 @@ def check(cases: Sequence[Case], verifier: Verifier, embed: Embed | None = None)
     moved = [(flat[at][0]._replace(passages=numbers), flat[at][1]) for at, numbers in zip(failed, nearest, strict=True)]
     asked = [questions_of(note, case, joined=False) for note, case in moved]
     for at, (note, case), questions, verdicts in zip(failed, moved, asked, _ask(moved, asked, verifier), strict=True):
-        second = judge(note, case, questions, verdicts, _surer(_threshold(note, verifier)))
+        second = judge(note, case, questions, verdicts, _bar(note, verifier).raised())
         if second.label == "shown":
             checked[at] = second
     results = iter(checked)
@@ -179,33 +196,28 @@ def questions_of(note: Note, case: Case, *, joined: bool = True) -> list[Questio
     return [*wholes, *spans[: _MAX_QUESTIONS - len(wholes)]]
 
 
-def judge(
-    note: Note, case: Case, questions: Sequence[Question], verdicts: Sequence[Verdict], threshold: float
-) -> CheckedNote:
+def judge(note: Note, case: Case, questions: Sequence[Question], verdicts: Sequence[Verdict], bar: Bar) -> CheckedNote:
     """Return a note with its label and evidence.
 
     :param note: a note of the case.
     :param case: the reading.
     :param questions: as of `questions_of`.
     :param verdicts: one for each question.
-    :param threshold: the probability from which a note counts as shown; for a strict facet, half of the way from it
-        to 1.
+    :param bar: what the note has to reach; for a strict facet, half of the way from it to 1.
     """
     if kind_named(note.kind).strict:
-        threshold = _surer(threshold)
-    answers = [
-        (question, probability_of(note, verdict.probability, case.reserve))
-        for question, verdict in zip(questions, verdicts, strict=True)
-    ]
+        bar = bar.raised()
+    answers = [(question, verdict.probability) for question, verdict in zip(questions, verdicts, strict=True)]
     best = max((probability for _, probability in answers), default=0.0)
-    unjudged = CheckedNote(note.kind, note.stance, note.text, case.language, "not shown", best)
-    if best < threshold:
+    likely = probability_of(note, best, case.reserve)
+    unjudged = CheckedNote(note.kind, note.stance, note.text, case.language, "not shown", likely)
+    if best < bar.shown or likely < bar.likely:
         contrary = any(
             question.whole and verdict.label == "contradicted"
             for question, verdict in zip(questions, verdicts, strict=True)
         )
         return unjudged._replace(label="contradicted" if contrary else "not shown")
-    shown = [answer for answer in answers if answer[1] >= threshold]
+    shown = [answer for answer in answers if answer[1] >= bar.shown]
     single = [answer for answer in shown if len(answer[0].passages) == 1]
     if not single:  # Only together do the cited passages show it.
         joined, probability = max(shown, key=lambda answer: answer[1])
@@ -221,26 +233,22 @@ def judge(
     return unjudged._replace(
         label="shown",
         evidence=tuple(
-            Evidence(document=document, quote=question.quote, verdict=probability)
-            for document, (question, probability) in best_of.items()
+            # What does not show the note by itself adds no more than the verifier says.
+            Evidence(
+                document=document,
+                quote=question.quote,
+                verdict=probability_of(note, shown_by, case.reserve) if shown_by >= bar.shown else shown_by,
+            )
+            for document, (question, shown_by) in best_of.items()
         ),
         texts=tuple(question.text for question, _ in best_of.values()),
         days=tuple(sorted({passage.day for passage in passages if passage.day})),
     )
 
 
-def _threshold(note: Note, verifier: Verifier) -> float:
-    return verifier.threshold if note.sureness >= 1 else _LIKELY
-
-
-def _log_odds(probability: float) -> float:
-    probability = min(max(probability, _LEAST), 1 - _LEAST)
-    return math.log(probability / (1 - probability))
-
-
-def _surer(threshold: float) -> float:
-    """Return a threshold half of the way to 1, for what is less likely to be true from the start."""
-    return (1 + threshold) / 2
+def _bar(note: Note, verifier: Verifier) -> Bar:
+    """Return the verifier's own threshold where the writer's sureness is not known."""
+    return Bar(verifier.threshold) if note.sureness is None else _BAR
 
 
 def _ask(

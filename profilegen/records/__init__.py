@@ -95,7 +95,7 @@ class Evidence(Record):
 
     :param document: id of the document.
     :param quote: part of the document's `text`, word for word; of a title, the title.
-    :param verdict: the verifier's probability that the quote shows the claim, 0 to 1; None if a person chose it.
+    :param verdict: the probability that the claim is true, from this quote, 0 to 1; None if a person chose it.
     """
 
     document: str
