@@ -62,7 +62,7 @@ privacy: env ## measure how much of what identifies people is masked, and how mu
 train: env ## train our writer and our verifiers anew, in trained/; hours on two cores
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train]' --constraint constraints.txt
 	$(BIN)/profilegen models pull all-minilm-l6-v2 multilingual-e5-small smollm2-135m-instruct
-	@echo "Three models are trained, each for an hour or more on two cores."
+	@echo "Three models are trained, each for hours on two cores; the writer is not taught by its own mistakes here."
 	$(BIN)/python -m training.rows --of verifier --base models/all-minilm-l6-v2.gguf --languages en \
 		--out trained/verifier-22m/rows.npz
 	$(BIN)/python -m training.verifier --base models/all-minilm-l6-v2.gguf --rows trained/verifier-22m/rows.npz --epochs 2 \

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -23,6 +25,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     options = parser.parse_args()
     each = [load_file(path) for path in options.adapters]
+    if any(_shapes(tensors) != _shapes(each[0]) for tensors in each):
+        parser.error("the adapters are not of the same base and rank")
     mean = {
         name: np.ascontiguousarray(np.mean([tensors[name].astype(np.float32) for tensors in each], axis=0)).astype(
             np.float16
@@ -32,6 +36,10 @@ def main() -> int:
     save_file(mean, options.out, metadata={"kind": "writer", "reserve": str(options.reserve)})
     print(f"sha256 {hashlib.sha256(options.out.read_bytes()).hexdigest()}")
     return 0
+
+
+def _shapes(tensors: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 if __name__ == "__main__":

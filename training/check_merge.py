@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from training.examples import read_users
 from training.lm import Adapted, LanguageModel, Tokenizer
-from training.rows import _notes_row, is_held_out, read_users
+from training.rows import _notes_row, is_held_out
 
 
 def main() -> int:

@@ -45,6 +45,11 @@ class Example(NamedTuple):
     file: str = ""
 
 
+def read_users() -> list[dict[str, Any]]:
+    """Return the users of the training data in the order of the files, each with the name of its file."""
+    return list(_read("users"))
+
+
 def examples() -> list[Example]:
     """Return all examples, in the order of the files."""
     return [*_of_pairs(), *_of_users(), *_of_summaries(), *_of_judged()]

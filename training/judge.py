@@ -13,14 +13,13 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from training.lm import DEVICE, LanguageModel, Row, load_rows, padded, train
+from training.lm import DEVICE, LanguageModel, Row, load_rows, padded, train, trainer_options
 from training.measures import measure
 
 ANSWERS = (" yes", " no", " opposite")
@@ -84,18 +83,11 @@ def _predict(model: LanguageModel, rows: Sequence[Row]) -> np.ndarray[tuple[int,
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", type=Path, required=True, help="GGUF file of the language model")
-    parser.add_argument("--rows", type=Path, required=True, help="examples that `training.rows --of judge` wrote")
-    parser.add_argument("--out", type=Path, required=True, help="directory for the adapter, the state and the report")
-    parser.add_argument("--rank", type=int, default=16, help="of LoRA")
+    parser = trainer_options(__doc__, rows="examples that `training.rows --of judge` wrote")
     parser.add_argument("--layers", type=int, help="use only the first blocks")
     parser.add_argument("--trained-layers", type=int, help="train only so many of the last blocks, in less time")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rate", type=float, default=5e-4)
-    parser.add_argument("--batch-tokens", type=int, default=2_048)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
 

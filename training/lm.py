@@ -7,6 +7,7 @@ same input (query, key and value; gate and up) share the first factor.
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import time
@@ -368,6 +369,23 @@ def load_rows(path: Path) -> tuple[list[list[Row]], list[Row], list[Measured]]:
         measured = [Measured(*each) for each in json.loads(arrays["measured"].tobytes())]
     held_out = rows.pop("held out")
     return [rows[str(epoch)] for epoch in range(len(rows))], held_out, measured
+
+
+def trainer_options(description: str | None, *, rows: str) -> argparse.ArgumentParser:
+    """Return a parser of the options that all trainers of language models have.
+
+    :param description: of the trainer.
+    :param rows: what its examples are, and what writes them.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--base", type=Path, required=True, help="GGUF file of the language model")
+    parser.add_argument("--rows", type=Path, required=True, help=rows)
+    parser.add_argument("--out", type=Path, required=True, help="directory for the adapter, the state and the report")
+    parser.add_argument("--rank", type=int, default=16, help="of LoRA")
+    parser.add_argument("--batch-tokens", type=int, default=4_096)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser
 
 
 def padded(rows: Sequence[Sequence[int]]) -> Tensor:

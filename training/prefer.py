@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from training.lm import LanguageModel, Row, load_rows, padded, train
+from training.lm import LanguageModel, Row, load_rows, padded, train, trainer_options
 
 _SHARPNESS = 0.1
 """What DPO calls beta."""
@@ -107,18 +107,11 @@ def _loss(model: LanguageModel, batch: list[Preference]) -> torch.Tensor:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", type=Path, required=True, help="GGUF file of the language model")
+    parser = trainer_options(__doc__, rows="preferences that `training.rows --of preferences` wrote")
     parser.add_argument("--start", type=Path, required=True, help="adapter of the writer")
-    parser.add_argument("--rows", type=Path, required=True, help="preferences that `training.rows` wrote")
-    parser.add_argument("--out", type=Path, required=True, help="directory for the adapter, the state and the report")
-    parser.add_argument("--rank", type=int, default=16, help="of the adapter")
     parser.add_argument("--reserve", type=float, default=0.0, help="added to the log-odds that its notes hold")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1e-4)
-    parser.add_argument("--batch-tokens", type=int, default=4_096)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
 

@@ -24,7 +24,7 @@ from profilegen.claims.notes import NOTES_TURN, Note, format_notes, numbered, pa
 from profilegen.language.predicates import predicate
 from profilegen.profiles.summaries import SUMMARY_TURN
 from training import examples, judge
-from training.examples import DATA, Example
+from training.examples import Example, read_users
 from training.lm import Row, Tokenizer, save_rows
 from training.measures import Measured, binary
 
@@ -197,15 +197,6 @@ def plain_methods(train: Sequence[Example], held_out: Sequence[Example]) -> dict
     return {"the claim's words alone": binary(claim_only, holds), "shared words": binary(shared, holds)}
 
 
-def read_users() -> list[User]:
-    """Return the users of the training data in the order of the files, each with the name of its file."""
-    return [
-        {**json.loads(line), "file": path.stem}
-        for path in sorted((DATA / "users").glob("*.jsonl"))
-        for line in path.read_text("utf-8").splitlines()
-    ]
-
-
 def is_held_out(user: User) -> bool:
     """Tell whether a user is for measuring: one of sixteen, by hash.
 
@@ -274,7 +265,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--languages", nargs="*", default=[], help="only these")
     parser.add_argument("--fraction", type=float, default=1.0, help="of the users or texts, for a learning curve")
     parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.of == "preferences" and not (options.sheets and options.sheets.is_file()):
+        parser.error("preferences need --sheets, a file that `training.sheets` wrote")
+    return options
 
 
 if __name__ == "__main__":

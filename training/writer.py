@@ -1,6 +1,6 @@
 """Trains the writer as a LoRA on a small language model: passages to notes, and notes to a summary.
 
-python -m training.rows --base models/smollm2-135m-instruct.gguf --languages en --out writer/rows.npz
+python -m training.rows --of writer --base models/smollm2-135m-instruct.gguf --languages en --out writer/rows.npz
 python -m training.writer --base models/smollm2-135m-instruct.gguf --rows writer/rows.npz --out writer
 
 A run that was stopped goes on. `--start` goes on from an adapter.
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from training.lm import LanguageModel, Row, load_rows, padded, train
+from training.lm import LanguageModel, Row, load_rows, padded, train, trainer_options
 
 _HELD_OUT_ROWS = 8
 
@@ -82,19 +82,12 @@ def _held_out_loss(model: LanguageModel, rows: Sequence[Row]) -> float:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", type=Path, required=True, help="GGUF file of the language model")
-    parser.add_argument("--rows", type=Path, required=True, help="examples that `training.rows` wrote")
-    parser.add_argument("--out", type=Path, required=True, help="directory for the adapter, the state and the report")
+    parser = trainer_options(__doc__, rows="examples that `training.rows --of writer` wrote")
     parser.add_argument("--start", type=Path, help="adapter to go on from, of the same rank and base")
-    parser.add_argument("--rank", type=int, default=16, help="of LoRA")
     parser.add_argument("--trained-layers", type=int, help="train only so many of the last blocks, in less time")
     parser.add_argument("--epochs", type=int, help="by default those of the rows, which repeat")
     parser.add_argument("--steps", type=int, help="stop earlier, after so many steps")
     parser.add_argument("--rate", type=float, default=8e-4)
-    parser.add_argument("--batch-tokens", type=int, default=4_096)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
 

@@ -98,7 +98,7 @@ def reliability(probabilities: Sequence[float], true: Sequence[bool], n_bins: in
     ]
 
 
-def log_odds(probabilities: Sequence[float]) -> Array:
+def log_odds(probabilities: Sequence[float] | Array) -> Array:
     """Return the logarithms of odds, (n,) float64; a probability counts as .0001 at least and .9999 at most.
 
     :param probabilities: (n,) values from 0 to 1.

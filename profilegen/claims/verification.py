@@ -6,8 +6,8 @@ than it cites; they must show it more surely. Whether a claim is the writer's ow
 meant, and true now is for the verifier to tell; there is no rule.
 
 Where it is known how sure the writer was, that counts too: what a writer makes up, it hesitates over (Kadavath et al.
-2022, arXiv 2207.05221). Some text must then show the note more likely than not, and a logistic function of both
-log-odds says how likely it holds.
+2022, arXiv 2207.05221). Some text must then show the note at least half as surely as the verifier asks alone, and a
+logistic function of both log-odds says how likely it holds.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Bar(NamedTuple):
         return Bar((1 + self.shown) / 2, (1 + self.likely) / 2 if self.likely else 0.0)
 
 
-# Some text must show a note more likely than not. How likely it must be to hold was chosen with the weights.
-_BAR = Bar(shown=0.5, likely=0.45)
+# Chosen with the weights; from .3 to .5 of the verifier's probability, hardly another note stands.
+_LIKELY, _OF_THRESHOLD = 0.45, 0.5
 
 
 class CheckedNote(NamedTuple):
@@ -247,8 +247,10 @@ def judge(note: Note, case: Case, questions: Sequence[Question], verdicts: Seque
 
 
 def _bar(note: Note, verifier: Verifier) -> Bar:
-    """Return the verifier's own threshold where the writer's sureness is not known."""
-    return Bar(verifier.threshold) if note.sureness is None else _BAR
+    """Return what a note has to reach, by the verifier alone where the writer's sureness is not known."""
+    if note.sureness is None:
+        return Bar(verifier.threshold)
+    return Bar(_OF_THRESHOLD * verifier.threshold, _LIKELY)
 
 
 def _ask(

@@ -5,7 +5,8 @@ latter, for matrices `NAME.weight` of the model (LoRA: Hu et al. 2021, arXiv 210
 the model too. Its metadata tells what it makes of the model:
 
 - of an encoder, a verifier: the head is `cls.*`, the metadata has `labels`, joined by bars, and `threshold`;
-- of a language model, a writer, or with `answers` (a word for each label, joined by bars) a verifier with `threshold`;
+- of a language model, a writer, perhaps with `reserve` (`Writer.reserve`), or with `answers` (a word for each label,
+  joined by bars) a verifier with `threshold`;
 - with `layers`, of a model's first blocks alone.
 """
 
